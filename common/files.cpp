@@ -1,0 +1,90 @@
+#include "common/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <utility>
+
+#include "common/errors.h"
+
+namespace frontier {
+namespace {
+
+/// A file descriptor that closes itself; close() reports what the destructor cannot.
+class Descriptor {
+ public:
+  Descriptor(const std::filesystem::path& path, int flags, const char* verb)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
+    if (fd_ < 0) throw Error(with_errno(std::string("cannot ") + verb + " " + path.string(), errno));
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) throw UsageError("cannot read " + path.string() + ": it is a folder");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw UsageError(with_errno("cannot read " + path.string(), errno));
+  std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (in.bad()) throw UsageError(with_errno("cannot read " + path.string(), errno));
+  return content;
+}
+
+void write_new_file(const std::filesystem::path& path, std::string_view content) {
+  Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC, "write");
+  const auto failed = [&](int reason) {
+    ::unlink(path.c_str());
+    throw Error(with_errno("cannot write " + path.string(), reason));
+  };
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) failed(errno);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) failed(errno);
+  if (!file.close()) failed(errno);
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  Descriptor directory(folder.empty() ? std::filesystem::path(".") : folder, O_RDONLY | O_DIRECTORY, "open");
+  if (::fsync(directory.get()) != 0 && errno != EINVAL)
+    throw Error(with_errno("cannot sync " + folder.string(), errno));
+}
+
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  std::filesystem::path temporary = path;
+  temporary += ".tmp" + std::to_string(::getpid());
+  write_new_file(temporary, content);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(temporary.c_str());
+    throw Error(with_errno("cannot write " + path.string(), reason));
+  }
+  sync_folder(path.parent_path());
+}
+
+std::string crc32_hex(std::string_view bytes) {
+  const auto crc = ::crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  char text[16];
+  std::snprintf(text, sizeof text, "%08lx", static_cast<unsigned long>(crc));
+  return text;
+}
+
+}  // namespace frontier

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace frontier {
+
+/// The whole file. @throws UsageError if it does not exist or cannot be read.
+std::string read_file(const std::filesystem::path& path);
+
+/// Replaces `path` as one step: written under a temporary name beside it, synced, renamed, folder synced. A reader or a
+/// crash sees the old or the new content, never a part. @throws Error with the system's reason (full disk, read-only
+/// folder).
+void write_file(const std::filesystem::path& path, std::string_view content);
+
+/// Writes `content` to a new file and syncs it; for files inside a folder that is renamed as a whole. @throws Error.
+void write_new_file(const std::filesystem::path& path, std::string_view content);
+
+/// Makes a rename inside `folder` durable. @throws Error.
+void sync_folder(const std::filesystem::path& folder);
+
+/// CRC-32 (zlib's), 8 hexadecimal digits.
+std::string crc32_hex(std::string_view bytes);
+
+}  // namespace frontier

@@ -1,0 +1,145 @@
+#include "common/options.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/errors.h"
+#include "common/text.h"
+
+namespace frontier {
+namespace {
+
+std::string shown(const nlohmann::json& value) {
+  return printable(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 60);
+}
+
+std::string plain(double value) {
+  nlohmann::json json = value;
+  if (value == std::floor(value) && std::abs(value) < 1e15) json = static_cast<std::int64_t>(value);
+  return json.dump();
+}
+
+}  // namespace
+
+OptionsReader::OptionsReader(const nlohmann::json& object, std::string path) : object_(object), path_(std::move(path)) {
+  if (!object_.is_object())
+    throw UsageError((path_.empty() ? "configuration" : path_) + " must be a JSON object, not " + shown(object_));
+}
+
+std::string OptionsReader::where(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
+
+const nlohmann::json* OptionsReader::find(const char* key) {
+  known_.emplace_back(key);
+  const auto it = object_.find(key);
+  return it == object_.end() ? nullptr : &*it;
+}
+
+void OptionsReader::wrong_type(const char* key, const char* wanted, const nlohmann::json& seen) const {
+  throw UsageError(where(key) + " must be " + wanted + ", not " + shown(seen));
+}
+
+void OptionsReader::operator()(const char* key, bool& value) {
+  const auto* found = find(key);
+  if (found == nullptr) return;
+  if (!found->is_boolean()) wrong_type(key, "true or false", *found);
+  value = found->get<bool>();
+}
+
+void OptionsReader::operator()(const char* key, std::string& value) {
+  const auto* found = find(key);
+  if (found == nullptr) return;
+  if (!found->is_string()) wrong_type(key, "a string", *found);
+  value = found->get<std::string>();
+}
+
+void OptionsReader::operator()(const char* key, std::string& value, const std::vector<std::string>& allowed) {
+  std::string candidate = value;
+  (*this)(key, candidate);
+  if (std::find(allowed.begin(), allowed.end(), candidate) == allowed.end())
+    throw UsageError(where(key) + ": " + unknown_name("value", candidate, allowed));
+  value = candidate;
+}
+
+void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value) {
+  const auto* found = find(key);
+  if (found == nullptr) return;
+  const auto is_integer = [](const nlohmann::json& item) { return item.is_number_integer(); };
+  if (!found->is_array() || !std::all_of(found->begin(), found->end(), is_integer))
+    wrong_type(key, "a list of whole numbers", *found);
+  value = found->get<std::vector<std::int64_t>>();
+}
+
+void OptionsReader::operator()(const char* key, std::vector<std::string>& value) {
+  const auto* found = find(key);
+  if (found == nullptr) return;
+  const auto is_string = [](const nlohmann::json& item) { return item.is_string(); };
+  if (!found->is_array() || !std::all_of(found->begin(), found->end(), is_string))
+    wrong_type(key, "a list of strings", *found);
+  value = found->get<std::vector<std::string>>();
+}
+
+void OptionsReader::operator()(const char* key, nlohmann::json& value) {
+  if (const auto* found = find(key)) value = *found;
+}
+
+double OptionsReader::number(const char* key, const nlohmann::json& value, double smallest, double largest) const {
+  if (!value.is_number()) wrong_type(key, "a number", value);
+  const double x = value.get<double>();
+  if (!(x >= smallest && x <= largest))
+    throw UsageError(where(key) + " = " + shown(value) + " is out of range; allowed: " + plain(smallest) + " to " +
+                     plain(largest));
+  return x;
+}
+
+std::int64_t OptionsReader::integer(const char* key, const nlohmann::json& value, std::int64_t smallest,
+                                    std::int64_t largest) const {
+  const bool whole =
+      value.is_number_integer() || (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()));
+  if (!whole) wrong_type(key, "a whole number", value);
+  const double x = value.get<double>();  // compared as a double first: an unsigned beyond int64 would wrap
+  if (!(x >= static_cast<double>(smallest) && x <= static_cast<double>(largest)))
+    throw UsageError(where(key) + " = " + shown(value) + " is out of range; allowed: " + std::to_string(smallest) +
+                     " to " + std::to_string(largest));
+  return value.is_number_integer() ? value.get<std::int64_t>() : static_cast<std::int64_t>(x);
+}
+
+void OptionsReader::finish() const {
+  for (const auto& [key, value] : object_.items()) {
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      throw UsageError(unknown_name(path_.empty() ? "setting" : path_ + " setting", key, known_));
+  }
+}
+
+nlohmann::json parse_json(std::string_view text, std::string_view source) {
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::size_t position = std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());
+    const auto before = text.substr(0, position);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const auto newline = before.rfind('\n');
+    const auto column = 1 + (newline == std::string_view::npos ? position : position - newline - 1);
+    throw UsageError(std::string(source) + " is not valid JSON: line " + std::to_string(line) + ", column " +
+                     std::to_string(column) +
+                     (position >= text.size() ? ": the text ends too early"
+                                              : " near '" + printable(text.substr(position, 20)) + "'"));
+  }
+}
+
+void set_option(nlohmann::json& config, std::string_view assignment) {
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    throw UsageError("--set '" + printable(assignment) + "': write it as name.of.setting=value");
+  const std::string text(assignment.substr(equals + 1));
+  nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+  if (value.is_discarded()) value = text;
+  nlohmann::json* place = &config;
+  for (const auto& key : split(assignment.substr(0, equals), '.')) {
+    if (key.empty() || (!place->is_object() && !place->is_null()))
+      throw UsageError("--set '" + printable(assignment) + "': the path does not lead to a setting");
+    place = &(*place)[key];
+  }
+  *place = value;
+}
+
+}  // namespace frontier

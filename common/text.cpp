@@ -1,0 +1,177 @@
+#include "common/text.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "common/errors.h"
+
+namespace frontier {
+namespace {
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string join(std::span<const std::string> items, std::string_view separator) {
+  std::string text;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) text += separator;
+    text += items[i];
+  }
+  return text;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const auto end = text.find(separator);
+    parts.emplace_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+std::string nearest(std::string_view name, std::span<const std::string> known) {
+  name = name.substr(0, 200);
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const auto& candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known) {
+  std::string message = "unknown " + std::string(what) + " '" + printable(name) + "'; ";
+  if (const std::string guess = nearest(name, known); !guess.empty()) message += "did you mean '" + guess + "'? ";
+  return message + "Known: " + join(known);
+}
+
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out;
+  for (const char c : text.substr(0, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f) {
+      out += c;
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      out += escaped;
+    }
+  }
+  if (text.size() > limit) out += "...";
+  return out;
+}
+
+double parse_number(std::string_view text, std::string_view what) {
+  const std::string_view body = trim(text);
+  double value = 0;
+  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
+  if (error != std::errc() || end != body.data() + body.size() || !std::isfinite(value))
+    throw UsageError(std::string(what) + ": '" + printable(text) + "' is not a finite number");
+  return value;
+}
+
+std::int64_t parse_integer(std::string_view text, std::string_view what) {
+  const std::string_view body = trim(text);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
+  if (error != std::errc() || end != body.data() + body.size())
+    throw UsageError(std::string(what) + ": '" + printable(text) + "' is not a whole number");
+  return value;
+}
+
+std::int64_t parse_count(std::string_view text, std::string_view what) {
+  std::string_view body = trim(text);
+  double unit = 1;
+  if (!body.empty()) {
+    switch (body.back()) {
+      case 'k':
+      case 'K':
+        unit = 1e3;
+        break;
+      case 'M':
+      case 'm':
+        unit = 1e6;
+        break;
+      case 'G':
+      case 'g':
+        unit = 1e9;
+        break;
+      case 'T':
+      case 't':
+        unit = 1e12;
+        break;
+      default:
+        break;
+    }
+  }
+  if (unit > 1) body.remove_suffix(1);
+  const std::string accepted =
+      ": '" + printable(text) + "' is not a count; write a number like 300000, 600k, 4M or 1.2G";
+  double value = 0;
+  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
+  if (body.empty() || error != std::errc() || end != body.data() + body.size() || !std::isfinite(value) || value < 0)
+    throw UsageError(std::string(what) + accepted);
+  const double scaled = value * unit;
+  if (scaled > 9e18) throw UsageError(std::string(what) + ": '" + printable(text) + "' is too large");
+  return std::llround(scaled);
+}
+
+std::string format_count(double count) {
+  static constexpr struct {
+    double unit;
+    const char* name;
+  } kUnits[] = {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}};
+  char text[48];
+  for (const auto& [unit, name] : kUnits) {
+    if (std::abs(count) < unit) continue;
+    const double scaled = count / unit;
+    std::snprintf(text, sizeof text, "%.*f%s", scaled < 10 ? 2 : scaled < 100 ? 1 : 0, scaled, name);
+    return text;
+  }
+  std::snprintf(text, sizeof text, "%.15g", count);
+  return text;
+}
+
+std::string format_seconds(double seconds) {
+  char text[48];
+  if (seconds < 60) {
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  } else if (seconds < 3600) {
+    std::snprintf(text, sizeof text, "%d min %02d s", static_cast<int>(seconds) / 60, static_cast<int>(seconds) % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%d h %02d min", static_cast<int>(seconds) / 3600,
+                  static_cast<int>(seconds) / 60 % 60);
+  }
+  return text;
+}
+
+}  // namespace frontier

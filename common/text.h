@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace frontier {
+
+/// "a, b, c".
+std::string join(std::span<const std::string> items, std::string_view separator = ", ");
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string_view trim(std::string_view text);
+
+/// The known name nearest to `name` by edit distance; empty if none is near enough to be meant.
+std::string nearest(std::string_view name, std::span<const std::string> known);
+
+/// "unknown <what> '<name>'; did you mean '<nearest>'? Known: a, b, c", the text of every unknown-name error.
+std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known);
+
+/// Counts as people write them: `4M`, `600k`, `1.2G`, `300000`. Powers of 1000. Not negative.
+/// @throws UsageError naming `what` if `text` is anything else or does not fit.
+std::int64_t parse_count(std::string_view text, std::string_view what);
+/// "1.23 M": three significant digits and a unit.
+std::string format_count(double count);
+/// "1 h 02 min", "3 min 05 s", "12.3 s".
+std::string format_seconds(double seconds);
+
+/// `text` with control characters escaped and cut to `limit` characters, safe to show in a message.
+std::string printable(std::string_view text, std::size_t limit = 80);
+
+/// @throws UsageError naming `what` if `text` is not entirely one finite number (an integer for parse_integer).
+double parse_number(std::string_view text, std::string_view what);
+std::int64_t parse_integer(std::string_view text, std::string_view what);
+
+}  // namespace frontier

@@ -1,0 +1,103 @@
+#include "search_spaces/cost.h"
+
+#include <algorithm>
+
+namespace frontier {
+
+Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
+  const Layer& layer = graph[vertex];
+  if (layer.kind != LayerKind::kConv && layer.kind != LayerKind::kLinear) return 0;
+  const Shape& in = graph[graph.inputs(vertex).front()].output;
+  if (layer.kind == LayerKind::kLinear)
+    return layer.exists * in.channels * in.height * in.width * layer.output.channels;
+  return layer.exists * layer.kernel * layer.kernel * (in.channels / layer.groups) * layer.output.channels *
+         layer.output.height * layer.output.width;
+}
+
+Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
+  const Layer& layer = graph[vertex];
+  const Dim& out = layer.output.channels;
+  const Dim bias = layer.bias ? out : Dim(0);
+  switch (layer.kind) {
+    case LayerKind::kConv: {
+      const Shape& in = graph[graph.inputs(vertex).front()].output;
+      return layer.exists * (layer.kernel * layer.kernel * (in.channels / layer.groups) * out + bias);
+    }
+    case LayerKind::kLinear: {
+      const Shape& in = graph[graph.inputs(vertex).front()].output;
+      return layer.exists * (in.channels * in.height * in.width * out + bias);
+    }
+    case LayerKind::kBatchNorm:
+      return layer.exists * (out + out);
+    default:
+      return 0;
+  }
+}
+
+std::vector<LayerCost> layer_costs(const NetworkGraph& graph) {
+  std::vector<LayerCost> costs;
+  costs.reserve(graph.size());
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    costs.push_back({v, layer_macs(graph, v).value(), layer_params(graph, v).value()});
+  return costs;
+}
+
+Cost cost(const NetworkGraph& graph) {
+  Cost total;
+  std::vector<std::int64_t> bytes(graph.size());
+  std::vector<std::size_t> waiting(graph.size());
+  std::int64_t alive = 0;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    total.macs += layer_macs(graph, v).value();
+    total.params += layer_params(graph, v).value();
+    const Shape& shape = graph[v].output;
+    bytes[v] = 4 * shape.channels.value() * shape.height.value() * shape.width.value();
+    waiting[v] = graph.num_consumers(v);
+    if (v > 0) total.activation_bytes += bytes[v];
+    alive += bytes[v];
+    total.peak_bytes = std::max(total.peak_bytes, alive);
+    for (const auto input : graph.inputs(v))
+      if (--waiting[input] == 0) alive -= bytes[input];
+  }
+  return total;
+}
+
+CostSum::CostSum(std::vector<Dim> terms) {
+  std::stable_sort(terms.begin(), terms.end(),
+                   [](const Dim& a, const Dim& b) { return a.decisions().size() > b.decisions().size(); });
+  for (const auto& term : terms) {
+    if (term.is_constant()) {
+      constant_ += term.value();
+      continue;
+    }
+    const auto needs = term.decisions();
+    const auto host = std::find_if(factors_.begin(), factors_.end(), [&](const Dim& factor) {
+      const auto has = factor.decisions();
+      return std::includes(has.begin(), has.end(), needs.begin(), needs.end());
+    });
+    if (host == factors_.end()) {
+      factors_.push_back(term);
+    } else {
+      *host = *host + term;
+    }
+  }
+}
+
+std::int64_t CostSum::operator()(const Architecture& arch) const {
+  std::int64_t sum = constant_;
+  for (const auto& factor : factors_) sum += factor.at(arch);
+  return sum;
+}
+
+CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity)
+    : decisions_(std::move(decisions)), activity_(std::move(activity)) {
+  std::vector<Dim> macs, params;
+  for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v) {
+    macs.push_back(layer_macs(everything, v));
+    params.push_back(layer_params(everything, v));
+  }
+  macs_ = CostSum(std::move(macs));
+  params_ = CostSum(std::move(params));
+}
+
+}  // namespace frontier

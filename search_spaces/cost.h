@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "search_spaces/network_graph.h"
+
+namespace frontier {
+
+/// Price of one forward pass over a single image.
+struct Cost {
+  std::int64_t macs = 0;              ///< multiply-accumulates of convolutions and linear layers; 1 MAC = 2 FLOPs
+  std::int64_t params = 0;            ///< trainable scalars, classifier included, batch-norm statistics not
+  std::int64_t activation_bytes = 0;  ///< float32 outputs of all layers: what training keeps
+  std::int64_t peak_bytes =
+      0;  ///< most float32 activation memory alive at once when layers run in order: what inference needs
+  bool operator==(const Cost&) const = default;
+};
+
+struct LayerCost {
+  NetworkGraph::Vertex vertex = 0;
+  std::int64_t macs = 0;
+  std::int64_t params = 0;
+};
+
+/// @param graph of a hard selection.  @throws std::logic_error if a dimension depends on a decision.
+Cost cost(const NetworkGraph& graph);
+std::vector<LayerCost> layer_costs(const NetworkGraph& graph);
+
+/// MACs and parameters of one layer as functions of the decisions they depend on.
+Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
+Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
+
+/// A function of an architecture as a sum of small tables. Thread-safety: const.
+class CostSum {
+ public:
+  CostSum() = default;
+  /// Adds up the terms; a term over a subset of another's decisions is folded into that one.
+  explicit CostSum(std::vector<Dim> terms);
+  std::int64_t operator()(const Architecture& arch) const;
+  std::int64_t constant() const { return constant_; }
+  std::span<const Dim> factors() const { return factors_; }
+
+ private:
+  std::int64_t constant_ = 0;
+  std::vector<Dim> factors_;
+};
+
+/// MACs and parameters of every subnet of a space for one input shape, from one pass over the graph with everything
+/// selected. A query costs well under a microsecond. Decisions without effect need not be canonical. Thread-safety:
+/// const.
+class CostTable {
+ public:
+  CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity);
+  std::int64_t macs(const Architecture& arch) const { return macs_(arch); }
+  std::int64_t params(const Architecture& arch) const { return params_(arch); }
+  const CostSum& macs_sum() const { return macs_; }
+  const CostSum& params_sum() const { return params_; }
+  std::span<const Decision> decisions() const { return decisions_; }
+  /// For every decision 1 where it has an effect, 0 where canonical form sets it to option 0.
+  std::span<const Dim> activity() const { return activity_; }
+
+ private:
+  CostSum macs_;
+  CostSum params_;
+  std::vector<Decision> decisions_;
+  std::vector<Dim> activity_;
+};
+
+}  // namespace frontier

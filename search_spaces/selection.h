@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "search_spaces/architecture.h"
+
+namespace frontier {
+
+/// How several selected options of one decision act together in a soft selection.
+enum class Combine {
+  kSum,          ///< weighted sum of the options' outputs (PC-DARTS, any mix of branches)
+  kMask,         ///< widths: 0/1 channel masks of the widest option, weighted (ShiftNAS)
+  kInterpolate,  ///< widths: each output brought to one size by channel-wise interpolation, then weighted (TAS)
+};
+
+/// The options of one decision that take part. One option: hard. Several: soft, in ascending order; their weights are
+/// tensors that travel beside the selection (supernet/executor.h), so that this type needs no torch.
+struct SelectedOptions {
+  std::vector<std::uint16_t> options;
+  Combine combine = Combine::kSum;
+};
+
+/// What a sampler hands to the engine: for every decision the options that take part in this pass.
+class Selection {
+ public:
+  Selection() = default;
+  /// The hard selection of one architecture. (Implicit: an architecture is a selection.)
+  Selection(const Architecture& arch);  // NOLINT(google-explicit-constructor)
+  explicit Selection(std::vector<SelectedOptions> decisions) : decisions_(std::move(decisions)) {}
+  /// All options of every decision.
+  static Selection everything(std::span<const Decision> decisions);
+
+  std::span<const SelectedOptions> decisions() const { return decisions_; }
+  const SelectedOptions& operator[](std::size_t decision) const { return decisions_[decision]; }
+  bool is_hard() const;
+  /// The architecture of a hard selection. @throws std::logic_error if it is soft.
+  Architecture architecture() const;
+
+ private:
+  std::vector<SelectedOptions> decisions_;
+};
+
+}  // namespace frontier
