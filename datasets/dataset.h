@@ -1,0 +1,117 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace frontier {
+
+/// Labelled images that are held in memory as bytes; the loader turns them into normalised floats batch by batch.
+/// A plain value; copies share the tensors, which nobody writes to. Thread-safety: const.
+struct Dataset {
+  std::string name;   ///< "fashion_mnist"
+  std::string part;   ///< "train", "search" or "test"
+  at::Tensor images;  ///< [N, C, H, W] uint8, contiguous
+  at::Tensor labels;  ///< [N] int64 in [0, classes)
+  int classes = 0;
+  std::vector<double> mean;  ///< per channel, of pixel / 255, over the training part (never over search or test images)
+  std::vector<double> stddev;  ///< likewise; 1 for a channel that is constant, so that normalising stays finite
+
+  std::int64_t size() const;
+  std::int64_t channels() const;
+  std::int64_t height() const;
+  std::int64_t width() const;
+
+  /// The images at `indices`, in that order; everything else is kept. @throws UsageError if an index is not in [0,
+  /// size()).
+  Dataset subset(std::span<const std::int64_t> indices) const;
+
+  /// "fashion_mnist/test/10000x1x28x28/1a2b3c4d": name, part, shape and CRC-32 of all image and label bytes. Stored
+  /// with every result, so that numbers measured on different data are never taken for comparable. Reads all bytes (47
+  /// MB: 20 ms).
+  std::string fingerprint() const;
+
+  /// @throws UsageError if shapes, types, labels or statistics do not fit together (for data sets made by hand).
+  void validate() const;
+};
+
+/// What training, search and reporting may see. The three never share an image.
+struct DataSplits {
+  Dataset train;   ///< trains weights
+  Dataset search;  ///< held out from training; ranks subnets
+  Dataset test;    ///< read only to report
+};
+
+/// Mean and standard deviation of pixel / 255.
+struct ChannelStatistics {
+  std::vector<double> mean, stddev;
+};
+
+/// Exact (counted in integers), so equal on every machine. @param images [N, C, H, W] uint8, N > 0.
+ChannelStatistics channel_statistics(const at::Tensor& images);
+
+/// A learnable stand-in that needs no files: each class is a grating of its own direction and pitch, drawn with random
+/// contrast and small shifts under strong noise. Classes stay apart under horizontal flips.
+struct SyntheticOptions {
+  int channels = 1;
+  int height = 28;
+  int width = 28;
+  int classes = 10;
+  std::int64_t train_size = 6000;  ///< images made for training and search together
+  std::int64_t test_size = 1000;
+  double noise = 0.15;  ///< standard deviation of the pixel noise, of pixel / 255
+  std::int64_t seed =
+      0;  ///< of the images; apart from DataOptions::seed, so that runs with other seeds see the same data
+};
+
+template <class Fields>
+void describe(Fields& f, SyntheticOptions& o) {
+  f("channels", o.channels, 1, 64);
+  f("height", o.height, 4, 1024);
+  f("width", o.width, 4, 1024);
+  f("classes", o.classes, 2, 1000);
+  f("train_size", o.train_size, 2, 10'000'000);
+  f("test_size", o.test_size, 1, 10'000'000);
+  f("noise", o.noise, 0.0, 1.0);
+  f("seed", o.seed, 0, std::int64_t{1} << 53);
+}
+
+/// "fashion_mnist", "mnist", "cifar10", "synthetic".
+const std::vector<std::string>& dataset_names();
+
+struct DataOptions {
+  std::string name = "fashion_mnist";
+  std::string path;              ///< folder with the data files; empty: where the data set is usually installed
+  std::int64_t search_size = 0;  ///< training images held out for search; 0: a tenth of them, at most 5000
+  std::int64_t train_size = 0;   ///< keep this many of the images left for training; 0: all
+  std::int64_t test_size = 0;    ///< keep the first so many test images; 0: all
+  std::int64_t seed = 0;         ///< of the split into train and search
+  SyntheticOptions synthetic;    ///< for name = "synthetic" only
+};
+
+template <class Fields>
+void describe(Fields& f, DataOptions& o) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  f("name", o.name, dataset_names());
+  f("path", o.path);
+  f("search_size", o.search_size, 0, kMost);
+  f("train_size", o.train_size, 0, kMost);
+  f("test_size", o.test_size, 0, kMost);
+  f("seed", o.seed, 0, std::int64_t{1} << 53);
+  f("synthetic", o.synthetic);
+}
+
+/// Reads (or makes) the data set and splits it. The search split is class-balanced: every class gives the share it has
+/// in the training images, to within one image. It depends on the seed alone, not on `train_size`, and a smaller
+/// `search_size` gives a subset of a larger one (to within one image a class). Within each part images keep the order
+/// of the file.
+///
+/// Files: idx as published for (Fashion-)MNIST, plain or `.gz`; for CIFAR-10 the binary version, `data_batch_1.bin` to
+/// `_5.bin` with `test_batch.bin`, or one `train*.bin` and one `test*.bin`, each plain or `.gz`.
+/// @throws UsageError naming the file, what was expected and what was seen.
+DataSplits load_data(const DataOptions& options);
+
+}  // namespace frontier

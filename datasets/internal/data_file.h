@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace frontier {
+
+/// Reads a data file front to back, plain or gzip (told apart by the first bytes, not by the name). Memory grows with
+/// what the file really holds, whatever its header announces. Every failure is a UsageError "<path>: expected ..., saw
+/// ...". Thread-safety: none.
+class DataFile {
+ public:
+  explicit DataFile(std::filesystem::path path);
+  ~DataFile();
+
+  /// Upper bound of the bytes the file can hold: its size, or for gzip what that size can inflate to at most.
+  std::uint64_t most_bytes() const { return most_bytes_; }
+  /// Exactly `count` bytes. @param what for the message, e.g. "60000 labels".
+  std::vector<std::uint8_t> read(std::uint64_t count, const std::string& what);
+  /// Everything up to the end. @throws UsageError if that is more than `limit` bytes.
+  std::vector<std::uint8_t> read_rest(std::uint64_t limit, const std::string& what);
+  /// Checks that nothing follows, and for gzip that length and checksum agree. @param what was read so far.
+  void expect_end(const std::string& what);
+
+  [[noreturn]] void fail(const std::string& expected, const std::string& seen) const;
+
+ private:
+  struct Stream;
+  std::size_t read_some(std::uint8_t* out, std::size_t count);
+  std::size_t inflate_some(std::uint8_t* out, std::size_t count);
+  std::size_t read_raw(std::uint8_t* out, std::size_t count);
+
+  std::filesystem::path path_;
+  std::unique_ptr<Stream> stream_;
+  std::uint64_t most_bytes_ = 0;
+  std::uint64_t position_ = 0;
+};
+
+/// `folder/name` or `folder/name.gz`, whichever is there. @throws UsageError naming both if neither is.
+std::filesystem::path find_data_file(const std::filesystem::path& folder, const std::string& name);
+/// The same without the error.
+std::optional<std::filesystem::path> try_data_file(const std::filesystem::path& folder, const std::string& name);
+
+}  // namespace frontier

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "datasets/dataset.h"
+
+namespace frontier {
+
+/// Images ready for a network, with their labels.
+struct Batch {
+  at::Tensor images;  ///< [B, C, H, W] float32 on the CPU, channels-last memory format, (pixel / 255 - mean) / stddev
+  at::Tensor labels;  ///< [B] int64
+  std::int64_t step = 0;  ///< which batch of the stream this is; 0 for evaluation batches
+};
+
+struct LoaderOptions {
+  std::int64_t batch_size = 128;
+  bool shuffle = true;
+  bool drop_last = true;  ///< leave out an epoch's last batch where it is not full
+  int pad = 0;        ///< random crop after padding every side by so many zero pixels (before normalising); 4 is usual
+  bool flip = false;  ///< mirror every other image, left to right, at random
+  int prefetch = 4;   ///< batches made ahead; 0: each is made when asked for
+  int threads = 1;    ///< worker threads that make batches ahead (no more than TBB's own limit, cores - 1)
+  std::int64_t seed = 0;
+};
+
+template <class Fields>
+void describe(Fields& f, LoaderOptions& o) {
+  f("batch_size", o.batch_size, 1, 1 << 20);
+  f("shuffle", o.shuffle);
+  f("drop_last", o.drop_last);
+  f("pad", o.pad, 0, 256);
+  f("flip", o.flip);
+  f("prefetch", o.prefetch, 0, 1024);
+  f("threads", o.threads, 1, 256);
+  f("seed", o.seed, 0, std::int64_t{1} << 53);
+}
+
+/// An endless stream of training batches, made ahead of their use by worker threads of its own.
+///
+/// Batch `step` is a pure function of (data set, options, step): the order of epoch e comes from Rng(seed).split(e),
+/// and the image at position p of that order draws its row offset, its column offset (each below 2 * pad + 1, where pad
+/// > 0) and its flip (below 2, where flip is set) from Rng(seed).split(e).split(p). So neither threads nor prefetch
+/// change a batch, and after seek(step) the stream goes on exactly as if it had never stopped. Offsets count from the
+/// upper left corner of the padded image; a crop is flipped after it is cut.
+///
+/// A batch of 128 images of 28x28 takes about 0.1 ms on one core. Thread-safety: none.
+class Loader {
+ public:
+  /// Shares the tensors of `dataset`. @throws UsageError if an option is out of range, or drop_last leaves no batch at
+  /// all.
+  Loader(const Dataset& dataset, const LoaderOptions& options);
+  ~Loader();
+  Loader(Loader&&) noexcept;
+  Loader& operator=(Loader&&) noexcept;
+
+  /// The batch at position(), waiting for it if need be. Rethrows what its worker threw and stays at that step then.
+  Batch next();
+  /// Goes to `step` (>= 0), counted from the start of the first epoch.
+  void seek(std::int64_t step);
+  /// The step that next() gives.
+  std::int64_t position() const;
+  std::int64_t steps_per_epoch() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The images [first, first + count) in order, as they are: no crop, no flip. The last batch is shorter where the data
+/// set ends.
+/// @throws UsageError unless 0 <= first < size and count > 0.
+Batch evaluation_batch(const Dataset& dataset, std::int64_t first, std::int64_t count);
+
+}  // namespace frontier
