@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+namespace frontier {
+
+/// What every command takes.
+struct CommonOptions {
+  std::string db = "frontier.db";
+  bool json = false;
+  bool quiet = false;
+};
+
+/// --json, --quiet and --db. `options` must outlive the parsing.
+void add_common_options(CLI::App& command, CommonOptions& options);
+
+// One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
+// callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
+void add_pareto_command(CLI::App& app);
+void add_runs_command(CLI::App& app);
+
+}  // namespace frontier

@@ -1,0 +1,94 @@
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+#include "apps/command.h"
+#include "common/errors.h"
+#include "common/text.h"
+
+namespace frontier {
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  command.add_flag("--json", options.json, "Print one JSON document");
+  command.add_flag("--quiet", options.quiet, "No progress, no notes");
+  command.add_option("--db", options.db, "Results database: a path or sqlite:///path")->capture_default_str();
+}
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+constexpr int kInterrupted = 130;
+
+int complain(const char* message, int exit_code) {
+  std::fprintf(stderr, "frontier: error: %s\n", message);
+  return exit_code;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+/// What was wrong with the command line, with the nearest name that exists.
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  const std::string help =
+      "; see " + std::string(chosen.empty() ? "frontier" : "frontier " + command.get_name()) + " --help";
+  for (const std::string& text : app.remaining(true)) {
+    if (text.size() > 1 && text[0] == '-')
+      return unknown_name("option", text.substr(0, text.find('=')), option_names(command)) + help;
+    if (chosen.empty()) return unknown_name("command", text, command_names(app)) + help;
+    return "unexpected argument '" + printable(text) + "'" + help;
+  }
+  if (chosen.empty()) return "which command? Known: " + join(command_names(app)) + help;
+  return printable(error.what(), 300) + help;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Neural architecture search: train a supernet, search it, query the results.", "frontier");
+  app.set_version_flag("--version", "frontier " FRONTIER_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "MACs are multiply-accumulates, what papers often print as FLOPs. Exit codes: 0 done, 1 failed, 2 wrong usage or "
+      "input, 130 interrupted.");
+  add_pareto_command(app);
+  add_runs_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {  // --help, --version
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return complain(explain(app, error).c_str(), kWrongUsage);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace frontier
+
+int main(int argc, char** argv) {
+  using namespace frontier;
+  std::signal(SIGPIPE, SIG_IGN);  // print() meets it as an error instead
+  try {
+    return run(argc, argv);
+  } catch (const Interrupted& error) {
+    return complain(error.what(), kInterrupted);
+  } catch (const UsageError& error) {
+    return complain(error.what(), kWrongUsage);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", kFailed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), kFailed);
+  }
+}

@@ -1,0 +1,117 @@
+#include "apps/output.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+
+#include "common/errors.h"
+#include "common/text.h"
+
+namespace frontier {
+namespace {
+
+/// Columns a text takes on a terminal, for the UTF-8 that names may hold.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written && errno != EPIPE) throw Error(with_errno("cannot write the output", errno));
+}
+
+void print_json(const nlohmann::ordered_json& document) {
+  print(document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void note(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); }
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  for (std::size_t c = 0; c < columns_.size(); ++c) {
+    std::size_t widest = width(columns_[c].title);
+    for (const auto& row : rows_) widest = std::max(widest, width(row[c]));
+    widths.push_back(widest);
+  }
+  std::string text;
+  const auto add_line = [&](const auto& cell_of) {
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      const std::string cell = cell_of(c);
+      const std::string padding(widths[c] - width(cell), ' ');
+      const bool last = c + 1 == columns_.size();
+      if (columns_[c].align == Align::kRight) {
+        text += padding + cell;
+      } else {
+        text += last ? cell : cell + padding;
+      }
+      text += last ? "\n" : "  ";
+    }
+  };
+  add_line([&](std::size_t c) { return columns_[c].title; });
+  for (const auto& row : rows_) add_line([&](std::size_t c) { return row[c]; });
+  return text;
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const std::string& cell : cells) {
+    if (&cell != &cells.front()) line += ',';
+    if (cell.find_first_of(",\"\r\n") == std::string::npos) {
+      line += cell;
+      continue;
+    }
+    line += '"';
+    for (const char c : cell) {
+      if (c == '"') line += '"';
+      line += c;
+    }
+    line += '"';
+  }
+  return line + "\n";
+}
+
+std::string exact(double value) {
+  char text[32];
+  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
+  return error == std::errc() ? std::string(text, end) : std::to_string(value);
+}
+
+std::string readable(std::string_view name, double value) {
+  if (name == "macs" || name == "params") return format_count(value);
+  char text[48];
+  if (name == "top1" || name == "top5") {
+    std::snprintf(text, sizeof text, "%.2f %%", 100 * value);
+  } else {
+    std::snprintf(text, sizeof text, "%.5g", value);
+  }
+  return text;
+}
+
+nlohmann::ordered_json to_json(const Result& result) {
+  nlohmann::ordered_json json;
+  json["arch"] = result.architecture.arch;
+  json["canonical"] = result.architecture.canonical;
+  json["space"] = result.architecture.space;
+  json["built_for"] = result.architecture.built_for;
+  json["macs"] = result.architecture.macs;
+  json["params"] = result.architecture.params;
+  json["metrics"] = result.metrics;
+  json["evaluator"] = result.protocol.evaluator;
+  json["dataset"] = result.protocol.dataset;
+  json["split"] = result.protocol.split;
+  json["fidelity"] = result.protocol.fidelity;
+  json["calibration"] = result.protocol.calibration;
+  json["checkpoint"] = result.protocol.checkpoint;
+  json["seed"] = result.protocol.seed;
+  json["seconds"] = result.seconds;
+  json["run"] = result.run ? nlohmann::ordered_json(*result.run) : nlohmann::ordered_json();
+  json["evaluation"] = result.id;
+  json["created"] = result.created;
+  return json;
+}
+
+}  // namespace frontier

@@ -1,0 +1,164 @@
+#include "db/internal/schema.h"
+
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/text.h"
+
+namespace frontier {
+namespace {
+
+// Numbers live in narrow tables (evaluations, and metrics clustered by metric), so that a front over a million results
+// reads few pages; the long texts of an architecture are read for the members of the front alone.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  space TEXT NOT NULL,
+  config TEXT NOT NULL CHECK (json_valid(config)),
+  seed INTEGER NOT NULL,
+  version TEXT NOT NULL,
+  checkpoint TEXT NOT NULL,
+  parent INTEGER REFERENCES runs (id),
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
+  progress REAL NOT NULL DEFAULT 0,
+  message TEXT NOT NULL DEFAULT '',
+  pid INTEGER NOT NULL,
+  pid_started INTEGER NOT NULL,   -- tells a process from a later one with the same number
+  host TEXT NOT NULL,
+  created TEXT NOT NULL,          -- ISO 8601, UTC
+  updated TEXT NOT NULL
+);
+
+CREATE TABLE run_state (
+  run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (run, key)
+);
+
+CREATE TABLE curves (
+  run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  step INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (run, name, step)
+) WITHOUT ROWID;
+
+CREATE TABLE architectures (
+  id INTEGER PRIMARY KEY,
+  macs INTEGER NOT NULL,
+  params INTEGER NOT NULL,
+  space TEXT NOT NULL,
+  built_for TEXT NOT NULL,        -- input and classes: '1x28x28/10'
+  canonical TEXT NOT NULL,
+  arch TEXT NOT NULL,             -- the space's own notation
+  UNIQUE (space, built_for, canonical)
+);
+
+CREATE TABLE protocols (
+  id INTEGER PRIMARY KEY,
+  evaluator TEXT NOT NULL,
+  checkpoint TEXT NOT NULL,       -- fingerprint of the inherited weights
+  dataset TEXT NOT NULL,
+  split TEXT NOT NULL,
+  fidelity TEXT NOT NULL,
+  calibration TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  UNIQUE (evaluator, checkpoint, dataset, split, fidelity, calibration, seed)
+);
+
+CREATE TABLE evaluations (
+  id INTEGER PRIMARY KEY,
+  architecture INTEGER NOT NULL REFERENCES architectures (id),
+  protocol INTEGER NOT NULL REFERENCES protocols (id),
+  seconds REAL NOT NULL,
+  created INTEGER NOT NULL,       -- Unix time
+  run INTEGER REFERENCES runs (id),
+  UNIQUE (architecture, protocol)
+);
+
+CREATE TABLE metric_names (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE metrics (
+  metric INTEGER NOT NULL REFERENCES metric_names (id),
+  evaluation INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+  value REAL NOT NULL,
+  PRIMARY KEY (metric, evaluation)
+) WITHOUT ROWID;
+
+CREATE TABLE run_evaluations (    -- what a run measured or reused
+  run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  evaluation INTEGER NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+  PRIMARY KEY (run, evaluation)
+) WITHOUT ROWID;
+
+CREATE VIEW results AS
+SELECT e.id AS evaluation, a.space, a.arch, a.canonical, a.built_for, a.macs, a.params,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id) AS top1,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id) AS top5,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id) AS loss,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'latency_ms') AND evaluation = e.id)
+    AS latency_ms,
+  (SELECT json_group_object(n.name, m.value) FROM metric_names n JOIN metrics m ON m.metric = n.id AND m.evaluation = e.id)
+    AS metrics,
+  p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, e.seconds, e.run,
+  strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch') AS created
+FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN protocols p ON p.id = e.protocol;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1};
+
+std::string table_names(sqlite::Database& db) {
+  std::vector<std::string> names;
+  auto query = db.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name LIMIT 5");
+  while (query.step()) names.push_back(printable(query.text(0), 40));
+  return join(names);
+}
+
+/// The schema version; 0 for a database without anything in it.
+std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {
+  const std::int64_t application = db.pragma("application_id");
+  const std::int64_t version = db.pragma("user_version");
+  if (application == 0 && version == 0 && table_names(db).empty()) return 0;
+  if (application != kApplicationId)
+    throw UsageError(db.path().string() + " is a SQLite database of another program (tables " + table_names(db) +
+                     "), not a Frontier results database; give another path");
+  if (version < 1 || version > static_cast<std::int64_t>(newest))
+    throw UsageError(db.path().string() + " has schema version " + std::to_string(version) +
+                     ", this program knows up to " + std::to_string(newest) +
+                     "; use a newer Frontier for it, or give another path");
+  return static_cast<std::size_t>(version);
+}
+
+}  // namespace
+
+std::span<const char* const> migrations() { return kMigrations; }
+
+void migrate(sqlite::Database& db, std::span<const char* const> steps) {
+  while (version_of_ours(db, steps.size()) < steps.size()) {
+    sqlite::Transaction transaction(db);
+    const std::size_t version = version_of_ours(db, steps.size());  // again: another process may have been first
+    if (version == steps.size()) return;
+    db.exec(steps[version]);
+    db.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
+    db.exec("PRAGMA user_version = " + std::to_string(version + 1));
+    transaction.commit();
+  }
+}
+
+void check_schema(sqlite::Database& db, std::span<const char* const> steps) {
+  const std::size_t version = version_of_ours(db, steps.size());
+  if (version == 0)
+    throw UsageError(db.path().string() + " is an empty database without results; train or search into it first");
+  if (version < steps.size())
+    throw UsageError(db.path().string() + " has the older schema version " + std::to_string(version) +
+                     "; a command that writes into it (train, search) brings it up to date");
+}
+
+}  // namespace frontier

@@ -1,0 +1,210 @@
+#include "db/internal/sqlite.h"
+
+#include <cassert>
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include "common/errors.h"
+
+namespace frontier::sqlite {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kPause = std::chrono::microseconds(500);
+constexpr int kPauses = 120000;  // a minute
+
+/// SQLite's own handler waits longer each time, so under many writers an unlucky one starves; equal short pauses do
+/// not.
+int wait_for_others(void*, int times) {
+  if (times >= kPauses) return 0;
+  std::this_thread::sleep_for(kPause);
+  return 1;
+}
+
+/// A database that another process has not left open can be read where no file can be made beside it.
+bool readable_as_it_lies(const fs::path& path) {
+  std::error_code ignored;
+  fs::path log = path;
+  log += "-wal";
+  return fs::exists(path, ignored) && (!fs::exists(log, ignored) || fs::file_size(log, ignored) == 0);
+}
+
+std::string immutable_uri(const fs::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.string()) {
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    if (c == '%' || c == '?' || c == '#') {
+      uri += {'%', kDigits[c >> 4], kDigits[c & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
+Handle open(const fs::path& path, Access access) {
+  const auto open_as = [](const std::string& name, int flags) {
+    sqlite3* raw = nullptr;
+    const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    Handle handle(raw);
+    if (handle == nullptr) throw std::bad_alloc();
+    if (code == SQLITE_OK) {
+      sqlite3_extended_result_codes(raw, 1);
+      sqlite3_busy_handler(raw, wait_for_others, nullptr);
+    }
+    return std::pair(std::move(handle), code);
+  };
+  // An absolute path is never taken for a URI or for one of SQLite's special names.
+  const std::string name = fs::absolute(path).string();
+  auto [handle, code] = open_as(name, SQLITE_OPEN_READWRITE | (access == Access::kCreate ? SQLITE_OPEN_CREATE : 0));
+  if (code == SQLITE_OK && access == Access::kRead) {
+    code = sqlite3_exec(handle.get(), "SELECT 1 FROM sqlite_master", nullptr, nullptr, nullptr);
+    const int primary = code & 0xff;
+    if ((primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY) && readable_as_it_lies(path))
+      std::tie(handle, code) = open_as(immutable_uri(fs::absolute(path)), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+  }
+  if ((code & 0xff) == SQLITE_CANTOPEN) {
+    const int reason = sqlite3_system_errno(handle.get());
+    throw UsageError(reason != 0 ? with_errno("cannot open database " + path.string(), reason)
+                                 : "cannot open database " + path.string() + ": no file can be made or read there");
+  }
+  return std::move(handle);
+}
+
+}  // namespace
+
+void Query::bind(int index, std::int64_t value) {
+  if (const int code = sqlite3_bind_int64(statement_, index, value); code != SQLITE_OK) db_->fail(code);
+}
+
+void Query::bind(int index, double value) {
+  if (const int code = sqlite3_bind_double(statement_, index, value); code != SQLITE_OK) db_->fail(code);
+}
+
+void Query::bind(int index, std::string_view value) {
+  const char* data = value.empty() ? "" : value.data();  // a null pointer would bind NULL
+  const int code = sqlite3_bind_text64(statement_, index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (code != SQLITE_OK) db_->fail(code);
+}
+
+void Query::bind(int index, const std::optional<std::int64_t>& value) {
+  if (value) bind(index, *value);  // else NULL, as every parameter starts
+}
+
+void Query::bind_value(int index, const Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    bind(index, *integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    bind(index, *real);
+  } else {
+    bind(index, std::string_view(std::get<std::string>(value)));
+  }
+}
+
+bool Query::step() {
+  const int code = sqlite3_step(statement_);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) db_->fail(code);
+  return code == SQLITE_ROW;
+}
+
+std::string Query::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+Database::Database(const fs::path& path, Access access) : path_(path), handle_(open(path, access)) {
+  exec("PRAGMA foreign_keys = ON");
+  if (access == Access::kRead) exec("PRAGMA query_only = ON");
+}
+
+void Database::exec(const std::string& sql) {
+  if (const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK)
+    fail(code);
+}
+
+Query Database::query(std::string_view sql, const std::vector<Value>& values) {
+  Query result(*this, prepared(sql));
+  for (std::size_t i = 0; i < values.size(); ++i) result.bind_value(static_cast<int>(i) + 1, values[i]);
+  return result;
+}
+
+std::int64_t Database::pragma(const std::string& name) {
+  auto result = query("PRAGMA " + name);
+  return result.step() ? result.integer(0) : 0;
+}
+
+void Database::use_write_ahead_log() {
+  // SQLite does not ask the busy handler when it changes the mode.
+  for (int times = 0;; ++times) {
+    const int code = sqlite3_exec(handle_.get(), "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) break;
+    if ((code & 0xff) != SQLITE_BUSY || wait_for_others(nullptr, times) == 0) fail(code);
+  }
+  // A commit then survives a killed process without waiting for the disk; a power failure may cost the last commits,
+  // never the database.
+  exec("PRAGMA synchronous = NORMAL");
+}
+
+sqlite3_stmt* Database::prepared(std::string_view sql) {
+  Statement& statement = statements_[std::string(sql)];
+  if (statement == nullptr) {
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+    if (code != SQLITE_OK) fail(code);
+    statement.reset(raw);
+  }
+  assert(sqlite3_stmt_busy(statement.get()) == 0);
+  return statement.get();
+}
+
+void Database::fail(int code) const {
+  const std::string file = path_.string();
+  const int reason = sqlite3_system_errno(handle_.get());
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+      throw UsageError(file + " is not a SQLite database");
+    case SQLITE_CORRUPT:
+      throw Error(file + " is damaged (" + sqlite3_errmsg(handle_.get()) +
+                  "); restore a copy, or save what is left with: sqlite3 '" + file + "' .recover");
+    case SQLITE_FULL:
+      throw Error(with_errno("cannot write database " + file, ENOSPC));
+    case SQLITE_READONLY:
+      throw Error("cannot write database " + file + ": it or its folder is read-only");
+    case SQLITE_CANTOPEN:
+      throw Error(reason != 0 ? with_errno("cannot open database " + file, reason) : "cannot open database " + file);
+    case SQLITE_BUSY:
+      throw Error("database " + file + " has been in use by another program for a minute; try again when that is done");
+    case SQLITE_IOERR:
+      if (reason != 0) throw Error(with_errno("cannot read or write database " + file, reason));
+      break;
+    case SQLITE_NOMEM:
+      throw std::bad_alloc();
+    default:
+      break;
+  }
+  throw Error("database " + file + ": " + sqlite3_errmsg(handle_.get()));
+}
+
+Transaction::Transaction(Database& db) : db_(db), outermost_(!db.in_transaction()) {
+  db_.query(outermost_ ? "BEGIN IMMEDIATE" : "SAVEPOINT inner_step").run();
+}
+
+Transaction::~Transaction() {
+  if (!open_) return;
+  try {
+    if (!outermost_) db_.query("ROLLBACK TO inner_step").run();
+    db_.query(outermost_ ? "ROLLBACK" : "RELEASE inner_step").run();
+  } catch (const std::exception&) {  // SQLite has already rolled back, e.g. on a full disk
+  }
+}
+
+void Transaction::commit() {
+  db_.query(outermost_ ? "COMMIT" : "RELEASE inner_step").run();
+  open_ = false;
+}
+
+}  // namespace frontier::sqlite

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "db/internal/sqlite.h"
+#include "db/store.h"
+
+namespace frontier {
+
+struct Store::Impl {
+  Impl(const std::filesystem::path& path, sqlite::Access access) : db(path, access) {}
+
+  sqlite::Database db;
+
+  std::int64_t architecture_id(const StoredArchitecture& architecture);
+  std::int64_t protocol_id(const Protocol& protocol);
+  std::optional<std::int64_t> known_protocol_id(const Protocol& protocol);
+  std::int64_t metric_id(const std::string& name);
+  std::int64_t record(const Evaluation& evaluation);
+  Result result(std::int64_t id);
+  std::optional<Result> find(std::string_view space, std::string_view built_for, std::string_view canonical,
+                             std::int64_t protocol);
+  void require_run(std::int64_t id);
+};
+
+}  // namespace frontier

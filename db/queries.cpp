@@ -1,0 +1,294 @@
+// Filters and fronts: what `--where`, `--space`, ... and `--objectives` become in SQL. Every value is bound.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "common/errors.h"
+#include "common/pareto.h"
+#include "common/text.h"
+#include "db/internal/store_impl.h"
+
+namespace frontier {
+namespace {
+
+using sqlite::Database;
+using sqlite::Value;
+
+/// The option of a protocol field, its column, and what the filter asks of it.
+struct ProtocolField {
+  const char* option;
+  const char* column;
+  std::optional<Value> wanted;
+};
+
+std::array<ProtocolField, 7> protocol_fields(const Filter& filter) {
+  const auto value = [](const auto& field) { return field ? std::optional<Value>(*field) : std::nullopt; };
+  return {{{"--evaluator", "evaluator", value(filter.evaluator)},
+           {"--dataset", "dataset", value(filter.dataset)},
+           {"--split", "split", value(filter.split)},
+           {"--fidelity", "fidelity", value(filter.fidelity)},
+           {"--calibration", "calibration", value(filter.calibration)},
+           {"--checkpoint", "checkpoint", value(filter.checkpoint)},
+           {"--seed", "seed", value(filter.seed)}}};
+}
+
+std::string text_of(const Value& value) {
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* real = std::get_if<double>(&value)) return std::to_string(*real);
+  return std::get<std::string>(value);
+}
+
+std::vector<std::string> texts(Database& db, const std::string& sql) {
+  std::vector<std::string> found;
+  auto row = db.query(sql);
+  while (row.step()) found.push_back(row.text(0));
+  return found;
+}
+
+const char* sql_of(Comparison comparison) {
+  switch (comparison) {
+    case Comparison::kLess:
+      return " < ?";
+    case Comparison::kLessOrEqual:
+      return " <= ?";
+    case Comparison::kGreater:
+      return " > ?";
+    case Comparison::kGreaterOrEqual:
+      return " >= ?";
+    case Comparison::kEqual:
+      return " = ?";
+    case Comparison::kNotEqual:
+      return " != ?";
+  }
+  return "";
+}
+
+/// Builds one SELECT over evaluations `e`, with the tables that its fields need. The order of the joins is written down
+/// (CROSS JOIN): from the narrowest table, clustered by evaluation, to look-ups by id that then walk forward.
+class Selection {
+ public:
+  Selection(Database& db, const Filter& filter) : db_(db) {
+    auto name = db.query("SELECT name, id FROM metric_names");
+    while (name.step()) metrics_.emplace(name.text(0), name.integer(1));
+    if (filter.run) add_run(*filter.run);
+    if (filter.space) add_space(*filter.space);
+    add_protocol(filter);
+    for (const Condition& condition : filter.where)
+      require(expression(condition.field, "--where: unknown field") + sql_of(condition.comparison), condition.number);
+  }
+
+  /// The SQL of a field; joins what it needs. @param complaint starts the message about an unknown one.
+  std::string expression(const std::string& field, const std::string& complaint) {
+    if (field == "macs" || field == "params") {
+      needs_architecture_ = true;
+      return "a." + field;
+    }
+    if (field == "seconds") return "e.seconds";
+    if (field == "seed") return "(SELECT seed FROM protocols WHERE id = e.protocol)";
+    const auto metric = metrics_.find(field);
+    if (metric == metrics_.end()) refuse(field, complaint);
+    auto joined = std::find(joined_.begin(), joined_.end(), metric->second);
+    if (joined == joined_.end()) joined = joined_.insert(joined_.end(), metric->second);
+    return "m" + std::to_string(joined - joined_.begin()) + ".value";
+  }
+
+  sqlite::Query select(const std::string& columns, const std::string& tail = "") {
+    // Without a run, the first metric's rows lead: they lie together, in the order of the evaluations.
+    std::string tables;
+    std::vector<Value> values;
+    std::string join;
+    const auto add = [&](const std::string& table, const std::string& on) {
+      tables += tables.empty() ? table : " CROSS JOIN " + table;
+      if (!on.empty()) join += (join.empty() ? "" : " AND ") + on;
+    };
+    const auto add_metric = [&](std::size_t i, const std::string& key) {
+      const std::string m = "m" + std::to_string(i);
+      add("metrics " + m, m + ".metric = ?" + (key.empty() ? "" : " AND " + m + ".evaluation = " + key));
+      values.emplace_back(joined_[i]);
+    };
+    std::size_t next = 0;
+    std::string key;
+    if (run_) {
+      add("run_evaluations r", "r.run = ?");
+      values.emplace_back(*run_);
+      key = "r.evaluation";
+    } else if (!joined_.empty()) {
+      add_metric(next++, "");
+      key = "m0.evaluation";
+    }
+    add("evaluations e", key.empty() ? "" : "e.id = " + key);
+    if (needs_architecture_) add("architectures a", "a.id = e.architecture");
+    for (; next < joined_.size(); ++next) add_metric(next, "e.id");
+    if (!conditions_.empty()) join += (join.empty() ? "" : " AND ") + conditions_;
+    values.insert(values.end(), values_.begin(), values_.end());
+    return db_.query("SELECT " + columns + " FROM " + tables + (join.empty() ? "" : " WHERE " + join) + tail, values);
+  }
+
+ private:
+  void require(const std::string& condition, const Value& value) {
+    conditions_ += (conditions_.empty() ? "" : " AND ") + condition;
+    values_.push_back(value);
+  }
+
+  void add_run(std::int64_t run) { run_ = run; }
+
+  void add_space(const std::string& space) {
+    if (!db_.query("SELECT 1 FROM architectures WHERE space = ? LIMIT 1", space).step())
+      refuse_value("--space", space, texts(db_, "SELECT DISTINCT space FROM architectures ORDER BY space LIMIT 50"));
+    needs_architecture_ = true;
+    require("a.space = ?", space);
+  }
+
+  void add_protocol(const Filter& filter) {
+    std::string wanted;
+    for (const ProtocolField& field : protocol_fields(filter)) {
+      if (!field.wanted) continue;
+      const std::string column = field.column;
+      const auto known = texts(db_, "SELECT DISTINCT " + column + " FROM protocols ORDER BY " + column + " LIMIT 1000");
+      const std::string text = text_of(*field.wanted);
+      if (known.size() < 1000 && std::find(known.begin(), known.end(), text) == known.end())
+        refuse_value(field.option, text, known);
+      wanted += (wanted.empty() ? "" : " AND ") + column + " = ?";
+      values_.push_back(*field.wanted);
+    }
+    if (wanted.empty()) return;
+    conditions_ +=
+        (conditions_.empty() ? "" : " AND ") + ("e.protocol IN (SELECT id FROM protocols WHERE " + wanted + ")");
+  }
+
+  [[noreturn]] void refuse(const std::string& field, const std::string& complaint) const {
+    std::vector<std::string> known = {"macs", "params", "seconds"};
+    for (const auto& [name, id] : metrics_) known.push_back(name);
+    const std::string guess = nearest(field, known);
+    throw UsageError(complaint + " '" + printable(field) + "'; " +
+                     (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
+                     "In this database: " + join_names(known));
+  }
+
+  [[noreturn]] void refuse_value(const std::string& option, const std::string& value,
+                                 std::vector<std::string> known) const {
+    if (known.empty())
+      throw UsageError(option + " '" + printable(value) + "': " + db_.path().string() + " holds no results yet");
+    const std::string guess = nearest(value, known);
+    for (std::string& name : known) name = "'" + name + "'";
+    throw UsageError(option + ": no results with '" + printable(value) + "'; " +
+                     (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
+                     "In this database: " + join_names(known));
+  }
+
+  static std::string join_names(std::vector<std::string> names) {
+    constexpr std::size_t kShown = 20;
+    const bool more = names.size() > kShown;
+    if (more) names.resize(kShown);
+    return join(names) + (more ? ", ..." : "");
+  }
+
+  Database& db_;
+  std::map<std::string, std::int64_t> metrics_;
+  std::optional<std::int64_t> run_;
+  bool needs_architecture_ = false;
+  std::vector<std::int64_t> joined_;  ///< ids of the metrics joined as m0, m1, ...
+  std::string conditions_;
+  std::vector<Value> values_;
+};
+
+/// The text of the refusal to mix protocols: a table of those found, and the options that tell them apart.
+std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts) {
+  constexpr std::size_t kShown = 8;
+  const auto fields = protocol_fields({});
+  std::vector<std::vector<std::string>> rows(1);
+  for (const auto& field : fields) rows[0].emplace_back(field.column);
+  rows[0].emplace_back("results");
+  std::vector<bool> differs(fields.size(), false);
+  for (const auto& [id, count] : counts) {
+    auto row = db.query(
+        "SELECT evaluator, dataset, split, fidelity, calibration, checkpoint, seed FROM protocols WHERE id = ?", id);
+    std::vector<std::string> cells;
+    row.step();
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const std::string text = row.text(static_cast<int>(i));
+      cells.push_back(text.empty() ? "-" : printable(text, 24));
+      if (rows.size() > 1 && rows[1][i] != cells[i]) differs[i] = true;
+    }
+    cells.push_back(std::to_string(count));
+    rows.push_back(std::move(cells));
+  }
+  std::string options;
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (differs[i]) options += std::string(options.empty() ? "" : ", ") + fields[i].option;
+  std::string table;
+  const std::size_t shown = std::min(rows.size(), kShown + 1);
+  for (std::size_t r = 0; r < shown; ++r) {
+    table += "\n ";
+    for (std::size_t c = 0; c < rows[r].size(); ++c) {
+      std::size_t width = 0;
+      for (std::size_t other = 0; other < shown; ++other) width = std::max(width, rows[other][c].size());
+      table += " " + rows[r][c] + (c + 1 < rows[r].size() ? std::string(width - rows[r][c].size() + 1, ' ') : "");
+    }
+  }
+  if (rows.size() > shown) table += "\n  and " + std::to_string(rows.size() - shown) + " more";
+  return "these results were measured under " + std::to_string(counts.size()) +
+         " protocols, and such numbers do not belong in one front; choose one with " +
+         (options.empty() ? "--checkpoint" : options) + " (or --run), or allow it with --mix-protocols:" + table;
+}
+
+}  // namespace
+
+std::vector<Result> Store::results(const Filter& filter, std::optional<std::size_t> limit) const {
+  if (filter.run) impl_->require_run(*filter.run);
+  std::vector<std::int64_t> ids;
+  {
+    Selection selection(impl_->db, filter);
+    auto row = selection.select("e.id", " ORDER BY e.id");
+    while ((!limit || ids.size() < *limit) && row.step()) ids.push_back(row.integer(0));
+  }
+  std::vector<Result> results;
+  results.reserve(ids.size());
+  for (const std::int64_t id : ids) results.push_back(impl_->result(id));
+  return results;
+}
+
+Front Store::pareto(std::span<const Objective> objectives, const Filter& filter, Mixing mixing) const {
+  if (objectives.empty()) throw UsageError("a front needs at least one objective, like top1:max,macs:min");
+  if (filter.run) impl_->require_run(*filter.run);
+  const std::size_t dims = objectives.size();
+  std::vector<std::int64_t> ids;
+  std::vector<double> points;
+  std::map<std::int64_t, std::size_t> protocols;
+  {
+    Selection selection(impl_->db, filter);
+    std::string columns = "e.id, e.protocol";
+    for (const Objective& objective : objectives) {
+      if (objective.name == "seed") throw UsageError("the seed is no objective; choose one with --seed");
+      columns += ", " + selection.expression(objective.name, "unknown objective");
+    }
+    auto row = selection.select(columns);
+    std::int64_t last_protocol = 0;
+    std::size_t* count = nullptr;
+    while (row.step()) {
+      ids.push_back(row.integer(0));
+      if (const std::int64_t protocol = row.integer(1); count == nullptr || protocol != last_protocol) {
+        count = &protocols[protocol];
+        last_protocol = protocol;
+      }
+      ++*count;
+      for (std::size_t d = 0; d < dims; ++d) {
+        const double value = row.real(static_cast<int>(d) + 2);
+        points.push_back(objectives[d].direction == Direction::kMin ? value : -value);
+      }
+    }
+  }
+  if (protocols.size() > 1 && mixing == Mixing::kRefuse) throw UsageError(mixed_protocols(impl_->db, protocols));
+
+  std::vector<std::size_t> members = pareto_front(points, dims);
+  const auto point = [&](std::size_t i) { return std::span(points).subspan(i * dims, dims); };
+  std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
+    return std::lexicographical_compare(point(a).begin(), point(a).end(), point(b).begin(), point(b).end());
+  });
+  Front front;
+  front.num_considered = ids.size();
+  for (const std::size_t i : members) front.results.push_back(impl_->result(ids[i]));
+  return front;
+}
+
+}  // namespace frontier

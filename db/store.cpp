@@ -1,0 +1,218 @@
+#include "db/store.h"
+
+#include <cmath>
+#include <filesystem>
+
+#include "common/errors.h"
+#include "common/text.h"
+#include "db/internal/schema.h"
+#include "db/internal/store_impl.h"
+
+namespace frontier {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path database_path(std::string_view text) {
+  constexpr std::string_view kScheme = "sqlite:///";
+  std::string_view path = text;
+  if (path.starts_with(kScheme)) {
+    path.remove_prefix(kScheme.size());
+  } else if (const auto colon = path.find("://"); colon != std::string_view::npos || path.starts_with("sqlite:")) {
+    throw UsageError("database '" + printable(text) + "': write a path or sqlite:///path");
+  }
+  if (path.empty() || path.find('\0') != std::string_view::npos)
+    throw UsageError("database '" + printable(text) + "': the path is empty or no path");
+  return path;
+}
+
+void check_place(const fs::path& path, Store::Mode mode) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) throw UsageError("database " + path.string() + " is a folder; give a file");
+  if (mode == Store::Mode::kReadOnly && !fs::exists(path, ignored))
+    throw UsageError("no results database at " + path.string() +
+                     "; train or search into it first, or say where it is with --db");
+  const fs::path folder = path.parent_path();
+  if (mode == Store::Mode::kReadWrite && !folder.empty() && !fs::is_directory(folder, ignored))
+    throw UsageError("cannot make database " + path.string() + ": there is no folder " + folder.string());
+}
+
+void check_finite(const Evaluation& evaluation) {
+  const auto refuse = [&](const std::string& what, double value) {
+    throw Error(what + " of " + evaluation.architecture.space + " " + printable(evaluation.architecture.arch, 200) +
+                " is " + std::to_string(value) + ", not a finite number; nothing of it is stored");
+  };
+  for (const auto& [name, value] : evaluation.metrics) {
+    if (!is_field_name(name) || name == "macs" || name == "params" || name == "seconds" || name == "seed" ||
+        name == "and")
+      throw UsageError("metric name '" + printable(name) +
+                       "': a letter first, then letters, digits, _ . - or /; not macs, params, seconds, seed or and");
+    if (!std::isfinite(value)) refuse(name, value);
+  }
+  if (!std::isfinite(evaluation.seconds)) refuse("seconds", evaluation.seconds);
+}
+
+}  // namespace
+
+Store::Store(std::string_view path, Mode mode) {
+  const fs::path file = database_path(path);
+  check_place(file, mode);
+  const bool reads = mode == Mode::kReadOnly;
+  impl_ = std::make_unique<Impl>(file, reads ? sqlite::Access::kRead : sqlite::Access::kCreate);
+  if (reads) {
+    check_schema(impl_->db, migrations());
+  } else {
+    migrate(impl_->db, migrations());
+    impl_->db.use_write_ahead_log();
+  }
+}
+
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+
+Store::Transaction::Transaction(Store& store) : transaction_(std::make_unique<sqlite::Transaction>(store.impl_->db)) {}
+Store::Transaction::~Transaction() = default;
+void Store::Transaction::commit() { transaction_->commit(); }
+
+std::int64_t Store::Impl::architecture_id(const StoredArchitecture& a) {
+  auto known =
+      db.query("SELECT id, macs, params FROM architectures WHERE space = ? AND built_for = ? AND canonical = ?",
+               a.space, a.built_for, a.canonical);
+  if (!known.step()) {
+    db.query("INSERT INTO architectures (space, built_for, canonical, arch, macs, params) VALUES (?, ?, ?, ?, ?, ?)",
+             a.space, a.built_for, a.canonical, a.arch, a.macs, a.params)
+        .run();
+    return db.last_id();
+  }
+  if (known.integer(1) != a.macs || known.integer(2) != a.params)
+    throw Error(db.path().string() + " holds " + a.space + " " + printable(a.arch, 200) + " with " +
+                std::to_string(known.integer(1)) + " MACs and " + std::to_string(known.integer(2)) +
+                " parameters, not " + std::to_string(a.macs) + " and " + std::to_string(a.params) +
+                "; a space whose meaning changed needs a new name, or use a new database");
+  return known.integer(0);
+}
+
+std::optional<std::int64_t> Store::Impl::known_protocol_id(const Protocol& p) {
+  auto known = db.query(
+      "SELECT id FROM protocols WHERE evaluator = ? AND checkpoint = ? AND dataset = ? AND split = ? AND fidelity = ? "
+      "AND calibration = ?"
+      " AND seed = ?",
+      p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed);
+  if (!known.step()) return std::nullopt;
+  return known.integer(0);
+}
+
+std::int64_t Store::Impl::protocol_id(const Protocol& p) {
+  if (const auto known = known_protocol_id(p)) return *known;
+  db.query(
+        "INSERT INTO protocols (evaluator, checkpoint, dataset, split, fidelity, calibration, seed) VALUES (?, ?, ?, "
+        "?, ?, ?, ?)",
+        p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed)
+      .run();
+  return db.last_id();
+}
+
+std::int64_t Store::Impl::metric_id(const std::string& name) {
+  auto known = db.query("SELECT id FROM metric_names WHERE name = ?", name);
+  if (known.step()) return known.integer(0);
+  db.query("INSERT INTO metric_names (name) VALUES (?)", name).run();
+  return db.last_id();
+}
+
+std::int64_t Store::Impl::record(const Evaluation& evaluation) {
+  check_finite(evaluation);
+  const std::int64_t architecture = architecture_id(evaluation.architecture);
+  const std::int64_t protocol = protocol_id(evaluation.protocol);
+  auto inserted = db.query(
+      "INSERT INTO evaluations (architecture, protocol, seconds, created, run) VALUES (?, ?, ?, unixepoch(), ?)"
+      " ON CONFLICT (architecture, protocol) DO UPDATE SET architecture = architecture RETURNING id",
+      architecture, protocol, evaluation.seconds, evaluation.run);
+  if (!inserted.step()) throw Error("database " + db.path().string() + ": an evaluation was not stored");
+  const std::int64_t id = inserted.integer(0);
+  inserted.run();
+  for (const auto& [name, value] : evaluation.metrics)
+    db.query("INSERT OR IGNORE INTO metrics (metric, evaluation, value) VALUES (?, ?, ?)", metric_id(name), id, value)
+        .run();
+  if (evaluation.run)
+    db.query("INSERT OR IGNORE INTO run_evaluations (run, evaluation) VALUES (?, ?)", *evaluation.run, id).run();
+  return id;
+}
+
+void Store::Impl::require_run(std::int64_t id) {
+  if (db.query("SELECT 1 FROM runs WHERE id = ?", id).step()) return;
+  std::string held = "it holds no run yet";
+  auto range = db.query("SELECT min(id), max(id) FROM runs");
+  if (range.step() && !range.is_null(0))
+    held = "its runs are " + std::to_string(range.integer(0)) + " to " + std::to_string(range.integer(1));
+  throw UsageError("no run " + std::to_string(id) + " in " + db.path().string() + "; " + held);
+}
+
+std::vector<std::int64_t> Store::record(std::span<const Evaluation> evaluations) {
+  std::vector<std::int64_t> ids;
+  ids.reserve(evaluations.size());
+  sqlite::Transaction transaction(impl_->db);
+  for (const Evaluation& evaluation : evaluations) {
+    if (evaluation.run) impl_->require_run(*evaluation.run);
+    ids.push_back(impl_->record(evaluation));
+  }
+  transaction.commit();
+  return ids;
+}
+
+void Store::link(std::int64_t run, std::span<const std::int64_t> results) {
+  sqlite::Transaction transaction(impl_->db);
+  impl_->require_run(run);
+  for (const std::int64_t id : results)
+    impl_->db.query("INSERT OR IGNORE INTO run_evaluations (run, evaluation) VALUES (?, ?)", run, id).run();
+  transaction.commit();
+}
+
+Result Store::Impl::result(std::int64_t id) {
+  auto row = db.query(
+      "SELECT a.space, a.canonical, a.built_for, a.arch, a.macs, a.params, p.evaluator, p.checkpoint, p.dataset, "
+      "p.split, p.fidelity,"
+      " p.calibration, p.seed, e.seconds, e.run, strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch')"
+      " FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN protocols p ON p.id = e.protocol WHERE "
+      "e.id = ?",
+      id);
+  if (!row.step()) throw UsageError("no evaluation " + std::to_string(id) + " in " + db.path().string());
+  Result result;
+  result.id = id;
+  result.architecture = {row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), row.integer(5)};
+  result.protocol = {row.text(6), row.text(7), row.text(8), row.text(9), row.text(10), row.text(11), row.integer(12)};
+  result.seconds = row.real(13);
+  if (!row.is_null(14)) result.run = row.integer(14);
+  result.created = row.text(15);
+  auto metric = db.query(
+      "SELECT n.name, m.value FROM metric_names n CROSS JOIN metrics m WHERE m.metric = n.id AND m.evaluation = ?", id);
+  while (metric.step()) result.metrics.emplace(metric.text(0), metric.real(1));
+  return result;
+}
+
+std::optional<Result> Store::Impl::find(std::string_view space, std::string_view built_for, std::string_view canonical,
+                                        std::int64_t protocol) {
+  auto row = db.query(
+      "SELECT e.id FROM architectures a JOIN evaluations e ON e.architecture = a.id"
+      " WHERE a.space = ? AND a.built_for = ? AND a.canonical = ? AND e.protocol = ?",
+      space, built_for, canonical, protocol);
+  if (!row.step()) return std::nullopt;
+  return result(row.integer(0));
+}
+
+std::optional<Result> Store::find(std::string_view space, std::string_view built_for, std::string_view canonical,
+                                  const Protocol& protocol) const {
+  const auto known = impl_->known_protocol_id(protocol);
+  return known ? impl_->find(space, built_for, canonical, *known) : std::nullopt;
+}
+
+std::vector<std::optional<Result>> Store::find_many(std::string_view space, std::string_view built_for,
+                                                    std::span<const std::string> canonicals,
+                                                    const Protocol& protocol) const {
+  std::vector<std::optional<Result>> found(canonicals.size());
+  const auto known = impl_->known_protocol_id(protocol);
+  for (std::size_t i = 0; known && i < canonicals.size(); ++i)
+    found[i] = impl_->find(space, built_for, canonicals[i], *known);
+  return found;
+}
+
+}  // namespace frontier

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "db/filter.h"
+#include "db/pareto.h"
+
+namespace frontier {
+
+namespace sqlite {
+class Transaction;
+}
+
+/// How a number was measured. Two results with different protocols are not comparable.
+struct Protocol {
+  std::string evaluator = {};    ///< "supernet", "scratch", "benchmark", "latency", ...
+  std::string checkpoint = {};   ///< fingerprint of the weights inherited; empty where none are
+  std::string dataset = {};      ///< "fashion_mnist"
+  std::string split = {};        ///< "search" (held out from training) or "test"
+  std::string fidelity = {};     ///< how much was spent, e.g. "10000 images" or "20 epochs"
+  std::string calibration = {};  ///< how batch-norm statistics were made, e.g. "recalibrated, 2048 images"
+  std::int64_t seed = 0;
+  auto operator<=>(const Protocol&) const = default;
+};
+
+/// A network as the store knows it: equal (space, built_for, canonical) is the same network.
+struct StoredArchitecture {
+  std::string space = {};
+  std::string canonical = {};  ///< canonical key: equal functions have equal keys
+  std::string built_for = {};  ///< input and classes the costs hold for, e.g. "1x28x28/10"
+  std::string arch = {};       ///< the space's own notation, for people; not part of the identity
+  std::int64_t macs = 0;
+  std::int64_t params = 0;
+};
+
+/// One measurement of one architecture.
+struct Evaluation {
+  StoredArchitecture architecture = {};
+  Protocol protocol = {};
+  std::map<std::string, double> metrics = {};  ///< finite; "top1" a fraction, "latency_ms", a proxy's name, ...
+  double seconds = 0;                          ///< what it took
+  std::optional<std::int64_t> run = {};        ///< the run that measured it
+};
+
+/// An evaluation as stored.
+struct Result : Evaluation {
+  std::int64_t id = 0;
+  std::string created = {};  ///< ISO 8601, UTC
+};
+
+enum class RunState { kRunning, kDone, kFailed, kInterrupted };
+std::string_view to_string(RunState state);
+
+struct RunInfo {
+  std::string kind = {};  ///< "train", "search", "evaluate", "import"
+  std::string name = {};  ///< optional
+  std::string space = {};
+  std::string config = "{}";  ///< the resolved configuration, a JSON object
+  std::int64_t seed = 0;
+  std::string version = {};                 ///< of the program
+  std::string checkpoint = {};              ///< folder written (train) or read (search)
+  std::optional<std::int64_t> parent = {};  ///< e.g. the training run whose checkpoint is searched
+};
+
+/// What changes while a run goes on; what is not set stays.
+struct RunUpdate {
+  std::optional<RunState> state = {};
+  std::optional<double> progress = {};  ///< 0..1
+  std::optional<std::string> message = {};
+};
+
+struct Run : RunInfo {
+  std::int64_t id = 0;
+  RunState state = RunState::kRunning;  ///< kInterrupted also where it says running but its process is gone
+  bool process_gone = false;
+  double progress = 0;
+  std::string message = {};
+  std::int64_t pid = 0;
+  std::string host = {};
+  std::string created = {};  ///< ISO 8601, UTC
+  std::string updated = {};
+  std::int64_t num_results = 0;  ///< evaluations measured or reused
+};
+
+struct RunFilter {
+  std::optional<std::int64_t> id = {};
+  std::optional<std::string> kind = {};
+  std::optional<std::string> space = {};
+};
+
+/// One value of a training curve, e.g. {1200, "train/loss", 0.41}.
+struct CurvePoint {
+  std::int64_t step = 0;
+  std::string name = {};
+  double value = 0;
+};
+
+struct Front {
+  std::vector<Result> results;     ///< the best of the first objective first
+  std::size_t num_considered = 0;  ///< results the filter left
+};
+
+/// The results database: one SQLite file (docs/formats/results-database.md). Several processes may write at once: a
+/// write waits for its turn instead of failing. Every call that writes has committed when it returns (inside a
+/// Transaction: when that commits), and a committed result outlives a killed process; see the page for power failure.
+/// Thread-safety: none; open one Store a thread.
+class Store {
+ public:
+  enum class Mode {
+    kReadOnly,   ///< the file must exist and hold results
+    kReadWrite,  ///< made, or brought to the current schema, where needed
+  };
+
+  /// @param path a file or `sqlite:///path`.
+  /// @throws UsageError if it is no database of ours or of a newer schema, Error if it is damaged or cannot be written.
+  Store(std::string_view path, Mode mode);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) = delete;
+
+  /// Several calls as one step: rolled back unless commit() is reached; inside another one, a part of it. Others'
+  /// writes wait meanwhile, so keep it short.
+  class Transaction {
+   public:
+    explicit Transaction(Store& store);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit();
+
+   private:
+    std::unique_ptr<sqlite::Transaction> transaction_;
+  };
+
+  /// A new run in state running, of this process. Returns its id.
+  std::int64_t begin_run(const RunInfo& info);
+  /// The run goes on in this process.
+  void resume_run(std::int64_t id);
+  void update_run(std::int64_t id, const RunUpdate& update);
+  /// In order of their ids.
+  std::vector<Run> runs(const RunFilter& filter = {}) const;
+  /// A run by its id or its name, as a user types it. @throws UsageError if there is none or the name is not unique.
+  std::int64_t find_run(std::string_view text) const;
+
+  /// A point stored again replaces the old one, so a resumed run may repeat steps. @throws Error if a value is not
+  /// finite.
+  void add_points(std::int64_t run, std::span<const CurvePoint> points);
+  /// In order of their steps.
+  std::vector<CurvePoint> curve(std::int64_t run, std::string_view name) const;
+  std::vector<std::string> curve_names(std::int64_t run) const;
+
+  /// Text a run keeps, e.g. the state from which a search resumes.
+  void put_run_state(std::int64_t run, std::string_view key, std::string_view text);
+  std::optional<std::string> get_run_state(std::int64_t run, std::string_view key) const;
+
+  /// Stores evaluations in one transaction; returns their ids. Of one (architecture, protocol) the first stays: stored
+  /// again, it only gains metrics that it lacked. Each is also linked to its `run`.
+  /// @throws Error if a metric is not finite, or an architecture is stored with other costs.
+  std::vector<std::int64_t> record(std::span<const Evaluation> evaluations);
+  /// Links results to a run that reuses them.
+  void link(std::int64_t run, std::span<const std::int64_t> results);
+
+  /// What is stored for this architecture and protocol.
+  std::optional<Result> find(std::string_view space, std::string_view built_for, std::string_view canonical,
+                             const Protocol& protocol) const;
+  /// find() for many; result[i] belongs to canonicals[i].
+  std::vector<std::optional<Result>> find_many(std::string_view space, std::string_view built_for,
+                                               std::span<const std::string> canonicals, const Protocol& protocol) const;
+
+  /// In order of their ids, at most `limit`.
+  std::vector<Result> results(const Filter& filter = {}, std::optional<std::size_t> limit = {}) const;
+  /// The non-dominated results among those that have all objectives; equal points are all kept.
+  /// @throws UsageError if they were measured under several protocols and `mixing` does not allow it (the message lists
+  /// them), or an objective is unknown.
+  Front pareto(std::span<const Objective> objectives, const Filter& filter, Mixing mixing = Mixing::kRefuse) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace frontier
