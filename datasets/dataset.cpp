@@ -42,14 +42,13 @@ LabelledImages select(const LabelledImages& from, std::span<const std::int64_t> 
 std::vector<std::int64_t> quotas(const std::vector<std::vector<std::int64_t>>& members, std::int64_t wanted,
                                  std::int64_t total) {
   std::vector<std::int64_t> quota(members.size());
-  std::vector<std::pair<double, std::size_t>> remainders;
+  std::vector<std::pair<std::int64_t, std::size_t>> remainders;
   std::int64_t given = 0;
   for (std::size_t c = 0; c < members.size(); ++c) {
-    const double share =
-        static_cast<double>(members[c].size()) * static_cast<double>(wanted) / static_cast<double>(total);
-    quota[c] = static_cast<std::int64_t>(std::floor(share));
+    const std::int64_t share = static_cast<std::int64_t>(members[c].size()) * wanted;  // in units of 1 / total
+    quota[c] = share / total;
     given += quota[c];
-    remainders.emplace_back(-(share - std::floor(share)), c);
+    remainders.emplace_back(-(share % total), c);
   }
   std::sort(remainders.begin(), remainders.end());
   for (std::size_t i = 0; given < wanted; ++i, ++given) ++quota[remainders[i].second];

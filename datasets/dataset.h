@@ -12,13 +12,14 @@ namespace frontier {
 /// Labelled images that are held in memory as bytes; the loader turns them into normalised floats batch by batch.
 /// A plain value; copies share the tensors, which nobody writes to. Thread-safety: const.
 struct Dataset {
-  std::string name;   ///< "fashion_mnist"
-  std::string part;   ///< "train", "search" or "test"
-  at::Tensor images;  ///< [N, C, H, W] uint8, contiguous
-  at::Tensor labels;  ///< [N] int64 in [0, classes)
+  std::string name{};   ///< "fashion_mnist"
+  std::string part{};   ///< "train", "search" or "test"
+  at::Tensor images{};  ///< [N, C, H, W] uint8, contiguous
+  at::Tensor labels{};  ///< [N] int64 in [0, classes)
   int classes = 0;
-  std::vector<double> mean;  ///< per channel, of pixel / 255, over the training part (never over search or test images)
-  std::vector<double> stddev;  ///< likewise; 1 for a channel that is constant, so that normalising stays finite
+  std::vector<double>
+      mean{};  ///< per channel, of pixel / 255, over the training part (never over search or test images)
+  std::vector<double> stddev{};  ///< likewise; 1 for a channel that is constant, so that normalising stays finite
 
   std::int64_t size() const;
   std::int64_t channels() const;
@@ -84,12 +85,12 @@ const std::vector<std::string>& dataset_names();
 
 struct DataOptions {
   std::string name = "fashion_mnist";
-  std::string path;              ///< folder with the data files; empty: where the data set is usually installed
+  std::string path{};            ///< folder with the data files; empty: where the data set is usually installed
   std::int64_t search_size = 0;  ///< training images held out for search; 0: a tenth of them, at most 5000
   std::int64_t train_size = 0;   ///< keep this many of the images left for training; 0: all
   std::int64_t test_size = 0;    ///< keep the first so many test images; 0: all
   std::int64_t seed = 0;         ///< of the split into train and search
-  SyntheticOptions synthetic;    ///< for name = "synthetic" only
+  SyntheticOptions synthetic{};  ///< for name = "synthetic" only
 };
 
 template <class Fields>

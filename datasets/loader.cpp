@@ -77,8 +77,8 @@ class Normaliser {
       const std::int64_t begin = outside ? width_ : first;
       const std::int64_t end = outside ? width_ : last;
       for (std::int64_t x = 0; x < begin; ++x) put(zero);
-      const std::uint8_t* row = image + (y + crop.dy) * width_ + crop.dx;
-      for (std::int64_t x = begin; x < end; ++x) put([&](std::int64_t c) { return row[c * plane + x]; });
+      const std::int64_t row = (y + crop.dy) * width_ + crop.dx;
+      for (std::int64_t x = begin; x < end; ++x) put([&](std::int64_t c) { return image[c * plane + row + x]; });
       for (std::int64_t x = end; x < width_; ++x) put(zero);
     }
   }

@@ -11,8 +11,8 @@ namespace frontier {
 
 /// Images ready for a network, with their labels.
 struct Batch {
-  at::Tensor images;  ///< [B, C, H, W] float32 on the CPU, channels-last memory format, (pixel / 255 - mean) / stddev
-  at::Tensor labels;  ///< [B] int64
+  at::Tensor images{};  ///< [B, C, H, W] float32 on the CPU, channels-last memory format, (pixel / 255 - mean) / stddev
+  at::Tensor labels{};  ///< [B] int64
   std::int64_t step = 0;  ///< which batch of the stream this is; 0 for evaluation batches
 };
 
@@ -23,7 +23,8 @@ struct LoaderOptions {
   int pad = 0;        ///< random crop after padding every side by so many zero pixels (before normalising); 4 is usual
   bool flip = false;  ///< mirror every other image, left to right, at random
   int prefetch = 4;   ///< batches made ahead; 0: each is made when asked for
-  int threads = 1;    ///< worker threads that make batches ahead (no more than TBB's own limit, cores - 1)
+  int threads =
+      1;  ///< worker threads that make batches ahead (no more than TBB's own limit, cores - 1; none on one core)
   std::int64_t seed = 0;
 };
 

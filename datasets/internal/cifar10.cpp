@@ -56,10 +56,12 @@ LabelledImages read_part(const Paths& paths) {
 /// The one file `<prefix>*.bin` or `<prefix>*.bin.gz`.
 std::filesystem::path find_single(const std::filesystem::path& folder, const std::string& prefix) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(prefix) && (name.ends_with(".bin") || name.ends_with(".bin.gz"))) names.push_back(name);
   }
+  if (error) throw UsageError("cannot read " + folder.string() + ": " + error.message());
   std::sort(names.begin(), names.end());
   if (names.empty())
     throw UsageError(folder.string() +
@@ -84,7 +86,8 @@ CifarFiles find_files(const std::filesystem::path& folder) {
 
 RawData read_cifar10_folder(const std::filesystem::path& folder) {
   const auto unpacked = folder / "cifar-10-batches-bin";  // what the published archive unpacks to
-  const CifarFiles files = find_files(std::filesystem::is_directory(unpacked) ? unpacked : folder);
+  std::error_code error;
+  const CifarFiles files = find_files(std::filesystem::is_directory(unpacked, error) ? unpacked : folder);
   return {read_part(files.train), read_part(files.test), kClasses};
 }
 

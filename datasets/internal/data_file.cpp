@@ -17,8 +17,9 @@ constexpr int kGzipWindow = 15 + 16;            // zlib: largest window, gzip wr
 
 std::FILE* open_file(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error))
-    throw UsageError(path.string() + ": expected a data file, saw a folder");
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    throw UsageError(path.string() + ": expected a regular file, saw a folder or a device");
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) throw UsageError(with_errno("cannot read " + path.string(), errno));
   return file;
@@ -38,6 +39,7 @@ struct DataFile::Stream {
   std::FILE* file;
   bool gzip = false;
   bool member_ended = false;  // the end of a gzip member was reached and its checksum was right
+  bool first_member = true;
   z_stream zlib{};
   std::vector<std::uint8_t> input;
 };
@@ -45,8 +47,7 @@ struct DataFile::Stream {
 DataFile::DataFile(std::filesystem::path path) : path_(std::move(path)), stream_(std::make_unique<Stream>(path_)) {
   std::error_code error;
   most_bytes_ = std::filesystem::file_size(path_, error);
-  if (error)
-    throw UsageError(path_.string() + ": expected a regular file, saw something else (" + error.message() + ")");
+  if (error) throw UsageError("cannot read " + path_.string() + ": " + error.message());
 
   const int first = std::fgetc(stream_->file);
   const int second = std::fgetc(stream_->file);
@@ -84,6 +85,7 @@ std::size_t DataFile::inflate_some(std::uint8_t* out, std::size_t count) {
       if (zlib.avail_in == 0) break;
       ::inflateReset(&zlib);  // gzip files may be concatenated; anything else after the end is refused below
       stream_->member_ended = false;
+      stream_->first_member = false;
     }
     const std::string at = " after " + std::to_string(position_ + (count - zlib.avail_out)) + " bytes of data";
     if (zlib.avail_in == 0) fail("a complete gzip file", "its end" + at + " (truncated)");
@@ -91,7 +93,7 @@ std::size_t DataFile::inflate_some(std::uint8_t* out, std::size_t count) {
     if (status == Z_STREAM_END) {
       stream_->member_ended = true;
     } else if (status != Z_OK && status != Z_BUF_ERROR) {
-      const bool trailing = zlib.total_out == 0 && position_ > 0;
+      const bool trailing = zlib.total_out == 0 && !stream_->first_member;
       fail("valid gzip data", trailing ? "extra bytes behind the end of the gzip data"
                                        : "damage" + at + " (" + (zlib.msg != nullptr ? zlib.msg : "unknown") + ")");
     }

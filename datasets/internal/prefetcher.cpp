@@ -1,10 +1,22 @@
 #include "datasets/internal/prefetcher.h"
 
+#include <oneapi/tbb/global_control.h>
+
+#include <algorithm>
 #include <atomic>
 #include <future>
 #include <utility>
 
 namespace frontier {
+namespace {
+
+/// How many of `threads` workers TBB has; asked for more, it would print a warning.
+int available(int threads) {
+  const auto limit = tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
+  return std::min(threads, static_cast<int>(limit) - 1);
+}
+
+}  // namespace
 
 /// One batch, made by whoever claims it first: a worker, the consumer, or nobody once it is cancelled.
 struct Prefetcher::Job {
@@ -23,8 +35,8 @@ struct Prefetcher::Job {
 
 Prefetcher::Prefetcher(Make make, int prefetch, int threads)
     : make_(std::make_shared<const Make>(std::move(make))),
-      prefetch_(static_cast<std::size_t>(prefetch)),
-      arena_(threads, /*reserved_for_masters=*/0) {}
+      prefetch_(available(threads) > 0 ? static_cast<std::size_t>(prefetch) : 0),
+      arena_(std::max(available(threads), 1), /*reserved_for_masters=*/0) {}  // starts nothing until it is used
 
 Prefetcher::~Prefetcher() { cancel(); }
 
