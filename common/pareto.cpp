@@ -145,7 +145,54 @@ std::vector<std::size_t> ranks_with(std::span<const double> points, std::size_t 
   return ranks;
 }
 
+std::vector<std::size_t> front_of(std::span<const double> points, std::size_t dims) {
+  if (dims <= 2) return front_with<BoundLayer>(points, dims);
+  if (dims == 3) return front_with<StaircaseLayer>(points, dims);
+  return front_with<ListLayer>(points, dims);
+}
+
+bool dominates(const double* p, const double* q, std::size_t dims) {
+  bool smaller = false;
+  for (std::size_t d = 0; d < dims; ++d) {
+    if (p[d] > q[d]) return false;
+    smaller = smaller || p[d] < q[d];
+  }
+  return smaller;
+}
+
 using Points = std::vector<double>;
+
+/// The points with these indices, row after row.
+Points gather(std::span<const double> points, std::size_t dims, const std::vector<std::size_t>& indices) {
+  Points chosen;
+  chosen.reserve(indices.size() * dims);
+  for (const std::size_t i : indices)
+    for (std::size_t d = 0; d < dims; ++d) chosen.push_back(points[i * dims + d]);
+  return chosen;
+}
+
+/// Indices of the points that the front of a small sample leaves: of many points, few, so that there is little to sort.
+std::vector<std::size_t> survivors(std::span<const double> points, std::size_t dims) {
+  constexpr std::size_t kSample = 1024;
+  const std::size_t n = points.size() / dims;
+  std::vector<std::size_t> sample(kSample);
+  for (std::size_t i = 0; i < kSample; ++i) sample[i] = i * (n / kSample);
+  const Points sampled = gather(points, dims, sample);
+  std::vector<const double*> rivals;
+  for (const std::size_t i : front_of(sampled, dims)) rivals.push_back(sampled.data() + i * dims);
+  std::vector<std::size_t> left;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double* p = points.data() + i * dims;
+    const auto rival =
+        std::find_if(rivals.begin(), rivals.end(), [&](const double* q) { return dominates(q, p, dims); });
+    if (rival == rivals.end()) {
+      left.push_back(i);
+    } else {
+      std::swap(*rival, rivals[static_cast<std::size_t>(rival - rivals.begin()) / 2]);  // the busiest are asked first
+    }
+  }
+  return left;
+}
 
 double area(const Points& front, std::span<const double> reference) {
   double sum = 0;
@@ -213,20 +260,19 @@ double volume_of(const Points& points, std::span<const double> reference) {
   if (dims == 1) return reference[0] - *std::min_element(points.begin(), points.end());
   if (dims == 2) return area(points, reference);
   if (dims == 3) return volume(points, reference);
-  Points front;
-  for (const std::size_t i : pareto_front(points, dims))
-    front.insert(front.end(), points.begin() + static_cast<std::ptrdiff_t>(i * dims),
-                 points.begin() + static_cast<std::ptrdiff_t>((i + 1) * dims));
-  return volume_by_recursion(front, reference);
+  return volume_by_recursion(gather(points, dims, front_of(points, dims)), reference);
 }
 
 }  // namespace
 
 std::vector<std::size_t> pareto_front(std::span<const double> points, std::size_t dims) {
   check(points, dims);
-  if (dims <= 2) return front_with<BoundLayer>(points, dims);
-  if (dims == 3) return front_with<StaircaseLayer>(points, dims);
-  return front_with<ListLayer>(points, dims);
+  constexpr std::size_t kMany = 16384;
+  if (points.size() / dims < kMany) return front_of(points, dims);
+  const std::vector<std::size_t> left = survivors(points, dims);
+  std::vector<std::size_t> front = front_of(gather(points, dims, left), dims);
+  for (std::size_t& i : front) i = left[i];
+  return front;
 }
 
 std::vector<std::size_t> pareto_ranks(std::span<const double> points, std::size_t dims) {

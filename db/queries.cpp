@@ -133,10 +133,10 @@ class Selection {
   void add_run(std::int64_t run) { run_ = run; }
 
   void add_space(const std::string& space) {
-    if (!db_.query("SELECT 1 FROM architectures WHERE space = ? LIMIT 1", space).step())
-      refuse_value("--space", space, texts(db_, "SELECT DISTINCT space FROM architectures ORDER BY space LIMIT 50"));
+    if (!db_.query("SELECT 1 FROM spaces WHERE name = ?", space).step())
+      refuse_value("--space", space, texts(db_, "SELECT DISTINCT name FROM spaces ORDER BY name"));
     needs_architecture_ = true;
-    require("a.space = ?", space);
+    require("a.space IN (SELECT id FROM spaces WHERE name = ?)", space);
   }
 
   void add_protocol(const Filter& filter) {

@@ -74,15 +74,31 @@ Store::Transaction::Transaction(Store& store) : transaction_(std::make_unique<sq
 Store::Transaction::~Transaction() = default;
 void Store::Transaction::commit() { transaction_->commit(); }
 
+std::optional<std::int64_t> Store::Impl::known_space_id(std::string_view name, std::string_view built_for) {
+  auto known = db.query("SELECT id FROM spaces WHERE name = ? AND built_for = ?", name, built_for);
+  if (!known.step()) return std::nullopt;
+  return known.integer(0);
+}
+
+std::int64_t Store::Impl::space_id(std::string_view name, std::string_view built_for) {
+  if (const auto known = known_space_id(name, built_for)) return *known;
+  db.query("INSERT INTO spaces (name, built_for) VALUES (?, ?)", name, built_for).run();
+  return db.last_id();
+}
+
 std::int64_t Store::Impl::architecture_id(const StoredArchitecture& a) {
-  auto known =
-      db.query("SELECT id, macs, params FROM architectures WHERE space = ? AND built_for = ? AND canonical = ?",
-               a.space, a.built_for, a.canonical);
+  const std::int64_t space = space_id(a.space, a.built_for);
+  auto known = db.query(
+      "SELECT a.id, a.macs, a.params FROM notations n JOIN architectures a ON a.id = n.architecture WHERE n.space = ? "
+      "AND n.canonical = ?",
+      space, a.canonical);
   if (!known.step()) {
-    db.query("INSERT INTO architectures (space, built_for, canonical, arch, macs, params) VALUES (?, ?, ?, ?, ?, ?)",
-             a.space, a.built_for, a.canonical, a.arch, a.macs, a.params)
+    db.query("INSERT INTO architectures (space, macs, params) VALUES (?, ?, ?)", space, a.macs, a.params).run();
+    const std::int64_t id = db.last_id();
+    db.query("INSERT INTO notations (architecture, space, canonical, arch) VALUES (?, ?, ?, ?)", id, space, a.canonical,
+             a.arch)
         .run();
-    return db.last_id();
+    return id;
   }
   if (known.integer(1) != a.macs || known.integer(2) != a.params)
     throw Error(db.path().string() + " holds " + a.space + " " + printable(a.arch, 200) + " with " +
@@ -169,11 +185,11 @@ void Store::link(std::int64_t run, std::span<const std::int64_t> results) {
 
 Result Store::Impl::result(std::int64_t id) {
   auto row = db.query(
-      "SELECT a.space, a.canonical, a.built_for, a.arch, a.macs, a.params, p.evaluator, p.checkpoint, p.dataset, "
+      "SELECT s.name, n.canonical, s.built_for, n.arch, a.macs, a.params, p.evaluator, p.checkpoint, p.dataset, "
       "p.split, p.fidelity,"
       " p.calibration, p.seed, e.seconds, e.run, strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch')"
-      " FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN protocols p ON p.id = e.protocol WHERE "
-      "e.id = ?",
+      " FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN notations n ON n.architecture = a.id"
+      " JOIN spaces s ON s.id = a.space JOIN protocols p ON p.id = e.protocol WHERE e.id = ?",
       id);
   if (!row.step()) throw UsageError("no evaluation " + std::to_string(id) + " in " + db.path().string());
   Result result;
@@ -189,29 +205,29 @@ Result Store::Impl::result(std::int64_t id) {
   return result;
 }
 
-std::optional<Result> Store::Impl::find(std::string_view space, std::string_view built_for, std::string_view canonical,
-                                        std::int64_t protocol) {
+std::optional<Result> Store::Impl::find(std::int64_t space, std::string_view canonical, std::int64_t protocol) {
   auto row = db.query(
-      "SELECT e.id FROM architectures a JOIN evaluations e ON e.architecture = a.id"
-      " WHERE a.space = ? AND a.built_for = ? AND a.canonical = ? AND e.protocol = ?",
-      space, built_for, canonical, protocol);
+      "SELECT e.id FROM notations n JOIN evaluations e ON e.architecture = n.architecture"
+      " WHERE n.space = ? AND n.canonical = ? AND e.protocol = ?",
+      space, canonical, protocol);
   if (!row.step()) return std::nullopt;
   return result(row.integer(0));
 }
 
 std::optional<Result> Store::find(std::string_view space, std::string_view built_for, std::string_view canonical,
                                   const Protocol& protocol) const {
-  const auto known = impl_->known_protocol_id(protocol);
-  return known ? impl_->find(space, built_for, canonical, *known) : std::nullopt;
+  const std::string key(canonical);
+  return find_many(space, built_for, {&key, 1}, protocol).front();
 }
 
 std::vector<std::optional<Result>> Store::find_many(std::string_view space, std::string_view built_for,
                                                     std::span<const std::string> canonicals,
                                                     const Protocol& protocol) const {
   std::vector<std::optional<Result>> found(canonicals.size());
-  const auto known = impl_->known_protocol_id(protocol);
-  for (std::size_t i = 0; known && i < canonicals.size(); ++i)
-    found[i] = impl_->find(space, built_for, canonicals[i], *known);
+  const auto space_id = impl_->known_space_id(space, built_for);
+  const auto protocol_id = impl_->known_protocol_id(protocol);
+  if (!space_id || !protocol_id) return found;
+  for (std::size_t i = 0; i < canonicals.size(); ++i) found[i] = impl_->find(*space_id, canonicals[i], *protocol_id);
   return found;
 }
 

@@ -47,15 +47,26 @@ CREATE TABLE curves (
   PRIMARY KEY (run, name, step)
 ) WITHOUT ROWID;
 
+CREATE TABLE spaces (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  built_for TEXT NOT NULL,        -- input and classes: '1x28x28/10'
+  UNIQUE (name, built_for)
+);
+
 CREATE TABLE architectures (
   id INTEGER PRIMARY KEY,
+  space INTEGER NOT NULL REFERENCES spaces (id),
   macs INTEGER NOT NULL,
-  params INTEGER NOT NULL,
-  space TEXT NOT NULL,
-  built_for TEXT NOT NULL,        -- input and classes: '1x28x28/10'
+  params INTEGER NOT NULL
+);
+
+CREATE TABLE notations (
+  architecture INTEGER PRIMARY KEY REFERENCES architectures (id) ON DELETE CASCADE,
+  space INTEGER NOT NULL REFERENCES spaces (id),
   canonical TEXT NOT NULL,
   arch TEXT NOT NULL,             -- the space's own notation
-  UNIQUE (space, built_for, canonical)
+  UNIQUE (space, canonical)
 );
 
 CREATE TABLE protocols (
@@ -99,17 +110,21 @@ CREATE TABLE run_evaluations (    -- what a run measured or reused
 ) WITHOUT ROWID;
 
 CREATE VIEW results AS
-SELECT e.id AS evaluation, a.space, a.arch, a.canonical, a.built_for, a.macs, a.params,
+SELECT e.id AS evaluation, s.name AS space, n.arch, n.canonical, s.built_for, a.macs, a.params,
   (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id) AS top1,
   (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id) AS top5,
   (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id) AS loss,
   (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'latency_ms') AND evaluation = e.id)
     AS latency_ms,
-  (SELECT json_group_object(n.name, m.value) FROM metric_names n JOIN metrics m ON m.metric = n.id AND m.evaluation = e.id)
+  (SELECT json_group_object(k.name, m.value) FROM metric_names k JOIN metrics m ON m.metric = k.id AND m.evaluation = e.id)
     AS metrics,
   p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, e.seconds, e.run,
   strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch') AS created
-FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN protocols p ON p.id = e.protocol;
+FROM evaluations e
+JOIN architectures a ON a.id = e.architecture
+JOIN notations n ON n.architecture = e.architecture
+JOIN spaces s ON s.id = a.space
+JOIN protocols p ON p.id = e.protocol;
 )sql";
 
 constexpr const char* kMigrations[] = {kVersion1};

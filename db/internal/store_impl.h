@@ -15,14 +15,15 @@ struct Store::Impl {
 
   sqlite::Database db;
 
+  std::int64_t space_id(std::string_view name, std::string_view built_for);
+  std::optional<std::int64_t> known_space_id(std::string_view name, std::string_view built_for);
   std::int64_t architecture_id(const StoredArchitecture& architecture);
   std::int64_t protocol_id(const Protocol& protocol);
   std::optional<std::int64_t> known_protocol_id(const Protocol& protocol);
   std::int64_t metric_id(const std::string& name);
   std::int64_t record(const Evaluation& evaluation);
   Result result(std::int64_t id);
-  std::optional<Result> find(std::string_view space, std::string_view built_for, std::string_view canonical,
-                             std::int64_t protocol);
+  std::optional<Result> find(std::int64_t space, std::string_view canonical, std::int64_t protocol);
   void require_run(std::int64_t id);
 };
 
