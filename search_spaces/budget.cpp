@@ -1,0 +1,520 @@
+#include "search_spaces/budget.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <mutex>
+#include <numeric>
+
+#include "common/errors.h"
+#include "common/text.h"
+#include "search_spaces/internal/chain.h"
+
+namespace frontier {
+namespace {
+
+using Prices = Chain::Prices;
+
+// Work is counted in additions: moves of the chain times cells of the table.
+constexpr double kDrawWork = 5e7;       // 0.1 s
+constexpr double kDrawCells = 1 << 21;  // 32 MB of counts
+constexpr double kCountWork = 6e9;      // a few seconds
+constexpr double kCountCells = 4e7;     // alive at once: 640 MB at most
+constexpr int kMostRejections = 200'000;
+
+/// One price on a grid: moves cost whole multiples of `unit`, and a path may cost up to `cells`.
+struct Axis {
+  bool limited = false;
+  bool round_up = false;
+  std::int64_t unit = 1;
+  std::int64_t cells = 0;
+  std::int64_t on_grid(std::int64_t price) const {
+    return limited ? (round_up ? (price + unit - 1) / unit : price / unit) : 0;
+  }
+};
+using Grid = std::array<Axis, kNumPrices>;
+
+/// Sums up to `last` (inclusive) of both prices; row-major, params fastest.
+struct Window {
+  Prices last{-1, -1};
+  bool is_empty() const { return last[0] < 0 || last[1] < 0; }
+  std::size_t width() const { return static_cast<std::size_t>(last[1] + 1); }
+  std::size_t size() const { return is_empty() ? 0 : static_cast<std::size_t>(last[0] + 1) * width(); }
+};
+
+/// Which sums can occur: for every place between steps and state, from the start and to the end.
+struct Reach {
+  std::vector<std::vector<Window>>
+      window;  ///< [place][state]: what is left to spend there, beyond which nothing changes
+  std::vector<std::vector<Prices>> spent;  ///< [place][state]: least that any path has spent to get there
+};
+
+Reach find_reach(const Chain& chain, const Grid& grid) {
+  const std::size_t n = chain.steps.size();
+  Reach reach;
+  reach.window.resize(n + 1);
+  reach.spent.resize(n + 1);
+  for (std::size_t i = 0; i <= n; ++i) {
+    const std::size_t states = i < n ? chain.steps[i].num_states() : 1;
+    reach.window[i].resize(states);
+    reach.spent[i].assign(states, Prices{Chain::kNever, Chain::kNever});
+  }
+  reach.spent[0][0] = {0, 0};
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t s = 0; s < chain.steps[i].num_states(); ++s) {
+      if (reach.spent[i][s][0] == Chain::kNever) continue;
+      for (const auto& move : chain.steps[i].moves_of(s))
+        for (std::size_t k = 0; k < kNumPrices; ++k) {
+          auto& spent = reach.spent[i + 1][move.next][k];
+          spent = std::min(spent, reach.spent[i][s][k] + grid[k].on_grid(move.price[k]));
+        }
+    }
+  std::vector<Prices> dearest{Prices{0, 0}};  // to the end
+  for (std::size_t i = n + 1; i-- > 0;) {
+    if (i < n) {
+      std::vector<Prices> from(chain.steps[i].num_states(), Prices{0, 0});
+      for (std::size_t s = 0; s < from.size(); ++s)
+        for (const auto& move : chain.steps[i].moves_of(s))
+          for (std::size_t k = 0; k < kNumPrices; ++k)
+            from[s][k] = std::max(from[s][k], dearest[move.next][k] + grid[k].on_grid(move.price[k]));
+      dearest = std::move(from);
+    }
+    for (std::size_t s = 0; s < dearest.size(); ++s) {
+      const Prices& spent = reach.spent[i][s];
+      if (spent[0] == Chain::kNever) continue;
+      for (std::size_t k = 0; k < kNumPrices; ++k)
+        reach.window[i][s].last[k] = std::min(dearest[s][k], grid[k].cells - spent[k]);
+    }
+  }
+  return reach;
+}
+
+/// [state][sum]: paths to the end that cost at most that sum.
+template <class Count>
+using SumCounts = std::vector<std::vector<Count>>;
+
+/// The layer before `step` from the one after it.
+template <class Count>
+SumCounts<Count> step_back(const Chain::Step& step, const Grid& grid, std::span<const Window> before,
+                           std::span<const Window> after, const SumCounts<Count>& later) {
+  SumCounts<Count> layer(step.num_states());
+  for (std::size_t s = 0; s < layer.size(); ++s) {
+    const Window& window = before[s];
+    layer[s].assign(window.size(), 0);
+    if (window.is_empty()) continue;
+    for (const auto& move : step.moves_of(s)) {
+      const Window& source = after[move.next];
+      if (source.is_empty()) continue;
+      const std::int64_t shift0 = grid[0].on_grid(move.price[0]), shift1 = grid[1].on_grid(move.price[1]);
+      for (std::int64_t m = shift0; m <= window.last[0]; ++m) {
+        Count* to = layer[s].data() + static_cast<std::size_t>(m) * window.width();
+        const Count* from =
+            later[move.next].data() + static_cast<std::size_t>(std::min(m - shift0, source.last[0])) * source.width();
+        const std::int64_t same = std::min(window.last[1], shift1 + source.last[1]);
+        for (std::int64_t p = shift1; p <= same; ++p) to[p] += from[p - shift1];
+        for (std::int64_t p = same + 1; p <= window.last[1]; ++p)
+          if (p >= shift1) to[p] += from[source.last[1]];
+      }
+    }
+  }
+  return layer;
+}
+
+template <class Count>
+Count at(const SumCounts<Count>& layer, std::span<const Window> windows, std::size_t state, const Prices& left) {
+  const Window& window = windows[state];
+  if (window.is_empty() || left[0] < 0 || left[1] < 0) return 0;
+  return layer[state][static_cast<std::size_t>(std::min(left[0], window.last[0])) * window.width() +
+                      static_cast<std::size_t>(std::min(left[1], window.last[1]))];
+}
+
+/// All layers, from which paths are drawn.
+struct Ways {
+  Grid grid;
+  Reach reach;
+  std::vector<SumCounts<BigCount>> layers;
+  Prices all() const { return {grid[0].cells, grid[1].cells}; }
+  BigCount total() const { return at(layers[0], std::span<const Window>(reach.window[0]), 0, all()); }
+};
+
+Ways count_ways(const Chain& chain, const Grid& grid, bool keep_layers) {
+  Ways ways;
+  ways.grid = grid;
+  ways.reach = find_reach(chain, grid);
+  ways.layers.resize(chain.steps.size() + 1);
+  ways.layers.back() = {{1}};
+  for (std::size_t i = chain.steps.size(); i-- > 0;) {
+    ways.layers[i] =
+        step_back(chain.steps[i], grid, ways.reach.window[i], ways.reach.window[i + 1], ways.layers[i + 1]);
+    if (!keep_layers) ways.layers[i + 1].clear();
+  }
+  return ways;
+}
+
+BigCount below(Rng& rng, BigCount n) {
+  if (n <= std::numeric_limits<std::uint64_t>::max()) return rng.below(static_cast<std::uint64_t>(n));
+  const BigCount limit = -n % n;  // as in Rng::below
+  for (;;) {
+    const BigCount x = static_cast<BigCount>(rng.next()) << 64 | rng.next();
+    if (x >= limit) return x % n;
+  }
+}
+
+/// Additions and largest number of counts alive for a pass over the places [first, end).
+struct Effort {
+  double work = 0;
+  double cells = 0;
+};
+Effort effort_before(const Chain& chain, const Reach& reach, std::size_t place) {
+  Effort effort;
+  const Chain::Step& step = chain.steps[place];
+  for (std::size_t s = 0; s < step.num_states(); ++s) {
+    const auto size = static_cast<double>(reach.window[place][s].size());
+    effort.work += size * static_cast<double>(step.moves_of(s).size());
+    effort.cells += size;
+  }
+  return effort;
+}
+
+}  // namespace
+
+std::string to_string(const Budget& budget) {
+  std::string text;
+  if (budget.max_macs) text = "at most " + std::to_string(*budget.max_macs) + " MACs";
+  if (budget.max_params)
+    text += std::string(text.empty() ? "" : " and ") + "at most " + std::to_string(*budget.max_params) + " parameters";
+  return text.empty() ? "no limit" : text;
+}
+
+std::vector<std::int64_t> parse_limits(std::string_view text, std::string_view what) {
+  std::vector<std::int64_t> limits;
+  for (const auto& part : split(text, ',')) {
+    limits.push_back(parse_count(part, what));
+    if (limits.back() < 1)
+      throw UsageError(std::string(what) + " = " + printable(trim(part)) + "; allowed: at least 1");
+  }
+  return limits;
+}
+
+std::string to_string(BigCount count) {
+  std::string digits;
+  do {
+    digits += static_cast<char>('0' + static_cast<int>(count % 10));
+    count /= 10;
+  } while (count > 0);
+  return {digits.rbegin(), digits.rend()};
+}
+
+struct FeasibleSet::Tables {
+  CostTable table;
+  Budget budget;
+  Chain chain;
+  std::array<std::optional<std::int64_t>, kNumPrices> left;  ///< budget beyond the cheapest path, in reduced prices
+  std::once_flag ways_made, estimated, counted;
+  Ways ways;
+  CountRange estimate, count;
+
+  Tables(CostTable cost_table, const Budget& limits) : table(std::move(cost_table)), budget(limits), chain(table) {
+    if (budget.max_macs) left[0] = *budget.max_macs - chain.cheapest[0];
+    if (budget.max_params) left[1] = *budget.max_params - chain.cheapest[1];
+  }
+
+  Priced priced(Architecture arch) const {
+    const auto macs = table.macs(arch), params = table.params(arch);
+    return {std::move(arch), macs, params};
+  }
+
+  Priced extreme(Price price, bool largest) const {
+    const auto k = static_cast<std::size_t>(price);
+    std::vector<std::vector<std::int64_t>> best(chain.steps.size() + 1);  // [place][state]: reduced price to the end
+    best.back() = {0};
+    const auto value = [&](std::size_t i, const Chain::Move& move) { return move.price[k] + best[i + 1][move.next]; };
+    for (std::size_t i = chain.steps.size(); i-- > 0;) {
+      const auto& step = chain.steps[i];
+      best[i].assign(step.num_states(), 0);
+      for (std::size_t s = 0; s < step.num_states(); ++s)
+        for (const auto& move : step.moves_of(s))
+          best[i][s] = largest || &move != step.moves_of(s).data()
+                           ? (largest ? std::max(best[i][s], value(i, move)) : std::min(best[i][s], value(i, move)))
+                           : value(i, move);
+    }
+    Architecture arch;
+    arch.choices.assign(chain.radices.size(), 0);
+    std::size_t state = 0;
+    for (std::size_t i = 0; i < chain.steps.size(); ++i) {
+      const auto moves = chain.steps[i].moves_of(state);
+      const auto move =
+          std::find_if(moves.begin(), moves.end(), [&](const auto& m) { return value(i, m) == best[i][state]; });
+      chain.take(chain.steps[i], *move, arch);
+      state = move->next;
+    }
+    return priced(std::move(arch));
+  }
+
+  /// @throws UsageError if one limit alone leaves nothing.
+  void check_not_empty(const std::function<std::string(const Architecture&)>& notation,
+                       const std::string& space) const {
+    const auto refuse = [&](const char* name, std::int64_t limit, const char* unit, const Priced& cheapest,
+                            std::int64_t least) {
+      throw UsageError(std::string(name) + " = " + std::to_string(limit) + " is below the cheapest subnet of " + space +
+                       ": " + std::to_string(least) + " " + unit + " (" + notation(cheapest.arch) +
+                       "); raise it or choose another space");
+    };
+    if (left[0] && *left[0] < 0) {
+      const auto cheapest = extreme(Price::kMacs, false);
+      refuse("max_macs", *budget.max_macs, "MACs", cheapest, cheapest.macs);
+    }
+    if (left[1] && *left[1] < 0) {
+      const auto cheapest = extreme(Price::kParams, false);
+      refuse("max_params", *budget.max_params, "parameters", cheapest, cheapest.params);
+    }
+  }
+
+  /// Largest possible reduced price of a path.
+  std::int64_t span_of(std::size_t k) const {
+    const auto dearest = extreme(static_cast<Price>(k), true);
+    return (k == 0 ? dearest.macs : dearest.params) - chain.cheapest[k];
+  }
+
+  /// The finest grid with about `cells` cells a state, or exact sums if they need no more.
+  Grid make_grid(double cells, bool round_up) const {
+    Grid grid;
+    std::array<double, kNumPrices> exact{1, 1};
+    for (std::size_t k = 0; k < kNumPrices; ++k) {
+      if (!left[k]) continue;
+      std::int64_t unit = 0;
+      for (const auto& step : chain.steps)
+        for (const auto& move : step.moves) unit = std::gcd(unit, move.price[k]);
+      if (unit == 0 || *left[k] >= span_of(k)) continue;  // no limit in effect
+      grid[k].limited = true;
+      grid[k].round_up = round_up;
+      grid[k].unit = unit;
+      exact[k] = static_cast<double>(*left[k] / unit) + 1;
+    }
+    // Two limits share the cells; what one does not need goes to the other.
+    for (const std::size_t k : {exact[0] <= exact[1] ? 0U : 1U, exact[0] <= exact[1] ? 1U : 0U}) {
+      if (!grid[k].limited) continue;
+      const std::size_t other = 1 - k;
+      const bool shared = grid[other].limited && exact[k] <= exact[other];
+      const double mine = std::max(1.0, shared ? std::sqrt(cells) : cells);
+      if (exact[k] > mine) {
+        const double unit = std::ceil(static_cast<double>(*left[k]) / mine);
+        grid[k].unit = std::max(grid[k].unit, static_cast<std::int64_t>(unit));
+      }
+      grid[k].cells = *left[k] / grid[k].unit;
+      cells = std::max(1.0, cells / static_cast<double>(grid[k].cells + 1));
+    }
+    return grid;
+  }
+
+  Grid draw_grid(bool round_up) const {
+    double moves = 0, states = 0;
+    for (const auto& step : chain.steps) {
+      moves += static_cast<double>(step.moves.size());
+      states += static_cast<double>(step.num_states());
+    }
+    return make_grid(std::min(kDrawWork / moves, kDrawCells / states), round_up);
+  }
+
+  bool is_exact(const Grid& grid) const {
+    for (std::size_t k = 0; k < kNumPrices; ++k) {
+      if (!grid[k].limited) continue;
+      for (const auto& step : chain.steps)
+        for (const auto& move : step.moves)
+          if (move.price[k] % grid[k].unit != 0) return false;
+    }
+    return true;
+  }
+
+  void make_ways() {
+    check_countable();
+    ways = count_ways(chain, draw_grid(false), true);
+  }
+
+  void make_estimate() {
+    const BigCount at_most = ways.total();
+    estimate = {is_exact(ways.grid) ? at_most : count_ways(chain, draw_grid(true), false).total(), at_most};
+  }
+
+  /// The number of all paths, refused where it would overflow.
+  BigCount check_countable() const {
+    std::vector<long double> paths{1};
+    for (std::size_t i = chain.steps.size(); i-- > 0;) {
+      std::vector<long double> from(chain.steps[i].num_states(), 0);
+      for (std::size_t s = 0; s < from.size(); ++s)
+        for (const auto& move : chain.steps[i].moves_of(s)) from[s] += paths[move.next];
+      paths = std::move(from);
+      if (*std::max_element(paths.begin(), paths.end()) > 0x1p127L)
+        throw Error("the space has more than 2^127 subnets, more than can be counted and drawn exactly");
+    }
+    return count_ways(chain, Grid{}, false).total();
+  }
+
+  /// Exact sums of one limit, if that is affordable: paths to a middle place by what they spent, times paths from
+  /// there.
+  template <class Count>
+  std::optional<BigCount> count_by_halves(const Grid& grid) const;
+  std::optional<BigCount> count_exactly() const {
+    const Grid grid = make_grid(1e18, false);
+    if (grid[0].limited && grid[1].limited) return std::nullopt;
+    return check_countable() <= std::numeric_limits<std::uint64_t>::max() ? count_by_halves<std::uint64_t>(grid)
+                                                                          : count_by_halves<BigCount>(grid);
+  }
+};
+
+template <class Count>
+std::optional<BigCount> FeasibleSet::Tables::count_by_halves(const Grid& grid) const {
+  const std::size_t n = chain.steps.size();
+  const std::size_t k = grid[0].limited ? 0 : 1;
+  // Forwards, a state's array holds the sums from the least that can be spent to the most that leaves enough.
+  const Reach reach = find_reach(chain, grid);
+  std::vector<std::vector<std::int64_t>> last(n + 1);  // [place][state]: largest sum spent
+  last[0] = {0};
+  for (std::size_t i = 0; i < n; ++i) {
+    last[i + 1].assign(reach.spent[i + 1].size(), -1);
+    for (std::size_t s = 0; s < chain.steps[i].num_states(); ++s)
+      if (last[i][s] >= 0)
+        for (const auto& move : chain.steps[i].moves_of(s)) {
+          auto& most = last[i + 1][move.next];
+          most = std::max(most, std::min(grid[k].cells, last[i][s] + grid[k].on_grid(move.price[k])));
+        }
+  }
+  const auto size = [&](std::size_t place, std::size_t s) {
+    return last[place][s] < reach.spent[place][s][k] ? std::int64_t{0} : last[place][s] - reach.spent[place][s][k] + 1;
+  };
+  // The cheapest place to meet.
+  std::vector<Effort> forwards(n + 1), backwards(n + 1);
+  for (std::size_t i = 0; i < n; ++i) {
+    Effort effort;
+    for (std::size_t s = 0; s < chain.steps[i].num_states(); ++s)
+      effort.work += static_cast<double>(size(i, s)) * static_cast<double>(chain.steps[i].moves_of(s).size());
+    for (std::size_t s = 0; s < last[i + 1].size(); ++s) effort.cells += static_cast<double>(size(i + 1, s));
+    forwards[i + 1] = {forwards[i].work + effort.work, std::max(forwards[i].cells, effort.cells)};
+  }
+  for (std::size_t i = n; i-- > 0;) {
+    const Effort effort = effort_before(chain, reach, i);
+    backwards[i] = {backwards[i + 1].work + effort.work, std::max(backwards[i + 1].cells, effort.cells)};
+  }
+  std::size_t middle = 0;
+  for (std::size_t i = 1; i <= n; ++i)
+    if (forwards[i].work + backwards[i].work < forwards[middle].work + backwards[middle].work) middle = i;
+  // Two layers of each pass are alive at once.
+  if (forwards[middle].work + backwards[middle].work > kCountWork ||
+      2 * std::max(forwards[middle].cells, backwards[middle].cells) > kCountCells)
+    return std::nullopt;
+
+  SumCounts<Count> spent{{1}};
+  for (std::size_t i = 0; i < middle; ++i) {
+    SumCounts<Count> next(last[i + 1].size());
+    for (std::size_t s = 0; s < next.size(); ++s) next[s].assign(static_cast<std::size_t>(size(i + 1, s)), 0);
+    for (std::size_t s = 0; s < chain.steps[i].num_states(); ++s) {
+      if (spent[s].empty()) continue;
+      for (const auto& move : chain.steps[i].moves_of(s)) {
+        auto& target = next[move.next];
+        const std::int64_t shift =
+            reach.spent[i][s][k] + grid[k].on_grid(move.price[k]) - reach.spent[i + 1][move.next][k];
+        const std::int64_t end = std::min<std::int64_t>(static_cast<std::int64_t>(spent[s].size()),
+                                                        static_cast<std::int64_t>(target.size()) - shift);
+        for (std::int64_t x = 0; x < end; ++x)
+          target[static_cast<std::size_t>(x + shift)] += spent[s][static_cast<std::size_t>(x)];
+      }
+    }
+    spent = std::move(next);
+  }
+  SumCounts<Count> later{{1}};
+  for (std::size_t i = n; i-- > middle;)
+    later = step_back(chain.steps[i], grid, reach.window[i], reach.window[i + 1], later);
+  BigCount total = 0;
+  for (std::size_t s = 0; s < spent.size(); ++s)
+    for (std::size_t x = 0; x < spent[s].size(); ++x) {
+      if (spent[s][x] == 0) continue;
+      Prices rest{0, 0};
+      rest[k] = grid[k].cells - reach.spent[middle][s][k] - static_cast<std::int64_t>(x);
+      total += static_cast<BigCount>(spent[s][x]) * at(later, std::span<const Window>(reach.window[middle]), s, rest);
+    }
+  return total;
+}
+
+FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget)
+    : tables_(std::make_unique<Tables>(space.cost_table(input), budget)) {
+  tables_->check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
+}
+
+FeasibleSet::FeasibleSet(CostTable table, const Budget& budget)
+    : tables_(std::make_unique<Tables>(std::move(table), budget)) {
+  const auto labels = [&](const Architecture& arch) {
+    std::vector<std::string> options;
+    for (std::size_t d = 0; d < arch.choices.size(); ++d)
+      options.push_back(tables_->table.decisions()[d].options[arch.choices[d]]);
+    return join(options, ",");
+  };
+  tables_->check_not_empty(labels, "the space");
+}
+
+FeasibleSet::~FeasibleSet() = default;
+
+const Budget& FeasibleSet::budget() const { return tables_->budget; }
+const CostTable& FeasibleSet::table() const { return tables_->table; }
+Priced FeasibleSet::least_macs() const { return tables_->extreme(Price::kMacs, false); }
+Priced FeasibleSet::most_macs() const { return tables_->extreme(Price::kMacs, true); }
+Priced FeasibleSet::least_params() const { return tables_->extreme(Price::kParams, false); }
+Priced FeasibleSet::most_params() const { return tables_->extreme(Price::kParams, true); }
+BigCount FeasibleSet::size() const { return tables_->check_countable(); }
+
+bool FeasibleSet::contains(const Architecture& arch) const {
+  const auto& [table, budget] = std::tie(tables_->table, tables_->budget);
+  return (!budget.max_macs || table.macs(arch) <= *budget.max_macs) &&
+         (!budget.max_params || table.params(arch) <= *budget.max_params);
+}
+
+CountRange FeasibleSet::estimate() const {
+  std::call_once(tables_->ways_made, [&] { tables_->make_ways(); });
+  std::call_once(tables_->estimated, [&] { tables_->make_estimate(); });
+  return tables_->estimate;
+}
+
+CountRange FeasibleSet::count() const {
+  const CountRange range = estimate();
+  if (range.is_exact()) return range;
+  std::call_once(tables_->counted, [&] {
+    const auto exact = tables_->count_exactly();
+    tables_->count = exact ? CountRange{*exact, *exact} : range;
+  });
+  return tables_->count;
+}
+
+Architecture FeasibleSet::draw(Rng& rng) const {
+  std::call_once(tables_->ways_made, [&] { tables_->make_ways(); });
+  const Chain& chain = tables_->chain;
+  const Ways& ways = tables_->ways;
+  const BigCount total = ways.total();
+  Architecture arch;
+  arch.choices.assign(chain.radices.size(), 0);
+  for (int rejected = 0; total > 0 && rejected < kMostRejections; ++rejected) {
+    BigCount ticket = below(rng, total);
+    Prices left = ways.all();
+    std::size_t state = 0;
+    for (std::size_t i = 0; i < chain.steps.size(); ++i) {
+      for (const auto& move : chain.steps[i].moves_of(state)) {
+        const Prices rest{left[0] - ways.grid[0].on_grid(move.price[0]), left[1] - ways.grid[1].on_grid(move.price[1])};
+        const BigCount paths =
+            at(ways.layers[i + 1], std::span<const Window>(ways.reach.window[i + 1]), move.next, rest);
+        if (ticket < paths) {
+          chain.take(chain.steps[i], move, arch);
+          state = move.next;
+          left = rest;
+          break;
+        }
+        ticket -= paths;
+      }
+    }
+    if (contains(arch)) return arch;
+  }
+  const Priced macs = least_macs(), params = least_params();
+  throw UsageError("no subnet with " + to_string(tables_->budget) + " was found; the one with least MACs has " +
+                   std::to_string(macs.macs) + " MACs and " + std::to_string(macs.params) +
+                   " parameters, the one with least parameters " + std::to_string(params.macs) + " and " +
+                   std::to_string(params.params));
+}
+
+}  // namespace frontier

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/rng.h"
+#include "search_spaces/search_space.h"
+
+namespace frontier {
+
+/// Limits on what a subnet may cost. No value: no limit.
+struct Budget {
+  std::optional<std::int64_t> max_macs;
+  std::optional<std::int64_t> max_params;
+  bool is_unlimited() const { return !max_macs && !max_params; }
+  bool allows(std::int64_t macs, std::int64_t params) const {
+    return (!max_macs || macs <= *max_macs) && (!max_params || params <= *max_params);
+  }
+  bool operator==(const Budget&) const = default;
+};
+/// "at most 4000000 MACs and at most 100000 parameters"; "no limit".
+std::string to_string(const Budget& budget);
+/// Reads "2M,4M,8M", the value of --max-macs. @param what names it in messages.
+/// @throws UsageError for anything that is no list of counts of at least 1.
+std::vector<std::int64_t> parse_limits(std::string_view text, std::string_view what);
+
+/// A number of architectures: beyond 2^64 in spaces of a hundred decisions.
+__extension__ typedef unsigned __int128 BigCount;
+std::string to_string(BigCount count);
+
+/// A count that is known exactly, or to lie between two bounds.
+struct CountRange {
+  BigCount at_least = 0;
+  BigCount at_most = 0;
+  bool is_exact() const { return at_least == at_most; }
+};
+
+/// One architecture with its price.
+struct Priced {
+  Architecture arch;
+  std::int64_t macs = 0;
+  std::int64_t params = 0;
+};
+
+/// The subnets of a space within a budget: the cheapest, how many there are, and uniform draws among them, all by
+/// dynamic programming over the cost table instead of drawing until one fits. Only canonical architectures count, so
+/// two choices that make the same network are one.
+///
+/// The rule that makes it hard: exact sums of MACs are too many in large spaces to keep a count for each. Draws then
+/// use sums rounded down to a grid, whose paths are a slightly larger set, and reject what is above the exact budget:
+/// they stay exactly uniform. Counts stay exact while that takes seconds at most (one limit, up to some 10^9 subnets'
+/// sums); beyond, they are bounds from sums rounded down and up. Tables are made when first needed. Thread-safety:
+/// full.
+class FeasibleSet {
+ public:
+  /// @throws UsageError with the cheapest subnet and its price if nothing fits.
+  FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget);
+  /// Without a space's notation for the message.
+  FeasibleSet(CostTable table, const Budget& budget);
+  ~FeasibleSet();
+  FeasibleSet(const FeasibleSet&) = delete;
+  FeasibleSet& operator=(const FeasibleSet&) = delete;
+
+  const Budget& budget() const;
+  const CostTable& table() const;
+
+  // Of the whole space, in microseconds. Of several the first, counting the last decision fastest.
+  Priced least_macs() const;
+  Priced most_macs() const;
+  Priced least_params() const;
+  Priced most_params() const;
+  BigCount size() const;  ///< canonical architectures of the space. @throws Error beyond 2^128
+
+  bool contains(const Architecture& arch) const;  ///< within the budget? `arch` need not be canonical
+  /// Number of canonical architectures within the budget. May take seconds and some 100 MB in large spaces.
+  CountRange count() const;
+  /// The same from the tables of draw(): exact in small spaces, else bounds, always in well under a second.
+  CountRange estimate() const;
+  /// Uniform among the canonical architectures within the budget. A few microseconds.
+  /// @throws UsageError if both limits together leave nothing, or too little to be found.
+  Architecture draw(Rng& rng) const;
+
+ private:
+  struct Tables;
+  std::unique_ptr<Tables> tables_;
+};
+
+}  // namespace frontier
