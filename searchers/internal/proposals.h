@@ -1,0 +1,49 @@
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "searchers/searcher.h"
+
+namespace frontier {
+
+/// What all searchers share: the problem and the memory of everything proposed or told.
+class Proposals {
+ public:
+  /// @throws UsageError if the problem has no objective.
+  explicit Proposals(const SearchProblem& problem);
+  const SearchProblem& problem() const { return problem_; }
+
+  /// Makes `arch` canonical, checks the objectives. @throws UsageError.
+  Evaluated checked(const Evaluated& result) const;
+  void remember(const Architecture& arch) { known_.insert(arch); }
+  bool is_new(const Architecture& arch) const { return !known_.contains(arch); }
+
+  /// Remembers a canonical child and returns true if it is new and within the budget.
+  bool accept(const Architecture& arch);
+  /// Uniform among what is within the budget and new, remembered; none when nothing is left.
+  std::optional<Architecture> draw(Rng& rng);
+
+  nlohmann::json save() const;
+  void load(const nlohmann::json& state);
+
+ private:
+  SearchProblem problem_;
+  std::unordered_set<Architecture> known_;
+};
+
+nlohmann::json to_json(const std::vector<Evaluated>& results);
+std::vector<Evaluated> evaluated_from_json(const nlohmann::json& json, const SearchProblem& problem);
+Architecture architecture_from_json(const nlohmann::json& json, const SearchSpace& space);
+
+/// The frame of every saved state: {"searcher", "space", "proposals", ...}.
+nlohmann::json begin_state(const std::string& searcher, const Proposals& proposals);
+/// Reads the frame, then `rest`; whatever is wrong with the document becomes one UsageError. `proposals` changes only
+/// if all went well.
+void load_state(const nlohmann::json& state, const std::string& searcher, Proposals& proposals,
+                const std::function<void(const nlohmann::json&)>& rest);
+
+}  // namespace frontier
