@@ -1,0 +1,68 @@
+#include "common/files.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "common/errors.h"
+#include "support/messages.h"
+#include "support/temporary_folder.h"
+
+namespace frontier {
+namespace {
+
+using frontier::testing::TemporaryFolder;
+
+TEST(Files, WriteReplacesAndReadsBack) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.bin";
+  const std::string bytes("a\0b\n\xff", 5);
+  write_file(path, "old");
+  write_file(path, bytes);
+  EXPECT_EQ(read_file(path), bytes);
+  write_file(path, "");
+  EXPECT_EQ(read_file(path), "");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a temporary file was left";
+}
+
+TEST(Files, MissingFilesAndFoldersAreNamed) {
+  const TemporaryFolder folder;
+  EXPECT_THROWS_WITH(read_file(folder / "none"), UsageError, "none: No such file or directory");
+  EXPECT_THROWS_WITH(read_file(folder.path()), UsageError, "it is a folder");
+  EXPECT_THROWS_WITH(write_file(folder / "no/such/a", "x"), Error, "No such file or directory");
+}
+
+TEST(Files, FailedWriteKeepsTheOldContent) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.bin";
+  write_file(path, "old");
+  const pid_t child = ::fork();
+  if (child == 0) {  // a small limit on file sizes stands for a full disk
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      write_file(path, std::string(5000, 'x'));
+      ::_exit(1);
+    } catch (const Error& error) {
+      ::_exit(std::string(error.what()).find("cannot write") == std::string::npos ? 2 : 0);
+    }
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a temporary file was left";
+}
+
+// The check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
+TEST(Files, Crc32HasTheCatalogueValue) {
+  EXPECT_EQ(crc32_hex("123456789"), "cbf43926");
+  EXPECT_EQ(crc32_hex(""), "00000000");
+}
+
+}  // namespace
+}  // namespace frontier

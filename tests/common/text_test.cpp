@@ -1,0 +1,82 @@
+#include "common/text.h"
+
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "support/messages.h"
+
+namespace frontier {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+TEST(Text, SplitsJoinsAndTrims) {
+  EXPECT_EQ(split("a,b,,c", ','), (Strings{"a", "b", "", "c"}));
+  EXPECT_EQ(split("", ','), Strings{""});
+  EXPECT_EQ(join(Strings{"a", "b", "c"}), "a, b, c");
+  EXPECT_EQ(join(Strings{}), "");
+  EXPECT_EQ(join(split("x|y|z", '|'), "|"), "x|y|z");
+  EXPECT_EQ(trim(" \t a b \r\n"), "a b");
+  EXPECT_EQ(trim("   "), "");
+}
+
+TEST(Text, NearestNamesWhatWasMeant) {
+  const Strings known = {"uniform", "sandwich", "darts"};
+  EXPECT_EQ(nearest("unifrom", known), "uniform");
+  EXPECT_EQ(nearest("sandwhich", known), "sandwich");
+  EXPECT_EQ(nearest("evolution", known), "");
+  EXPECT_EQ(nearest("x", Strings{}), "");
+}
+
+TEST(Text, UnknownNameListsTheKnown) {
+  EXPECT_EQ(unknown_name("sampler", "dart", Strings{"uniform", "darts"}),
+            "unknown sampler 'dart'; did you mean 'darts'? Known: uniform, darts");
+  EXPECT_EQ(unknown_name("sampler", "zzzzzzzz", Strings{"uniform", "darts"}),
+            "unknown sampler 'zzzzzzzz'; Known: uniform, darts");
+}
+
+TEST(Text, PrintableEscapesAndCuts) {
+  EXPECT_EQ(printable("a\nb\x1b[31m"), "a\\x0ab\\x1b[31m");
+  EXPECT_EQ(printable(std::string(100, 'x'), 5), "xxxxx...");
+  EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
+}
+
+TEST(Text, ParsesCounts) {
+  EXPECT_EQ(parse_count("4M", "n"), 4000000);
+  EXPECT_EQ(parse_count("600k", "n"), 600000);
+  EXPECT_EQ(parse_count("1.2G", "n"), 1200000000);
+  EXPECT_EQ(parse_count("0.1M", "n"), 100000);
+  EXPECT_EQ(parse_count(" 300000 ", "n"), 300000);
+  EXPECT_EQ(parse_count("0", "n"), 0);
+  EXPECT_EQ(parse_count("3.504872M", "n"), 3504872);
+}
+
+TEST(Text, RefusesWhatIsNoCount) {
+  for (const char* text : {"", "M", "4X", "-1", "nan", "inf", "4 M M", "0x10", "1e999", "four"})
+    EXPECT_THROWS_WITH(parse_count(text, "--max-macs"), UsageError,
+                       "--max-macs: '" + std::string(text) + "' is not a count");
+  EXPECT_THROWS_WITH(parse_count("10000000000G", "--max-macs"), UsageError, "is too large");
+}
+
+TEST(Text, ParsesNumbersEntirely) {
+  EXPECT_DOUBLE_EQ(parse_number("-2.5e-3", "lr"), -2.5e-3);
+  EXPECT_EQ(parse_integer("-7", "seed"), -7);
+  for (const char* text : {"", "1x", "nan", "inf", "1e999", "1,5"})
+    EXPECT_THROWS_WITH(parse_number(text, "lr"), UsageError, "lr: '");
+  for (const char* text : {"", "1.5", "1e3", "99999999999999999999"})
+    EXPECT_THROWS_WITH(parse_integer(text, "seed"), UsageError, "is not a whole number");
+}
+
+TEST(Text, FormatsCountsAndSeconds) {
+  EXPECT_EQ(format_count(0), "0");
+  EXPECT_EQ(format_count(999), "999");
+  EXPECT_EQ(format_count(1234567), "1.23 M");
+  EXPECT_EQ(format_count(300774272), "301 M");
+  EXPECT_EQ(format_count(12345), "12.3 k");
+  EXPECT_EQ(format_seconds(12.34), "12.3 s");
+  EXPECT_EQ(format_seconds(185), "3 min 05 s");
+  EXPECT_EQ(format_seconds(3725), "1 h 02 min");
+}
+
+}  // namespace
+}  // namespace frontier
