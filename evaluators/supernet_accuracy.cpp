@@ -1,0 +1,85 @@
+#include "evaluators/supernet_accuracy.h"
+
+#include <torch/types.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "common/errors.h"
+#include "datasets/loader.h"
+#include "search_spaces/merge.h"
+
+namespace frontier {
+
+SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images, const SupernetAccuracyOptions& options)
+    : supernet_(supernet), training_(training), images_(images), options_(options) {
+  if (training_.size() < options_.calibration_batch)
+    throw UsageError("evaluation.calibration_batch = " + std::to_string(options_.calibration_batch) + " is more than the " + std::to_string(training_.size()) +
+                     " training images");
+  if (images_.size() == 0) throw UsageError("there are no images to evaluate on");
+}
+
+std::vector<Measurement> SupernetAccuracy::evaluate(std::span<const Architecture> archs) {
+  // Neighbours in this order share the longest prefixes.
+  std::vector<std::size_t> order(archs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return archs[a] < archs[b]; });
+  layers_run_ = {0, 0};
+  std::vector<Measurement> results(archs.size());
+  const auto step = static_cast<std::size_t>(options_.population);
+  for (std::size_t first = 0; first < order.size(); first += step) {
+    const std::size_t count = std::min(step, order.size() - first);
+    std::vector<Architecture> group;
+    for (std::size_t i = 0; i < count; ++i) group.push_back(archs[order[first + i]]);
+    std::vector<Measurement> measured(count);
+    evaluate_group(group, measured);
+    for (std::size_t i = 0; i < count; ++i) results[order[first + i]] = std::move(measured[i]);
+  }
+  return results;
+}
+
+void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::span<Measurement> results) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto device = supernet_.bank.weights().device();
+  std::vector<NetworkGraph> graphs;
+  for (const auto& arch : archs) {
+    graphs.push_back(supernet_.build(arch));
+    layers_run_.second += graphs.back().size();
+  }
+  const MergedGraph merged = merge(graphs);
+  layers_run_.first += merged.graph.size();
+
+  Executor executor(supernet_.bank);
+  BatchNormStatistics statistics;
+  const std::int64_t batches = std::max<std::int64_t>(1, std::min(options_.calibration_images, training_.size()) / options_.calibration_batch);
+  for (std::int64_t b = 0; b < batches; ++b) {
+    if (check_) check_();
+    const Batch batch = evaluation_batch(training_, b * options_.calibration_batch, options_.calibration_batch);
+    executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kCalibrate, &statistics);
+  }
+
+  const std::int64_t total = options_.images > 0 ? std::min(options_.images, images_.size()) : images_.size();
+  std::vector<std::int64_t> correct(archs.size(), 0);
+  std::vector<double> loss(archs.size(), 0);
+  for (std::int64_t first = 0; first < total; first += options_.batch) {
+    if (check_) check_();
+    const Batch batch = evaluation_batch(images_, first, std::min(options_.batch, total - first));
+    const at::Tensor labels = batch.labels.to(device);
+    const auto logits = executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kEvaluate, &statistics);
+    for (std::size_t i = 0; i < archs.size(); ++i) {
+      correct[i] += logits[i].argmax(1).eq(labels).sum().item<std::int64_t>();
+      loss[i] += at::cross_entropy_loss(logits[i].to(at::kFloat), labels, {}, at::Reduction::Sum).item<double>();
+    }
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    const double mean_loss = loss[i] / static_cast<double>(total);
+    if (!std::isfinite(mean_loss)) throw Error("the evaluation loss of " + supernet_.space->to_string(archs[i]) + " is not finite; the supernet's weights are unusable");
+    results[i].metrics = {{"top1", static_cast<double>(correct[i]) / static_cast<double>(total)}, {"loss", mean_loss}};
+    results[i].seconds = seconds / static_cast<double>(archs.size());
+  }
+}
+
+}  // namespace frontier

@@ -1,0 +1,116 @@
+#include "supernet/checkpoint.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "common/options.h"
+#include "supernet/safetensors.h"
+
+namespace frontier {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFormat = 1;
+constexpr const char* kWeights = "weights.safetensors";
+constexpr const char* kState = "state.safetensors";
+constexpr const char* kRun = "run.json";
+
+fs::path beside(fs::path folder, const char* suffix) {
+  if (folder.filename().empty()) folder = folder.parent_path();  // "dir/"
+  folder += suffix;
+  return folder;
+}
+
+/// Where a crash between the two renames left the last good checkpoint.
+fs::path readable(const fs::path& folder) {
+  if (!fs::exists(folder / kRun) && fs::exists(beside(folder, ".old") / kRun)) return beside(folder, ".old");
+  return folder;
+}
+
+[[noreturn]] void failed(const std::string& what, const fs::path& path, const std::error_code& error) {
+  throw Error(what + " " + path.string() + ": " + error.message());
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+  const fs::path fresh = beside(folder, ".tmp"), old = beside(folder, ".old");
+  std::error_code error;
+  fs::remove_all(fresh, error);
+  fs::create_directories(fresh, error);
+  if (error) failed("cannot make folder", fresh, error);
+  try {
+    const std::string weights = to_safetensors(checkpoint.weights), state = to_safetensors(checkpoint.state);
+    nlohmann::json run = checkpoint.run;
+    run["format"] = kFormat;
+    run["checksums"] = {{kWeights, crc32_hex(weights)}, {kState, crc32_hex(state)}};
+    write_new_file(fresh / kWeights, weights);
+    write_new_file(fresh / kState, state);
+    write_new_file(fresh / kRun, run.dump(2) + "\n");
+    sync_folder(fresh);
+  } catch (...) {
+    fs::remove_all(fresh, error);
+    throw;
+  }
+  const fs::path target = beside(folder, "");
+  const fs::path parent = target.has_parent_path() ? target.parent_path() : ".";
+  if (!fs::exists(target)) {
+    fs::rename(fresh, target, error);
+    if (error) failed("cannot rename the new checkpoint to", target, error);
+    sync_folder(parent);
+    fs::remove_all(old, error);
+    return;
+  }
+  // Swap in one step where the file system can; else by way of ".old", which load_checkpoint() falls back to.
+  if (::renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
+    sync_folder(parent);
+    fs::remove_all(fresh, error);
+    return;
+  }
+  fs::remove_all(old, error);
+  fs::rename(target, old, error);
+  if (error) failed("cannot set aside the last checkpoint", target, error);
+  fs::rename(fresh, target, error);
+  if (error) failed("cannot rename the new checkpoint to", target, error);
+  sync_folder(parent);
+  fs::remove_all(old, error);
+}
+
+bool has_checkpoint(const fs::path& folder) { return fs::exists(readable(folder) / kRun); }
+
+Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
+  if (!has_checkpoint(given)) throw UsageError("there is no checkpoint in " + given.string() + " (no run.json); give the folder that train wrote with --out");
+  const fs::path folder = readable(given);
+  const std::string run_path = (folder / kRun).string();
+  Checkpoint checkpoint;
+  checkpoint.run = parse_json(read_file(folder / kRun), run_path);
+  if (!checkpoint.run.is_object() || !checkpoint.run.contains("format") || !checkpoint.run["format"].is_number_integer())
+    throw UsageError(run_path + " is not a checkpoint's run.json: it has no format number");
+  if (const auto format = checkpoint.run["format"].get<int>(); format != kFormat)
+    throw UsageError(run_path + " has checkpoint format " + std::to_string(format) + "; this version reads format " + std::to_string(kFormat));
+  const auto read = [&](const char* name) {
+    const std::string bytes = read_file(folder / name);
+    const std::string path = (folder / name).string();
+    const std::string expected = checkpoint.run.value(nlohmann::json::json_pointer(std::string("/checksums/") + name), std::string());
+    if (const std::string seen = crc32_hex(bytes); seen != expected)
+      throw UsageError(path + " is damaged: its checksum is " + seen + ", run.json says " + (expected.empty() ? "nothing" : expected));
+    return from_safetensors(bytes, path);
+  };
+  checkpoint.weights = read(kWeights);
+  if (with_state) checkpoint.state = read(kState);
+  return checkpoint;
+}
+
+std::string checkpoint_fingerprint(const Checkpoint& checkpoint) {
+  const nlohmann::json::json_pointer place(std::string("/checksums/") + kWeights);
+  return checkpoint.run.contains(place) ? checkpoint.run[place].get<std::string>() : crc32_hex(to_safetensors(checkpoint.weights));
+}
+
+}  // namespace frontier

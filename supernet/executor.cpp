@@ -1,0 +1,246 @@
+#include "supernet/executor.h"
+
+#include <torch/types.h>
+
+#include <stdexcept>
+
+#include "common/errors.h"
+#include "supernet/layers.h"
+
+namespace frontier {
+
+void BatchNormStatistics::add(NetworkGraph::Vertex layer, const at::Tensor& mean, const at::Tensor& variance) {
+  Entry& entry = entries_[layer];
+  if (entry.batches == 0) {
+    entry = {mean, variance, 1};
+    return;
+  }
+  // Moments of the union of `batches` batches and one more of the same size.
+  const double old_share = static_cast<double>(entry.batches) / (entry.batches + 1);
+  const at::Tensor difference = mean - entry.mean;
+  entry.variance = entry.variance * old_share + variance * (1 - old_share) + difference * difference * (old_share * (1 - old_share));
+  entry.mean = entry.mean + difference * (1 - old_share);
+  ++entry.batches;
+}
+
+const BatchNormStatistics::Entry& BatchNormStatistics::at(NetworkGraph::Vertex layer) const {
+  const auto it = entries_.find(layer);
+  if (it == entries_.end()) throw std::logic_error("batch-norm statistics were not calibrated for this network");
+  return it->second;
+}
+
+namespace {
+
+using Vertex = NetworkGraph::Vertex;
+
+/// One run over a graph: the values still needed, and how many layers still read each.
+class Run {
+ public:
+  Run(const NetworkGraph& graph, const WeightBank& bank, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights)
+      : graph_(graph), bank_(bank), pass_(pass), statistics_(statistics), weights_(weights), values_(graph.size()), readers_(graph.size()) {}
+
+  std::vector<at::Tensor> operator()(std::span<const Vertex> outputs, const at::Tensor& images, const Executor::Hook& hook) {
+    mark_needed(outputs);
+    for (Vertex v = 0; v < graph_.size(); ++v) {
+      if (readers_[v] == 0) continue;
+      inputs_ = graph_.inputs(v);
+      if (v == 0) {
+        values_[v] = images.contiguous(at::MemoryFormat::ChannelsLast);
+      } else if (values_[v].defined()) {
+        // computed together with the layer before it
+      } else {
+        values_[v] = compute(v);
+      }
+      for (const Vertex input : inputs_)
+        if (--readers_[input] == 0) values_[input].reset();
+      if (hook && values_[v].defined()) hook(v, values_[v]);
+    }
+    std::vector<at::Tensor> results;
+    for (const Vertex output : outputs) results.push_back(values_[output]);
+    return results;
+  }
+
+  std::int64_t macs() const { return macs_; }
+
+ private:
+  /// Counts readers backwards from the outputs, so that layers nobody needs are not run.
+  void mark_needed(std::span<const Vertex> outputs) {
+    for (const Vertex output : outputs) ++readers_[output];
+    for (Vertex v = graph_.size(); v-- > 0;) {
+      if (readers_[v] == 0) continue;
+      for (const Vertex input : graph_.inputs(v)) ++readers_[input];
+    }
+  }
+
+  /// The only reader of `v` if it is of this kind and no other input is involved.
+  std::optional<Vertex> sole_reader(Vertex v, LayerKind kind) const {
+    if (readers_[v] != 1 || graph_.num_consumers(v) == 0) return std::nullopt;
+    std::optional<Vertex> reader;
+    for (auto [edge, end] = boost::out_edges(v, graph_.graph()); edge != end; ++edge) {
+      const Vertex target = boost::target(*edge, graph_.graph());
+      if (readers_[target] > 0) reader = target;
+    }
+    return reader && graph_[*reader].kind == kind ? reader : std::nullopt;
+  }
+
+  const at::Tensor& input(std::size_t slot = 0) const { return values_[inputs_[slot]]; }
+  bool trains() const { return pass_ == Pass::kTrain; }
+
+  at::Tensor compute(Vertex v) {
+    const Layer& layer = graph_[v];
+    switch (layer.kind) {
+      case LayerKind::kInput: break;
+      case LayerKind::kConv: return conv(v, layer);
+      case LayerKind::kBatchNorm: return batch_norm(v, layer);
+      case LayerKind::kActivation: return apply_activation(input(), layer.activation);
+      case LayerKind::kLinear: return linear(layer);
+      case LayerKind::kGlobalPool: return at::mean(input(), at::IntArrayRef{2, 3}, /*keepdim=*/true);
+      case LayerKind::kAveragePool: {
+        const std::int64_t k = layer.kernel.value();
+        return at::avg_pool2d(input(), k, layer.stride, k / 2, /*ceil_mode=*/false, /*count_include_pad=*/false);
+      }
+      case LayerKind::kMaxPool: {
+        const std::int64_t k = layer.kernel.value();
+        return at::max_pool2d(input(), k, layer.stride, k / 2);
+      }
+      case LayerKind::kAdd: return input(0) + input(1);
+      case LayerKind::kMultiply: return input(0) * input(1);
+      case LayerKind::kConcat: {
+        std::vector<at::Tensor> parts;
+        for (std::size_t i = 0; i < inputs_.size(); ++i) parts.push_back(input(i));
+        return at::cat(parts, 1);
+      }
+      case LayerKind::kZero: {
+        const auto& x = input();
+        return at::zeros({x.size(0), layer.output.channels.value(), layer.output.height.value(), layer.output.width.value()},
+                         x.options().memory_format(at::MemoryFormat::ChannelsLast));
+      }
+      case LayerKind::kMix: return mix(layer);
+    }
+    throw std::logic_error("layer kind");
+  }
+
+  at::Tensor conv(Vertex v, const Layer& layer) {
+    const at::Tensor& x = input();
+    const std::int64_t groups = layer.groups.value(), out = layer.output.channels.value(), k = layer.kernel.value();
+    at::Tensor weight = bank_.slice(layer.name + ".weight", {out, x.size(1) / groups, k, k}, trains());
+    std::optional<at::Tensor> bias;
+    if (layer.bias) bias = bank_.slice(layer.name + ".bias", {out}, trains());
+    at::Tensor y;
+    const auto norm = pass_ == Pass::kEvaluate ? sole_reader(v, LayerKind::kBatchNorm) : std::nullopt;
+    if (norm) {
+      // Fold the norm into the weights: they are far smaller than the activations.
+      const auto [scale, shift] = folded(*norm, out);
+      bias = bias ? *bias * scale + shift : shift;
+      y = convolution(x, weight * scale.reshape({-1, 1, 1, 1}), bias, layer.stride, layer.dilation, groups);
+      count_macs(weight, y);
+      finish_norm(*norm, y);
+      return y;
+    }
+    y = convolution(x, weight, bias, layer.stride, layer.dilation, groups);
+    count_macs(weight, y);
+    return y;
+  }
+
+  void count_macs(const at::Tensor& weight, const at::Tensor& y) { macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1); }
+
+  /// Evaluation: y already holds the norm's output; applies the activation behind it in place and hands the value on.
+  void finish_norm(Vertex norm, at::Tensor& y) {
+    if (const auto act = sole_reader(norm, LayerKind::kActivation)) {
+      apply_activation_(y, graph_[*act].activation);
+      values_[*act] = y;
+    }
+    values_[norm] = y;
+  }
+
+  std::pair<at::Tensor, at::Tensor> folded(Vertex norm, std::int64_t channels) const {
+    const Layer& layer = graph_[norm];
+    const auto& entry = statistics_->at(norm);
+    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}, false) * at::rsqrt(entry.variance + kBatchNormEpsilon);
+    return {scale, bank_.slice(layer.name + ".bias", {channels}, false) - entry.mean * scale};
+  }
+
+  at::Tensor batch_norm(Vertex v, const Layer& layer) {
+    const at::Tensor& x = input();
+    const std::int64_t channels = x.size(1);
+    if (pass_ == Pass::kEvaluate) {
+      const auto [scale, shift] = folded(v, channels);
+      at::Tensor y = x * scale.reshape({1, -1, 1, 1}) + shift.reshape({1, -1, 1, 1});
+      finish_norm(v, y);
+      return y;
+    }
+    const auto act = sole_reader(v, LayerKind::kActivation);
+    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}, trains());
+    const at::Tensor shift = bank_.slice(layer.name + ".bias", {channels}, trains());
+    const auto activation = act ? std::optional(graph_[*act].activation) : std::nullopt;
+    at::Tensor y;
+    if (pass_ == Pass::kCalibrate) {
+      const auto [mean, variance] = channel_moments(x);
+      statistics_->add(v, mean, variance);
+      const at::Tensor factor = scale * at::rsqrt(variance + kBatchNormEpsilon);
+      y = x * factor.reshape({1, -1, 1, 1}) + (shift - mean * factor).reshape({1, -1, 1, 1});
+      if (activation) apply_activation_(y, *activation);
+    } else {
+      y = batch_norm_train(x, scale, shift, activation);
+    }
+    if (act) values_[*act] = y;
+    return y;
+  }
+
+  at::Tensor linear(const Layer& layer) {
+    const at::Tensor x = input().flatten(1);
+    const std::int64_t out = layer.output.channels.value();
+    const at::Tensor weight = bank_.slice(layer.name + ".weight", {out, x.size(1)}, trains());
+    std::optional<at::Tensor> bias;
+    if (layer.bias) bias = bank_.slice(layer.name + ".bias", {out}, trains());
+    at::Tensor y = at::linear(x, weight, bias);
+    count_macs(weight, y);
+    return y.reshape({y.size(0), y.size(1), 1, 1});
+  }
+
+  at::Tensor mix(const Layer& layer) {
+    const auto decision = static_cast<std::size_t>(layer.decision);
+    if (decision >= weights_.size() || !weights_[decision].defined()) throw std::logic_error("a soft selection ran without the weights of its decision");
+    const at::Tensor& w = weights_[decision];
+    if (w.dim() != 1 || w.size(0) != static_cast<std::int64_t>(inputs_.size())) throw std::logic_error("selection weights have the wrong shape");
+    at::Tensor sum;
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      if (graph_[inputs_[i]].kind == LayerKind::kZero) continue;
+      const at::Tensor term = input(i) * w[static_cast<std::int64_t>(i)];
+      sum = sum.defined() ? sum + term : term;
+    }
+    return sum.defined() ? sum : input(0);
+  }
+
+  const NetworkGraph& graph_;
+  const WeightBank& bank_;
+  Pass pass_;
+  BatchNormStatistics* statistics_;
+  const SelectionWeights& weights_;
+  std::vector<at::Tensor> values_;
+  std::vector<int> readers_;
+  std::vector<Vertex> inputs_;
+  std::int64_t macs_ = 0;
+};
+
+}  // namespace
+
+std::vector<at::Tensor> Executor::run(const NetworkGraph& graph, std::span<const Vertex> outputs, const at::Tensor& images, Pass pass,
+                                      BatchNormStatistics* statistics, const SelectionWeights& weights) {
+  const bool records = pass == Pass::kTrain || pass == Pass::kArchitect;
+  c10::AutoGradMode grad_mode(records);
+  if (!records && statistics == nullptr) throw std::logic_error("calibration and evaluation need a place for batch-norm statistics");
+  Run run(graph, *bank_, pass, statistics, weights);
+  auto results = run(outputs, images, hook_);
+  executed_macs_ = run.macs();
+  for (auto& result : results)
+    if (result.dim() == 4 && result.size(2) == 1 && result.size(3) == 1) result = result.flatten(1);
+  return results;
+}
+
+at::Tensor Executor::run(const NetworkGraph& graph, const at::Tensor& images, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights) {
+  const Vertex output = graph.output();
+  return run(graph, std::span(&output, 1), images, pass, statistics, weights).front();
+}
+
+}  // namespace frontier

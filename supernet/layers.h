@@ -1,0 +1,31 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <utility>
+
+#include "search_spaces/network_graph.h"
+
+namespace frontier {
+
+/// y = act(x). float32 or bfloat16, any layout.
+at::Tensor apply_activation(const at::Tensor& x, Activation act);
+/// The same in place, for tensors that nobody else reads and autograd does not watch.
+void apply_activation_(at::Tensor& x, Activation act);
+
+/// Batch norm by the batch's own statistics, then the activation, in as few passes over memory as there are; with gradients.
+/// @param x [N, C, H, W].  @param scale, shift [C].
+at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
+
+/// Mean and biased variance of every channel. @param x [N, C, H, W].  @returns two [C] float32 tensors.
+std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
+
+/// The epsilon of every batch norm.
+inline constexpr double kBatchNormEpsilon = 1e-5;
+
+/// Convolution without bias or with; padding dilation * (k - 1) / 2. Depthwise convolutions on the CPU take our own kernels.
+/// @param x [N, C, H, W] channels-last.  @param weight [out, C / groups, k, k], any strides.
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride, int dilation, std::int64_t groups);
+
+}  // namespace frontier

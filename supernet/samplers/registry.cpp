@@ -1,0 +1,45 @@
+#include <nlohmann/json.hpp>
+
+#include "common/errors.h"
+#include "common/text.h"
+#include "supernet/samplers/darts.h"
+#include "supernet/samplers/sampler.h"
+#include "supernet/samplers/sandwich.h"
+#include "supernet/samplers/uniform.h"
+
+namespace frontier {
+namespace {
+
+using SpacePointer = std::shared_ptr<const SearchSpace>;
+
+template <class S>
+std::unique_ptr<Sampler> make(SpacePointer space, const nlohmann::json& json) {
+  typename S::Options options;
+  read_options(json, "sampler", options);
+  return std::make_unique<S>(std::move(space), options);
+}
+
+struct Entry {
+  const char* name;
+  std::unique_ptr<Sampler> (*make)(SpacePointer, const nlohmann::json&);
+};
+constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>}, {"sandwich", make<SandwichSampler>}, {"darts", make<DartsSampler>}};
+
+}  // namespace
+
+nlohmann::json Sampler::save() const { return nlohmann::json::object(); }
+void Sampler::load(const nlohmann::json&) {}
+
+std::vector<std::string> known_samplers() {
+  std::vector<std::string> names;
+  for (const auto& entry : kEntries) names.emplace_back(entry.name);
+  return names;
+}
+
+std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const nlohmann::json& options) {
+  for (const auto& entry : kEntries)
+    if (name == entry.name) return entry.make(std::move(space), options);
+  throw UsageError(unknown_name("sampler", name, known_samplers()));
+}
+
+}  // namespace frontier

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/rng.h"
+#include "search_spaces/network_graph.h"
+
+namespace frontier {
+
+/// One shared parameter at its largest shape.
+struct Parameter {
+  std::string name;                 ///< layer name plus ".weight" or ".bias"
+  std::vector<std::int64_t> shape;  ///< conv [out, in / groups, k, k], linear [out, in], norms and biases [c]
+  std::vector<std::int64_t> strides;
+  std::int64_t offset = 0;  ///< in the flat buffer
+  std::int64_t numel = 0;
+};
+
+/// The shared weights of a supernet, or the own weights of one network: one parameter a key at its largest shape, all in one flat
+/// float32 buffer, their gradients in another. Convolution weights lie channels-last. Parameters with weight decay come first, so an
+/// optimiser step, a norm or an average is a few operations on whole buffers.
+///
+/// Slices are views: the first channels, the centre of a kernel. `slice` hands them out as autograd leaves whose gradient is the same slice
+/// of the gradient buffer, so a backward pass accumulates there and touches nothing else.
+/// Not thread-safe.
+class WeightBank {
+ public:
+  /// Registers what the layers of `graph` need at its largest (a supernet: the graph with everything selected) and initialises it:
+  /// convolutions He-normal over their fan-out, linear N(0, 0.01^2), norms 1, biases 0.
+  WeightBank(const NetworkGraph& graph, const Rng& rng);
+
+  /// A leaf tensor over the slice. @param train whether gradients are wanted.
+  /// @throws std::logic_error if there is no such parameter or it is smaller.
+  at::Tensor slice(const std::string& name, at::IntArrayRef shape, bool train) const;
+
+  /// The weights of a hard network as a bank of its own: copies of its slices.
+  WeightBank extract(const NetworkGraph& subnet) const;
+
+  bool contains(const std::string& name) const { return index_.contains(name); }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  at::Tensor parameter(const Parameter& parameter) const { return view(weights_, parameter); }  ///< whole, a view, no autograd
+  at::Tensor gradient(const Parameter& parameter) const { return view(gradients_, parameter); }
+  at::Tensor gradient_slice(const std::string& name, at::IntArrayRef shape) const;
+
+  const at::Tensor& weights() const { return weights_; }      ///< [num_scalars] float32
+  const at::Tensor& gradients() const { return gradients_; }  ///< [num_scalars] float32
+  std::int64_t num_scalars() const { return weights_.numel(); }
+  std::int64_t num_decayed() const { return num_decayed_; }  ///< scalars with weight decay: the front of the buffer
+
+  void to(at::Device device);
+  /// Replaces the values by those of `tensors` (every parameter, equal shapes). @throws UsageError naming what does not fit.
+  void load(const std::map<std::string, at::Tensor>& tensors);
+  std::map<std::string, at::Tensor> tensors() const;
+
+ private:
+  static at::Tensor view(const at::Tensor& flat, const Parameter& parameter);
+  at::Tensor view_slice(const at::Tensor& flat, const std::string& name, at::IntArrayRef shape) const;
+
+  std::vector<Parameter> parameters_;
+  std::unordered_map<std::string, std::size_t> index_;
+  at::Tensor weights_;
+  at::Tensor gradients_;
+  std::int64_t num_decayed_ = 0;
+};
+
+}  // namespace frontier
