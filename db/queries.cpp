@@ -63,6 +63,8 @@ const char* sql_of(Comparison comparison) {
   return "";
 }
 
+enum class Use { kWhere, kObjective };
+
 /// Builds one SELECT over evaluations `e`, with the tables that its fields need. The order of the joins is written down
 /// (CROSS JOIN): from the narrowest table, clustered by evaluation, to look-ups by id that then walk forward.
 class Selection {
@@ -70,23 +72,23 @@ class Selection {
   Selection(Database& db, const Filter& filter) : db_(db) {
     auto name = db.query("SELECT name, id FROM metric_names");
     while (name.step()) metrics_.emplace(name.text(0), name.integer(1));
-    if (filter.run) add_run(*filter.run);
+    run_ = filter.run;
     if (filter.space) add_space(*filter.space);
     add_protocol(filter);
     for (const Condition& condition : filter.where)
-      require(expression(condition.field, "--where: unknown field") + sql_of(condition.comparison), condition.number);
+      require(expression(condition.field, Use::kWhere) + sql_of(condition.comparison), condition.number);
   }
 
-  /// The SQL of a field; joins what it needs. @param complaint starts the message about an unknown one.
-  std::string expression(const std::string& field, const std::string& complaint) {
+  /// The SQL of a field; joins what it needs. @throws UsageError for an unknown one.
+  std::string expression(const std::string& field, Use use) {
     if (field == "macs" || field == "params") {
       needs_architecture_ = true;
       return "a." + field;
     }
     if (field == "seconds") return "e.seconds";
-    if (field == "seed") return "(SELECT seed FROM protocols WHERE id = e.protocol)";
+    if (field == "seed" && use == Use::kWhere) return "(SELECT seed FROM protocols WHERE id = e.protocol)";
     const auto metric = metrics_.find(field);
-    if (metric == metrics_.end()) refuse(field, complaint);
+    if (metric == metrics_.end()) refuse(field, use);
     auto joined = std::find(joined_.begin(), joined_.end(), metric->second);
     if (joined == joined_.end()) joined = joined_.insert(joined_.end(), metric->second);
     return "m" + std::to_string(joined - joined_.begin()) + ".value";
@@ -130,8 +132,6 @@ class Selection {
     values_.push_back(value);
   }
 
-  void add_run(std::int64_t run) { run_ = run; }
-
   void add_space(const std::string& space) {
     if (!db_.query("SELECT 1 FROM spaces WHERE name = ?", space).step())
       refuse_value("--space", space, texts(db_, "SELECT DISTINCT name FROM spaces ORDER BY name"));
@@ -156,12 +156,15 @@ class Selection {
         (conditions_.empty() ? "" : " AND ") + ("e.protocol IN (SELECT id FROM protocols WHERE " + wanted + ")");
   }
 
-  [[noreturn]] void refuse(const std::string& field, const std::string& complaint) const {
+  [[noreturn]] void refuse(const std::string& field, Use use) const {
+    const std::string complaint =
+        (use == Use::kWhere ? "--where: unknown field '" : "unknown objective '") + printable(field) + "'; ";
+    if (metrics_.empty()) throw UsageError(complaint + db_.path().string() + " holds no results yet");
     std::vector<std::string> known = {"macs", "params", "seconds"};
+    if (use == Use::kWhere) known.emplace_back("seed");
     for (const auto& [name, id] : metrics_) known.push_back(name);
     const std::string guess = nearest(field, known);
-    throw UsageError(complaint + " '" + printable(field) + "'; " +
-                     (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
+    throw UsageError(complaint + (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
                      "In this database: " + join_names(known));
   }
 
@@ -169,7 +172,7 @@ class Selection {
                                  std::vector<std::string> known) const {
     if (known.empty())
       throw UsageError(option + " '" + printable(value) + "': " + db_.path().string() + " holds no results yet");
-    const std::string guess = nearest(value, known);
+    const std::string guess = is_field_name(value) ? nearest(value, known) : "";
     for (std::string& name : known) name = "'" + name + "'";
     throw UsageError(option + ": no results with '" + printable(value) + "'; " +
                      (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
@@ -259,8 +262,7 @@ Front Store::pareto(std::span<const Objective> objectives, const Filter& filter,
     Selection selection(impl_->db, filter);
     std::string columns = "e.id, e.protocol";
     for (const Objective& objective : objectives) {
-      if (objective.name == "seed") throw UsageError("the seed is no objective; choose one with --seed");
-      columns += ", " + selection.expression(objective.name, "unknown objective");
+      columns += ", " + selection.expression(objective.name, Use::kObjective);
     }
     auto row = selection.select(columns);
     std::int64_t last_protocol = 0;

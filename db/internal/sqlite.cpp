@@ -1,5 +1,7 @@
 #include "db/internal/sqlite.h"
 
+#include <unistd.h>
+
 #include <cassert>
 #include <cerrno>
 #include <chrono>
@@ -66,7 +68,10 @@ Handle open(const fs::path& path, Access access) {
       std::tie(handle, code) = open_as(immutable_uri(fs::absolute(path)), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
   }
   if ((code & 0xff) == SQLITE_CANTOPEN) {
-    const int reason = sqlite3_system_errno(handle.get());
+    int reason = sqlite3_system_errno(handle.get());
+    const fs::path folder = fs::absolute(path).parent_path();
+    if (reason == ENOENT && ::access(folder.c_str(), W_OK) != 0)
+      reason = errno;  // SQLite's last try was without making it
     throw UsageError(reason != 0 ? with_errno("cannot open database " + path.string(), reason)
                                  : "cannot open database " + path.string() + ": no file can be made or read there");
   }
