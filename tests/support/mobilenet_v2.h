@@ -17,7 +17,8 @@ inline SearchSpace mobilenet_v2() {
       for (int i = 0; i < stage.blocks; ++i) {
         auto scope = b.scope("block" + std::to_string(index++));
         const int stride = i == 0 ? stage.stride : 1;
-        const Signal y = b.inverted_residual(x, {.out = stage.channels, .expansion = stage.expansion, .stride = stride});
+        const Signal y =
+            b.inverted_residual(x, {.out = stage.channels, .expansion = stage.expansion, .stride = stride});
         x = stride == 1 ? b.residual(x, y) : y;
       }
     }

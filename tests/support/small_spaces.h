@@ -4,8 +4,8 @@
 
 namespace frontier::testing_support {
 
-/// Everything a space can do, in few decisions: widths, a depth whose first option is 0, a mix inside a repeat, a repeat
-/// inside a mix, a decision inside an option of a decision.
+/// Everything a space can do, in few decisions: widths, a depth whose first option is 0, a mix inside a repeat, a
+/// repeat inside a mix, a decision inside an option of a decision.
 inline SearchSpace nested_space() {
   return SearchSpace("nested", {3, 8, 8, 4}, [](Builder& b, Signal x, std::int64_t classes) {
     const Dim width = b.choose("width", {4, 8});
@@ -35,11 +35,12 @@ inline SearchSpace shared_decision_space() {
   return SearchSpace("shared_decision", {3, 6, 6, 2}, [](Builder& b, Signal x, std::int64_t classes) {
     x = b.conv_bn("stem", x, {.out = b.choose("width", {2, 4, 6}), .kernel = 3});
     for (const std::string place : {"a", "b"}) {
-      x = b.mix(place, x,
-                {{"off", [](Signal y) { return y; }},
-                 {"on", [&](Signal y) {
-                    return b.conv_bn("conv_" + place, y, {.out = y.shape.channels, .kernel = b.choose("kernel", {1, 3, 5})});
-                  }}});
+      x = b.mix(
+          place, x,
+          {{"off", [](Signal y) { return y; }},
+           {"on", [&](Signal y) {
+              return b.conv_bn("conv_" + place, y, {.out = y.shape.channels, .kernel = b.choose("kernel", {1, 3, 5})});
+            }}});
     }
     x = b.conv_bn("head", x, {.out = b.choose("head", {3, 5, 7, 9})});
     return b.linear("classifier", b.global_pool(x), classes);

@@ -1,0 +1,135 @@
+#include "search_spaces/builder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/graph/topological_sort.hpp>
+#include <set>
+
+#include "common/errors.h"
+#include "search_spaces/registry.h"
+#include "support/messages.h"
+#include "support/mobilenet_v2.h"
+#include "support/small_spaces.h"
+
+namespace frontier {
+namespace {
+
+using testing_support::nested_space;
+using testing_support::random_choices;
+
+/// Edges point forwards, everything is used, slots are filled, shapes fit together.
+void expect_sound(const NetworkGraph& graph) {
+  std::set<std::string> weights;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    const Layer& layer = graph[v];
+    const auto inputs = graph.inputs(v);
+    ASSERT_EQ(inputs.empty(), layer.kind == LayerKind::kInput) << layer.name;
+    ASSERT_TRUE(graph.num_consumers(v) > 0 || v == graph.output()) << layer.name << " is used by nothing";
+    for (const auto input : inputs) ASSERT_LT(input, v);
+    for (const Dim* dim : {&layer.output.channels, &layer.output.height, &layer.output.width, &layer.exists})
+      ASSERT_GT(dim->value(), 0) << layer.name;
+    if (layer.kind == LayerKind::kConv) {
+      const Shape& in = graph[inputs.front()].output;
+      ASSERT_EQ(in.channels.value() % layer.groups.value(), 0) << layer.name;
+      ASSERT_EQ(layer.output.channels.value() % layer.groups.value(), 0) << layer.name;
+      ASSERT_EQ(layer.output.height.value(), (in.height.value() + layer.stride - 1) / layer.stride) << layer.name;
+    }
+    if (layer.kind == LayerKind::kAdd) {
+      ASSERT_EQ(graph[inputs[0]].output, layer.output);
+      ASSERT_EQ(graph[inputs[1]].output, layer.output);
+    }
+    if (layer.kind == LayerKind::kConv || layer.kind == LayerKind::kBatchNorm || layer.kind == LayerKind::kLinear) {
+      ASSERT_TRUE(weights.insert(layer.name).second) << layer.name << " appears twice";
+    }
+  }
+}
+
+TEST(Builder, MakesSoundGraphsOfEverySpace) {
+  for (const auto& info : known_spaces()) {
+    const auto space = make_space(info.name);
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+      SCOPED_TRACE(testing::Message() << info.name << " seed " << seed);
+      Rng rng(seed);
+      const NetworkGraph graph = space->build(random_choices(*space, rng), space->default_input());
+      expect_sound(graph);
+      EXPECT_EQ(graph[graph.output()].kind, LayerKind::kLinear);
+      EXPECT_EQ(graph[graph.output()].output.channels.value(), space->default_input().classes);
+      std::vector<NetworkGraph::Vertex> order;
+      boost::topological_sort(graph.graph(), std::back_inserter(order));  // throws on a cycle
+      EXPECT_EQ(order.size(), graph.size());
+    }
+  }
+}
+
+TEST(Builder, MixEmitsTheChosenBranchAloneOrAWeightedSum) {
+  const SearchSpace space = *make_space("nas_bench_macro");
+  const auto mixes = [&](const Selection& selection) {
+    const NetworkGraph graph = space.build(selection, space.default_input());
+    std::size_t count = 0;
+    for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+      if (graph[v].kind != LayerKind::kMix) continue;
+      ++count;
+      EXPECT_EQ(graph.inputs(v).size(), selection[static_cast<std::size_t>(graph[v].decision)].options.size());
+    }
+    return count;
+  };
+  EXPECT_EQ(mixes(space.parse("22212220")), 0U);
+  EXPECT_EQ(mixes(Selection::everything(space.decisions())), 8U);
+  std::vector<SelectedOptions> one_soft(8, SelectedOptions{{1}, Combine::kSum});
+  one_soft[3].options = {0, 2};
+  EXPECT_EQ(mixes(Selection(one_soft)), 1U);
+}
+
+TEST(Builder, DeclaresDecisionsInOrderOfFirstUseWithTheirScopes) {
+  const SearchSpace space = nested_space();
+  std::vector<std::string> names;
+  for (const auto& decision : space.decisions()) names.push_back(decision.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"width", "depth", "block0.op", "block0.kernel", "block1.op",
+                                             "block1.kernel", "tail", "tail_depth", "tail0.kernel", "tail1.kernel"}));
+}
+
+TEST(Builder, RefusesWhatWouldShareWeightsByAccident) {
+  const auto twice = [] {
+    SearchSpace("twice", {},
+                [](Builder& b, Signal x, std::int64_t) { return b.conv("a", b.conv("a", x, {.out = 8}), {.out = 8}); });
+  };
+  EXPECT_THROWS_WITH(twice(), std::logic_error, "two layers are named 'a'");
+  const auto clash = [] {
+    SearchSpace("clash", {}, [](Builder& b, Signal x, std::int64_t) {
+      x = b.conv("a", x, {.out = b.choose("width", {8, 16})});
+      return b.conv("b", x, {.out = b.choose("width", {8, 32})});
+    });
+  };
+  EXPECT_THROWS_WITH(clash(), std::logic_error, "declared twice with different options");
+  const auto mismatch = [] {
+    SearchSpace("mismatch", {},
+                [](Builder& b, Signal x, std::int64_t) { return b.add(x, b.conv("a", x, {.out = 8})); });
+  };
+  EXPECT_THROWS_WITH(mismatch(), std::logic_error, "differ in shape");
+}
+
+TEST(Builder, RefusesSelectionsThatDoNotFit) {
+  const SearchSpace space = nested_space();
+  const auto& input = space.default_input();
+  EXPECT_THROWS_WITH(space.build(Architecture{{0, 0}}, input), InvalidArchitecture, "has 2 decisions");
+  std::vector<SelectedOptions> options(space.decisions().size(), SelectedOptions{{0}, Combine::kSum});
+  options[1].options = {2, 1};
+  EXPECT_THROWS_WITH(space.build(Selection(options), input), InvalidArchitecture, "'depth' must name options 0 to 2");
+  options[1].options = {3};
+  EXPECT_THROWS_WITH(space.build(Selection(options), input), InvalidArchitecture, "'depth' must name options 0 to 2");
+  options[1].options = {};
+  EXPECT_THROWS_WITH(space.build(Selection(options), input), InvalidArchitecture, "'depth' must name options 0 to 2");
+}
+
+TEST(Builder, DrawsEveryLayerOfTheDot) {
+  const SearchSpace space = testing_support::mobilenet_v2();
+  const NetworkGraph graph = space.build(Architecture{}, space.default_input());
+  const std::string dot = to_dot(graph, "a \"title\"");
+  EXPECT_THAT(dot, testing::HasSubstr("digraph \"a \\\"title\\\"\""));
+  EXPECT_THAT(dot, testing::HasSubstr("block3.depthwise"));
+  EXPECT_EQ(static_cast<std::size_t>(std::count(dot.begin(), dot.end(), '[')), graph.size() + 1);  // "node [" as well
+}
+
+}  // namespace
+}  // namespace frontier
