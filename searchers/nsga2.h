@@ -7,7 +7,7 @@ namespace frontier {
 struct Nsga2Options {
   int population = 64;        ///< survivors of a generation, and children in one; paper: 100
   double crossover = 0.9;     ///< probability that a child has two parents; paper: 0.9
-  double mutations = 1.5;     ///< decisions changed in a child, expected; paper: 1
+  double mutations = 1.0;     ///< decisions changed in a child, expected; paper: 1
   int variation_tries = 100;  ///< children tried before a proposal becomes a uniform draw
 };
 template <class Fields>
