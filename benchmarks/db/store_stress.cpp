@@ -200,6 +200,7 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
+/// Cold: neither the program's process nor the file's pages are in memory.
 void check_front(const fs::path& folder, const std::string& program, std::int64_t rows, double allowed) {
   const fs::path file = fresh(folder / ("front_" + std::to_string(rows) + ".db"));
   std::vector<std::pair<std::int64_t, double>> points;

@@ -123,7 +123,10 @@ std::string Query::text(int column) const {
 Database::Database(const fs::path& path, Access access) : path_(path), handle_(open(path, access)) {
   exec("PRAGMA foreign_keys = ON");
   exec("PRAGMA cache_size = -65536");  // KiB; the keys of a million architectures do not fit into the usual 2 MiB
-  if (access == Access::kRead) exec("PRAGMA query_only = ON");
+  if (access == Access::kRead) {
+    exec("PRAGMA query_only = ON");
+    exec("PRAGMA mmap_size = 2147418112");  // the system then reads ahead: a cold front takes half the time
+  }
 }
 
 void Database::exec(const std::string& sql) {
