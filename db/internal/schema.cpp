@@ -111,13 +111,16 @@ CREATE TABLE run_evaluations (    -- what a run measured or reused
 
 CREATE VIEW results AS
 SELECT e.id AS evaluation, s.name AS space, n.arch, n.canonical, s.built_for, a.macs, a.params,
-  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id) AS top1,
-  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id) AS top5,
-  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id) AS loss,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id)
+    AS top1,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id)
+    AS top5,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id)
+    AS loss,
   (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'latency_ms') AND evaluation = e.id)
     AS latency_ms,
-  (SELECT json_group_object(k.name, m.value) FROM metric_names k JOIN metrics m ON m.metric = k.id AND m.evaluation = e.id)
-    AS metrics,
+  (SELECT json_group_object(k.name, m.value)
+     FROM metric_names k JOIN metrics m ON m.metric = k.id AND m.evaluation = e.id) AS metrics,
   p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, e.seconds, e.run,
   strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch') AS created
 FROM evaluations e
