@@ -1,5 +1,6 @@
 #include "supernet/executor.h"
 
+#include <torch/autograd.h>
 #include <torch/types.h>
 
 #include <stdexcept>
@@ -61,6 +62,7 @@ class Run {
   }
 
   std::int64_t macs() const { return macs_; }
+  std::vector<Executor::Leaf> take_leaves() { return std::move(leaves_); }
 
  private:
   /// Counts readers backwards from the outputs, so that layers nobody needs are not run.
@@ -84,7 +86,13 @@ class Run {
   }
 
   const at::Tensor& input(std::size_t slot = 0) const { return values_[inputs_[slot]]; }
-  bool trains() const { return pass_ == Pass::kTrain; }
+
+  /// A slice of the bank; in training an autograd leaf that backward() will ask for.
+  at::Tensor leaf(const std::string& name, at::IntArrayRef shape) {
+    at::Tensor slice = bank_.slice(name, shape);
+    if (pass_ == Pass::kTrain) leaves_.push_back({slice.set_requires_grad(true), bank_.gradient_slice(name, shape)});
+    return slice;
+  }
 
   at::Tensor compute(Vertex v) {
     const Layer& layer = graph_[v];
@@ -94,7 +102,7 @@ class Run {
       case LayerKind::kBatchNorm: return batch_norm(v, layer);
       case LayerKind::kActivation: return apply_activation(input(), layer.activation);
       case LayerKind::kLinear: return linear(layer);
-      case LayerKind::kGlobalPool: return at::mean(input(), at::IntArrayRef{2, 3}, /*keepdim=*/true);
+      case LayerKind::kGlobalPool: return global_pool(input());
       case LayerKind::kAveragePool: {
         const std::int64_t k = layer.kernel.value();
         return at::avg_pool2d(input(), k, layer.stride, k / 2, /*ceil_mode=*/false, /*count_include_pad=*/false);
@@ -104,7 +112,7 @@ class Run {
         return at::max_pool2d(input(), k, layer.stride, k / 2);
       }
       case LayerKind::kAdd: return input(0) + input(1);
-      case LayerKind::kMultiply: return input(0) * input(1);
+      case LayerKind::kMultiply: return channel_gate(input(0), input(1));
       case LayerKind::kConcat: {
         std::vector<at::Tensor> parts;
         for (std::size_t i = 0; i < inputs_.size(); ++i) parts.push_back(input(i));
@@ -123,18 +131,24 @@ class Run {
   at::Tensor conv(Vertex v, const Layer& layer) {
     const at::Tensor& x = input();
     const std::int64_t groups = layer.groups.value(), out = layer.output.channels.value(), k = layer.kernel.value();
-    at::Tensor weight = bank_.slice(layer.name + ".weight", {out, x.size(1) / groups, k, k}, trains());
+    at::Tensor weight = leaf(layer.name + ".weight", {out, x.size(1) / groups, k, k});
     std::optional<at::Tensor> bias;
-    if (layer.bias) bias = bank_.slice(layer.name + ".bias", {out}, trains());
+    if (layer.bias) bias = leaf(layer.name + ".bias", {out});
     at::Tensor y;
     const auto norm = pass_ == Pass::kEvaluate ? sole_reader(v, LayerKind::kBatchNorm) : std::nullopt;
     if (norm) {
-      // Fold the norm into the weights: they are far smaller than the activations.
-      const auto [scale, shift] = folded(*norm, out);
-      bias = bias ? *bias * scale + shift : shift;
-      y = convolution(x, weight * scale.reshape({-1, 1, 1, 1}), bias, layer.stride, layer.dilation, groups);
+      // Fold the norm's scale into the weights, which are far smaller than the activations; its shift goes with the activation.
+      auto [scale, shift] = folded(*norm, out);
+      if (bias) shift = *bias * scale + shift;
+      weight = weight * scale.reshape({-1, 1, 1, 1});
+      if (groups > 1) {
+        y = convolution(x, weight, std::nullopt, layer.stride, layer.dilation, groups);
+        finish_norm(*norm, y, shift);
+      } else {
+        y = convolution(x, weight, shift, layer.stride, layer.dilation, groups);
+        finish_norm(*norm, y, std::nullopt);
+      }
       count_macs(weight, y);
-      finish_norm(*norm, y);
       return y;
     }
     y = convolution(x, weight, bias, layer.stride, layer.dilation, groups);
@@ -144,20 +158,24 @@ class Run {
 
   void count_macs(const at::Tensor& weight, const at::Tensor& y) { macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1); }
 
-  /// Evaluation: y already holds the norm's output; applies the activation behind it in place and hands the value on.
-  void finish_norm(Vertex norm, at::Tensor& y) {
-    if (const auto act = sole_reader(norm, LayerKind::kActivation)) {
-      apply_activation_(y, graph_[*act].activation);
-      values_[*act] = y;
+  /// Evaluation: y is the norm's output, up to `shift` where one is given; applies the activation behind it in place and hands the value on.
+  void finish_norm(Vertex norm, at::Tensor& y, const std::optional<at::Tensor>& shift) {
+    const auto act = sole_reader(norm, LayerKind::kActivation);
+    const auto activation = act ? std::optional(graph_[*act].activation) : std::nullopt;
+    if (shift) {
+      scale_shift_(y, at::ones_like(*shift), *shift, activation);
+    } else if (act) {
+      apply_activation_(y, *activation);
     }
+    if (act) values_[*act] = y;
     values_[norm] = y;
   }
 
   std::pair<at::Tensor, at::Tensor> folded(Vertex norm, std::int64_t channels) const {
     const Layer& layer = graph_[norm];
     const auto& entry = statistics_->at(norm);
-    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}, false) * at::rsqrt(entry.variance + kBatchNormEpsilon);
-    return {scale, bank_.slice(layer.name + ".bias", {channels}, false) - entry.mean * scale};
+    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}) * at::rsqrt(entry.variance + kBatchNormEpsilon);
+    return {scale, bank_.slice(layer.name + ".bias", {channels}) - entry.mean * scale};
   }
 
   at::Tensor batch_norm(Vertex v, const Layer& layer) {
@@ -165,21 +183,20 @@ class Run {
     const std::int64_t channels = x.size(1);
     if (pass_ == Pass::kEvaluate) {
       const auto [scale, shift] = folded(v, channels);
-      at::Tensor y = x * scale.reshape({1, -1, 1, 1}) + shift.reshape({1, -1, 1, 1});
-      finish_norm(v, y);
+      at::Tensor y = scale_shift(x, scale, shift, std::nullopt);
+      finish_norm(v, y, std::nullopt);
       return y;
     }
     const auto act = sole_reader(v, LayerKind::kActivation);
-    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}, trains());
-    const at::Tensor shift = bank_.slice(layer.name + ".bias", {channels}, trains());
+    const at::Tensor scale = leaf(layer.name + ".weight", {channels});
+    const at::Tensor shift = leaf(layer.name + ".bias", {channels});
     const auto activation = act ? std::optional(graph_[*act].activation) : std::nullopt;
     at::Tensor y;
     if (pass_ == Pass::kCalibrate) {
       const auto [mean, variance] = channel_moments(x);
       statistics_->add(v, mean, variance);
       const at::Tensor factor = scale * at::rsqrt(variance + kBatchNormEpsilon);
-      y = x * factor.reshape({1, -1, 1, 1}) + (shift - mean * factor).reshape({1, -1, 1, 1});
-      if (activation) apply_activation_(y, *activation);
+      y = scale_shift(x, factor, shift - mean * factor, activation);
     } else {
       y = batch_norm_train(x, scale, shift, activation);
     }
@@ -190,9 +207,9 @@ class Run {
   at::Tensor linear(const Layer& layer) {
     const at::Tensor x = input().flatten(1);
     const std::int64_t out = layer.output.channels.value();
-    const at::Tensor weight = bank_.slice(layer.name + ".weight", {out, x.size(1)}, trains());
+    const at::Tensor weight = leaf(layer.name + ".weight", {out, x.size(1)});
     std::optional<at::Tensor> bias;
-    if (layer.bias) bias = bank_.slice(layer.name + ".bias", {out}, trains());
+    if (layer.bias) bias = leaf(layer.name + ".bias", {out});
     at::Tensor y = at::linear(x, weight, bias);
     count_macs(weight, y);
     return y.reshape({y.size(0), y.size(1), 1, 1});
@@ -220,6 +237,7 @@ class Run {
   std::vector<at::Tensor> values_;
   std::vector<int> readers_;
   std::vector<Vertex> inputs_;
+  std::vector<Executor::Leaf> leaves_;
   std::int64_t macs_ = 0;
 };
 
@@ -233,9 +251,20 @@ std::vector<at::Tensor> Executor::run(const NetworkGraph& graph, std::span<const
   Run run(graph, *bank_, pass, statistics, weights);
   auto results = run(outputs, images, hook_);
   executed_macs_ = run.macs();
+  leaves_ = run.take_leaves();
   for (auto& result : results)
     if (result.dim() == 4 && result.size(2) == 1 && result.size(3) == 1) result = result.flatten(1);
   return results;
+}
+
+void Executor::backward(const at::Tensor& loss) {
+  std::vector<at::Tensor> slices;
+  for (const auto& leaf : leaves_) slices.push_back(leaf.slice);
+  const auto gradients = torch::autograd::grad({loss}, slices, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  at::NoGradGuard no_grad;
+  for (std::size_t i = 0; i < slices.size(); ++i)
+    if (gradients[i].defined()) leaves_[i].gradient.add_(gradients[i]);
+  leaves_.clear();
 }
 
 at::Tensor Executor::run(const NetworkGraph& graph, const at::Tensor& images, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights) {

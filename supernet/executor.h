@@ -49,6 +49,10 @@ enum class Pass {
 /// Not thread-safe.
 class Executor {
  public:
+  struct Leaf {
+    at::Tensor slice;     ///< of the weights, an autograd leaf
+    at::Tensor gradient;  ///< the same slice of the gradient buffer
+  };
   explicit Executor(const WeightBank& bank) : bank_(&bank) {}
 
   /// @param images [N, C, H, W] float32, channels-last, on the bank's device.
@@ -62,6 +66,10 @@ class Executor {
   at::Tensor run(const NetworkGraph& graph, const at::Tensor& images, Pass pass, BatchNormStatistics* statistics = nullptr,
                  const SelectionWeights& weights = {});
 
+  /// After a run with Pass::kTrain: adds the gradients of `loss` by the slices that the run used to the bank's gradient buffer, and to
+  /// nothing else of it.
+  void backward(const at::Tensor& loss);
+
   /// Multiply-accumulates an image of the last run, taken from the tensors that were multiplied.
   std::int64_t executed_macs() const { return executed_macs_; }
 
@@ -71,6 +79,7 @@ class Executor {
 
  private:
   const WeightBank* bank_;
+  std::vector<Leaf> leaves_;
   std::int64_t executed_macs_ = 0;
   Hook hook_;
 };

@@ -15,8 +15,19 @@ at::Tensor apply_activation(const at::Tensor& x, Activation act);
 void apply_activation_(at::Tensor& x, Activation act);
 
 /// Batch norm by the batch's own statistics, then the activation, in as few passes over memory as there are; with gradients.
-/// @param x [N, C, H, W].  @param scale, shift [C].
-at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
+/// @param x [N, C, H, W].  @param gamma, beta [C].
+at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta, std::optional<Activation> act);
+
+/// y = act(x * scale + shift), a channel each; no gradients. @param scale, shift [C].
+at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
+
+/// The same in place.
+void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
+
+/// x * gate. @param gate [N, C, 1, 1], or of x's shape.
+at::Tensor channel_gate(const at::Tensor& x, const at::Tensor& gate);
+/// Mean over height and width: [N, C, 1, 1].
+at::Tensor global_pool(const at::Tensor& x);
 
 /// Mean and biased variance of every channel. @param x [N, C, H, W].  @returns two [C] float32 tensors.
 std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);

@@ -137,7 +137,7 @@ StepReport Trainer::step() {
     const at::Tensor loss = loss_of(subnets[i], batch, Pass::kTrain, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
     const double value = loss.item<double>();
     require_finite(value, subnets[i]);
-    loss.backward();
+    executor_.backward(loss);
     feedback.push_back({i, value});
     report.loss += value / static_cast<double>(subnets.size());
   }

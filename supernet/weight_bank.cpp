@@ -106,17 +106,6 @@ at::Tensor WeightBank::view_slice(const at::Tensor& flat, const std::string& nam
   return flat.as_strided(shape, p.strides, offset);
 }
 
-at::Tensor WeightBank::slice(const std::string& name, at::IntArrayRef shape, bool train) const {
-  at::Tensor leaf = view_slice(weights_, name, shape);
-  if (train) {
-    leaf.set_requires_grad(true);
-    leaf.mutable_grad() = view_slice(gradients_, name, shape);
-  }
-  return leaf;
-}
-
-at::Tensor WeightBank::gradient_slice(const std::string& name, at::IntArrayRef shape) const { return view_slice(gradients_, name, shape); }
-
 WeightBank WeightBank::extract(const NetworkGraph& subnet) const {
   at::NoGradGuard no_grad;
   WeightBank own(subnet, Rng(0));

@@ -27,8 +27,8 @@ struct Parameter {
 /// float32 buffer, their gradients in another. Convolution weights lie channels-last. Parameters with weight decay come first, so an
 /// optimiser step, a norm or an average is a few operations on whole buffers.
 ///
-/// Slices are views: the first channels, the centre of a kernel. `slice` hands them out as autograd leaves whose gradient is the same slice
-/// of the gradient buffer, so a backward pass accumulates there and touches nothing else.
+/// Slices are views: the first channels, the centre of a kernel. A backward pass adds to the same slices of the gradient buffer and touches
+/// nothing else of it (Executor::backward).
 /// Not thread-safe.
 class WeightBank {
  public:
@@ -36,9 +36,9 @@ class WeightBank {
   /// convolutions He-normal over their fan-out, linear N(0, 0.01^2), norms 1, biases 0.
   WeightBank(const NetworkGraph& graph, const Rng& rng);
 
-  /// A leaf tensor over the slice. @param train whether gradients are wanted.
-  /// @throws std::logic_error if there is no such parameter or it is smaller.
-  at::Tensor slice(const std::string& name, at::IntArrayRef shape, bool train) const;
+  /// A view of the slice. @throws std::logic_error if there is no such parameter or it is smaller.
+  at::Tensor slice(const std::string& name, at::IntArrayRef shape) const { return view_slice(weights_, name, shape); }
+  at::Tensor gradient_slice(const std::string& name, at::IntArrayRef shape) const { return view_slice(gradients_, name, shape); }
 
   /// The weights of a hard network as a bank of its own: copies of its slices.
   WeightBank extract(const NetworkGraph& subnet) const;
@@ -47,7 +47,6 @@ class WeightBank {
   const std::vector<Parameter>& parameters() const { return parameters_; }
   at::Tensor parameter(const Parameter& parameter) const { return view(weights_, parameter); }  ///< whole, a view, no autograd
   at::Tensor gradient(const Parameter& parameter) const { return view(gradients_, parameter); }
-  at::Tensor gradient_slice(const std::string& name, at::IntArrayRef shape) const;
 
   const at::Tensor& weights() const { return weights_; }      ///< [num_scalars] float32
   const at::Tensor& gradients() const { return gradients_; }  ///< [num_scalars] float32
