@@ -16,10 +16,12 @@ namespace {
 using Prices = Chain::Prices;
 
 // Work is counted in additions: moves of the chain times cells of the table.
-constexpr double kDrawWork = 5e7;       // 0.1 s
-constexpr double kDrawCells = 1 << 21;  // 32 MB of counts
-constexpr double kCountWork = 6e9;      // a few seconds
-constexpr double kCountCells = 4e7;     // alive at once: 640 MB at most
+constexpr double kDrawWork = 5e7;                // 0.1 s
+constexpr double kDrawCells = 1 << 21;           // 32 MB of counts
+constexpr double kCountWork = 6e9;               // a few seconds
+constexpr double kCountCells = 4e7;              // alive at once: 640 MB at most
+constexpr double kBoundsWork = 1e9;              // a second for each of the two bounds
+constexpr std::int64_t kMostWalked = 5'000'000;  // moves; 0.1 s
 constexpr int kMostRejections = 200'000;
 
 /// One price on a grid: moves cost whole multiples of `unit`, and a path may cost up to `cells`.
@@ -316,6 +318,16 @@ struct FeasibleSet::Tables {
     return make_grid(std::min(kDrawWork / moves, kDrawCells / states), round_up);
   }
 
+  /// For a count alone: finer, because only two layers are alive at once.
+  Grid bounds_grid(bool round_up) const {
+    double moves = 0, most_states = 0;
+    for (const auto& step : chain.steps) {
+      moves += static_cast<double>(step.moves.size());
+      most_states = std::max(most_states, static_cast<double>(step.num_states()));
+    }
+    return make_grid(std::min(kBoundsWork / moves, kCountCells / (2 * most_states)), round_up);
+  }
+
   bool is_exact(const Grid& grid) const {
     for (std::size_t k = 0; k < kNumPrices; ++k) {
       if (!grid[k].limited) continue;
@@ -348,6 +360,39 @@ struct FeasibleSet::Tables {
         throw Error("the space has more than 2^127 subnets, more than can be counted and drawn exactly");
     }
     return count_ways(chain, Grid{}, false).total();
+  }
+
+  /// Exact sums of one limit, if that is affordable: paths to a middle place by what they spent, times paths from
+  /// there.
+  /// Paths within both limits, one by one: for few subnets the exact answer that no grid gives.
+  std::int64_t walk(std::size_t place, std::size_t state, const Prices& rest, std::int64_t& walked) const {
+    if (place == chain.steps.size()) return 1;
+    std::int64_t paths = 0;
+    for (const auto& move : chain.steps[place].moves_of(state)) {
+      if (++walked > kMostWalked) return 0;
+      const Prices next{rest[0] - move.price[0], rest[1] - move.price[1]};
+      if (next[0] >= 0 && next[1] >= 0) paths += walk(place + 1, move.next, next, walked);
+    }
+    return paths;
+  }
+  std::optional<BigCount> count_by_walking() const {
+    if (estimate.at_most > kMostWalked) return std::nullopt;
+    std::int64_t walked = 0;
+    const std::int64_t paths = walk(0, 0, {left[0].value_or(Chain::kNever), left[1].value_or(Chain::kNever)}, walked);
+    if (walked > kMostWalked) return std::nullopt;
+    return static_cast<BigCount>(paths);
+  }
+
+  void make_count() {
+    auto exact = count_by_walking();
+    if (!exact) exact = count_exactly();
+    if (exact) {
+      count = {*exact, *exact};
+      return;
+    }
+    const Grid down = bounds_grid(false);
+    const BigCount at_most = count_ways(chain, down, false).total();
+    count = {is_exact(down) ? at_most : count_ways(chain, bounds_grid(true), false).total(), at_most};
   }
 
   /// Exact sums of one limit, if that is affordable: paths to a middle place by what they spent, times paths from
@@ -476,10 +521,7 @@ CountRange FeasibleSet::estimate() const {
 CountRange FeasibleSet::count() const {
   const CountRange range = estimate();
   if (range.is_exact()) return range;
-  std::call_once(tables_->counted, [&] {
-    const auto exact = tables_->count_exactly();
-    tables_->count = exact ? CountRange{*exact, *exact} : range;
-  });
+  std::call_once(tables_->counted, [&] { tables_->make_count(); });
   return tables_->count;
 }
 

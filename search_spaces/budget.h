@@ -52,9 +52,10 @@ struct Priced {
 ///
 /// The rule that makes it hard: exact sums of MACs are too many in large spaces to keep a count for each. Draws then
 /// use sums rounded down to a grid, whose paths are a slightly larger set, and reject what is above the exact budget:
-/// they stay exactly uniform. Counts stay exact while that takes seconds at most (one limit, up to some 10^9 subnets'
-/// sums); beyond, they are bounds from sums rounded down and up. Tables are made when first needed. Thread-safety:
-/// full.
+/// they stay exactly uniform. Counts are exact where that takes seconds at most: always without a limit or when few
+/// million subnets fit, and with one limit while its distinct sums are some millions; beyond (two limits, or
+/// mobile_cnn_224 at 300 M MACs) they are bounds from sums rounded down and up. Tables are made when first needed.
+/// Thread-safety: full.
 class FeasibleSet {
  public:
   /// @throws UsageError with the cheapest subnet and its price if nothing fits.
@@ -76,9 +77,9 @@ class FeasibleSet {
   BigCount size() const;  ///< canonical architectures of the space. @throws Error beyond 2^128
 
   bool contains(const Architecture& arch) const;  ///< within the budget? `arch` need not be canonical
-  /// Number of canonical architectures within the budget. May take seconds and some 100 MB in large spaces.
+  /// Number of canonical architectures within the budget. May take some seconds in large spaces.
   CountRange count() const;
-  /// The same from the tables of draw(): exact in small spaces, else bounds, always in well under a second.
+  /// The same from the tables of draw(): exact in small spaces, else wider bounds, always in well under a second.
   CountRange estimate() const;
   /// Uniform among the canonical architectures within the budget. A few microseconds.
   /// @throws UsageError if both limits together leave nothing, or too little to be found.

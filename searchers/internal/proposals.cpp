@@ -29,7 +29,8 @@ bool Proposals::accept(const Architecture& arch) {
 }
 
 std::optional<Architecture> Proposals::draw(Rng& rng) {
-  const CountRange count = problem_.feasible->estimate();
+  CountRange count = problem_.feasible->estimate();
+  if (count.at_least <= known_.size()) count = problem_.feasible->count();  // near the end: worth its seconds
   // Architectures told from elsewhere may lie outside the budget, so what is known bounds what is used up from above.
   const auto used = [&] {
     return static_cast<BigCount>(std::count_if(known_.begin(), known_.end(),

@@ -124,11 +124,31 @@ TEST(FeasibleSet, KeepsBothLimits) {
     const FeasibleSet set(*space, space->default_input(), budget);
     const BigCount expected = count_within(all, budget);
     ASSERT_GT(expected, 0U);
-    const CountRange count = set.count();
-    EXPECT_LE(count.at_least, expected);
-    EXPECT_GE(count.at_most, expected);
+    EXPECT_LE(set.estimate().at_least, expected);
+    EXPECT_GE(set.estimate().at_most, expected);
+    EXPECT_EQ(to_string(set.count().at_least), to_string(expected));
+    EXPECT_TRUE(set.count().is_exact());
     expect_uniform(set, all, 60'000);
   }
+}
+
+TEST(FeasibleSet, BoundsTheCountWithinBothLimitsOfALargeSpace) {
+  const auto space = make_space("mobile_cnn");
+  const auto& input = space->default_input();
+  const FeasibleSet both(*space, input, {1'000'000, 30'000}), macs(*space, input, {1'000'000, {}});
+  const CountRange count = both.count(), estimate = both.estimate();
+  EXPECT_LE(estimate.at_least, count.at_least);
+  EXPECT_GE(estimate.at_most, count.at_most);
+  // The share of the draws within one limit that keep the other, too: 5 sigma.
+  constexpr int kDraws = 20'000;
+  Rng rng(13);
+  int within = 0;
+  for (int i = 0; i < kDraws; ++i) within += both.contains(macs.draw(rng)) ? 1 : 0;
+  const auto size = static_cast<double>(macs.count().at_least);
+  const double share = within / double{kDraws}, sigma = std::sqrt(share * (1 - share) / kDraws);
+  EXPECT_LT(static_cast<double>(count.at_least) / size, share + 5 * sigma);
+  EXPECT_GT(static_cast<double>(count.at_most) / size, share - 5 * sigma);
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(both.contains(both.draw(rng)));
 }
 
 TEST(FeasibleSet, SaysWhatTheCheapestSubnetCosts) {
