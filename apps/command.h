@@ -17,7 +17,13 @@ void add_common_options(CLI::App& command, CommonOptions& options);
 
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
+void add_cost_command(CLI::App& app);
+void add_doctor_command(CLI::App& app);
+void add_evaluate_command(CLI::App& app);
 void add_pareto_command(CLI::App& app);
 void add_runs_command(CLI::App& app);
+void add_search_command(CLI::App& app);
+void add_spaces_command(CLI::App& app);
+void add_train_command(CLI::App& app);
 
 }  // namespace frontier

@@ -62,8 +62,14 @@ int run(int argc, char** argv) {
   app.footer(
       "MACs are multiply-accumulates, what papers often print as FLOPs. Exit codes: 0 done, 1 failed, 2 wrong usage or "
       "input, 130 interrupted.");
-  add_pareto_command(app);
+  add_spaces_command(app);
+  add_cost_command(app);
+  add_train_command(app);
+  add_search_command(app);
+  add_evaluate_command(app);
   add_runs_command(app);
+  add_pareto_command(app);
+  add_doctor_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version

@@ -14,8 +14,8 @@ namespace frontier {
 
 /// Limits on what a subnet may cost. No value: no limit.
 struct Budget {
-  std::optional<std::int64_t> max_macs;
-  std::optional<std::int64_t> max_params;
+  std::optional<std::int64_t> max_macs = {};
+  std::optional<std::int64_t> max_params = {};
   bool is_unlimited() const { return !max_macs && !max_params; }
   bool allows(std::int64_t macs, std::int64_t params) const {
     return (!max_macs || macs <= *max_macs) && (!max_params || params <= *max_params);

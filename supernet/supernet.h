@@ -16,6 +16,9 @@ struct Supernet {
   /// Fresh weights.
   Supernet(std::shared_ptr<const SearchSpace> s, const InputShape& i, const Rng& rng)
       : space(std::move(s)), input(i), bank(space->build_everything(input), rng) {}
+  /// Weights of one subnet alone: a network of its own.
+  Supernet(std::shared_ptr<const SearchSpace> s, const InputShape& i, const Architecture& only, const Rng& rng)
+      : space(std::move(s)), input(i), bank(space->build(only, input), rng) {}
   NetworkGraph build(const Selection& selection) const { return space->build(selection, input); }
 };
 

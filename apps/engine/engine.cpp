@@ -1,0 +1,265 @@
+#include "apps/engine/engine.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <malloc.h>
+#include <sched.h>
+#include <torch/types.h>
+#include <torch/version.h>
+
+#include <chrono>
+
+#include "apps/engine/train_config.h"
+#include "common/errors.h"
+#include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
+#include "supernet/checkpoint.h"
+#include "supernet/kernels/kernels.h"
+#include "supernet/samplers/fixed.h"
+
+namespace frontier {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Configuration with everything that follows from the data filled in, and the data.
+struct Prepared {
+  TrainConfig config;
+  std::shared_ptr<const SearchSpace> space;
+  DataSplits data;
+  InputShape input;
+};
+
+Prepared prepare(const nlohmann::json& json) {
+  Prepared p;
+  read_options(json, "", p.config);
+  p.space = make_space(p.config.space);
+  p.data = load_data(p.config.data);
+  const Dataset& train = p.data.train;
+  const std::string data_input = std::to_string(train.channels()) + "x" + std::to_string(train.height()) + "x" + std::to_string(train.width());
+  if (p.config.input.empty()) p.config.input = data_input;
+  if (p.config.classes == 0) p.config.classes = train.classes;
+  if (p.config.input != data_input || p.config.classes != train.classes)
+    throw UsageError("input " + p.config.input + " with " + std::to_string(p.config.classes) + " classes does not fit the data, which is " + data_input + " with " +
+                     std::to_string(train.classes) + " classes");
+  p.input = parse_input_shape(p.config.input, p.config.classes);
+  p.config.loader.seed = p.config.seed;
+  return p;
+}
+
+/// Batches of `loader` on `device`; steps must not go backwards except to resume.
+BatchSource source(std::shared_ptr<Loader> loader, at::Device device) {
+  return [loader = std::move(loader), device](std::int64_t step) -> LabelledImages {
+    if (loader->position() != step) loader->seek(step);
+    Batch batch = loader->next();
+    return {batch.images.to(device), batch.labels.to(device)};
+  };
+}
+
+/// The training images in two parts by seed: for weights, and the share kept for architecture parameters.
+std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double fraction, std::int64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  Rng rng = Rng(static_cast<std::uint64_t>(seed)).split(0x61726368);
+  rng.shuffle(order);
+  const auto kept = static_cast<std::size_t>(fraction * static_cast<double>(order.size()));
+  const std::span<const std::int64_t> all(order);
+  return {train.subset(all.subspan(kept)), train.subset(all.first(kept))};
+}
+
+class Session : public SupernetSession {
+ public:
+  Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
+      : run_(checkpoint.run), fingerprint_(checkpoint_fingerprint(checkpoint)), prepared_(prepare(with_evaluation(run_, evaluation))),
+        supernet_(prepared_.space, prepared_.input, Rng(0)) {
+    supernet_.bank.load(checkpoint.weights);
+    supernet_.bank.to(device);
+  }
+  const std::string& space() const override { return prepared_.space->name(); }
+  const InputShape& input() const override { return prepared_.input; }
+  const std::string& fingerprint() const override { return fingerprint_; }
+  const nlohmann::json& run() const override { return run_; }
+
+  MeasuredHow how(const std::string& split) override {
+    const Dataset& images = part(split);
+    const auto& options = prepared_.config.evaluation;
+    const std::int64_t count = options.images > 0 ? std::min(options.images, images.size()) : images.size();
+    return {images.fingerprint(), std::to_string(count) + " images",
+            "batch norm recalibrated on " + std::to_string(options.calibration_images) + " training images in batches of " + std::to_string(options.calibration_batch)};
+  }
+
+  std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs, const std::function<void()>& check) override {
+    SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
+    evaluator.set_check(check);
+    return evaluator.evaluate(archs);
+  }
+
+ private:
+  static nlohmann::json with_evaluation(const nlohmann::json& run, const nlohmann::json& evaluation) {
+    if (!run.contains("config")) throw UsageError("the checkpoint's run.json has no configuration");
+    nlohmann::json config = run["config"];
+    if (!evaluation.is_null()) config["evaluation"].update(evaluation);
+    return config;
+  }
+  const Dataset& part(const std::string& split) const { return split == "test" ? prepared_.data.test : prepared_.data.search; }
+
+  nlohmann::json run_;
+  std::string fingerprint_;
+  Prepared prepared_;
+  Supernet supernet_;
+};
+
+class TorchEngine : public Engine {
+ public:
+  explicit TorchEngine(const EngineOptions& options) : device_(options.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)) {
+    if (options.device != "cpu" && options.device != "cuda") throw UsageError("--device '" + options.device + "': write cpu or cuda");
+    if (device_.is_cuda() && !at::hasCUDA()) throw UsageError("--device cuda: this machine or this build of LibTorch has no CUDA device");
+    // Activations of a few MB are made and freed all the time; giving them back to the system each time costs page faults.
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    cpu_set_t cores;
+    const int available = ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+    at::set_num_threads(options.threads > 0 ? options.threads : available);
+  }
+
+  nlohmann::json train(const nlohmann::json& config, const std::string& out, bool resume, JobObserver& observer) override;
+  std::unique_ptr<SupernetSession> open(const std::string& checkpoint, const nlohmann::json& evaluation) override {
+    return std::make_unique<Session>(load_checkpoint(checkpoint, false), evaluation, device_);
+  }
+  ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch, JobObserver& observer) override;
+  nlohmann::json describe() override {
+    return {{"libtorch", TORCH_VERSION}, {"cuda", at::hasCUDA()}, {"threads", at::get_num_threads()}, {"kernels", kernels::table().name}};
+  }
+
+ private:
+  at::Device device_;
+};
+
+std::vector<std::pair<std::string, double>> curve_values(const StepReport& report) {
+  std::vector<std::pair<std::string, double>> values{{"train/loss", report.loss}, {"train/lr", report.lr}, {"train/macs", static_cast<double>(report.macs)}};
+  if (report.arch_loss != 0) values.emplace_back("train/arch_loss", report.arch_loss);
+  return values;
+}
+
+nlohmann::json TorchEngine::train(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer) {
+  std::optional<Checkpoint> from;
+  if (resume && has_checkpoint(out)) from = load_checkpoint(out, true);
+  if (from && !from->run.contains("config")) throw UsageError(out + "/run.json has no configuration");
+  Prepared p = prepare(from ? from->run["config"] : given);
+  TrainConfig& config = p.config;
+  if (!config.sampler.is_object() || !config.sampler.contains("name") || !config.sampler["name"].is_string()) throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");
+  nlohmann::json sampler_options = config.sampler;
+  sampler_options.erase("name");
+  const auto sampler = make_sampler(config.sampler["name"].get<std::string>(), p.space, sampler_options);
+
+  Dataset weight_images = p.data.train;
+  BatchSource architecture_batches;
+  if (config.arch_fraction > 0 && !sampler->parameters().empty()) {
+    auto [weights, architecture] = split_for_architecture(p.data.train, config.arch_fraction, config.seed);
+    weight_images = weights;
+    LoaderOptions options = config.loader;
+    options.seed = config.seed + 1;
+    architecture_batches = source(std::make_shared<Loader>(architecture, options), device_);
+  }
+  auto loader = std::make_shared<Loader>(weight_images, config.loader);
+  if (config.epochs > 0) config.trainer.steps = config.epochs * loader->steps_per_epoch();
+  Supernet supernet(p.space, p.input, Rng(static_cast<std::uint64_t>(config.seed)));
+  if (from) supernet.bank.load(from->weights);
+  supernet.bank.to(device_);
+  Trainer trainer(supernet, *sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_), architecture_batches);
+  double seconds_before = 0;
+  if (from) {
+    if (!from->run.contains("trainer")) throw UsageError(out + "/run.json has no trainer state");
+    trainer.load(from->state, from->run["trainer"]);
+    seconds_before = from->run.value("seconds", 0.0);
+  }
+  const nlohmann::json resolved = write_options(config);
+  observer.begin(resolved, trainer.steps_done(), config.trainer.steps);
+
+  const auto start = Clock::now();
+  const auto save = [&](const nlohmann::json& metrics) {
+    Checkpoint checkpoint;
+    checkpoint.weights = supernet.bank.tensors();
+    checkpoint.state = trainer.state_tensors();
+    checkpoint.run = {{"config", resolved}, {"trainer", trainer.state()}, {"seconds", seconds_before + seconds_since(start)}, {"note", observer.checkpoint_note()}};
+    if (!metrics.is_null()) checkpoint.run["metrics"] = metrics;
+    if (const auto derived = sampler->derive()) checkpoint.run["derived"] = p.space->to_string(*derived);
+    save_checkpoint(out, checkpoint);
+  };
+  const bool already_finished = from && from->run.contains("metrics");
+  if (!from) save(nullptr);
+  auto last_save = Clock::now();
+  while (!trainer.finished()) {
+    const StepReport report = trainer.step();
+    observer.step(report.step, curve_values(report));
+    const bool stop = observer.should_stop();
+    const bool due = config.checkpoint_steps > 0 ? report.step % config.checkpoint_steps == 0 : seconds_since(last_save) >= config.checkpoint_seconds;
+    if ((due || stop) && !trainer.finished()) {
+      save(nullptr);
+      last_save = Clock::now();
+    }
+    if (stop && !trainer.finished()) throw Interrupted("stopped at step " + std::to_string(report.step) + "; the checkpoint in " + out + " is complete, --resume goes on from it");
+  }
+  nlohmann::json metrics = already_finished ? from->run["metrics"] : nlohmann::json::object();
+  if (!already_finished) {
+    trainer.use_average();
+    std::vector<Architecture> archs;
+    const FeasibleSet all(*p.space, p.input, Budget{});
+    archs.push_back(all.least_macs().arch);
+    archs.push_back(all.most_macs().arch);
+    Rng draws = Rng(static_cast<std::uint64_t>(config.seed)).split(0x66696e);
+    for (std::int64_t i = 0; i < config.final_random_subnets; ++i) archs.push_back(p.space->random(draws));
+    SupernetAccuracy evaluator(supernet, p.data.train, p.data.search, config.evaluation);
+    const auto measured = evaluator.evaluate(archs);
+    double mean = 0;
+    for (std::size_t i = 2; i < measured.size(); ++i) mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
+    metrics = {{"top1_cheapest", measured[0].metrics.at("top1")}, {"top1_dearest", measured[1].metrics.at("top1")}};
+    if (measured.size() > 2) metrics["top1_random"] = mean;
+    save(metrics);
+  }
+  nlohmann::json result = {{"steps", trainer.steps_done()}, {"images", trainer.steps_done() * config.loader.batch_size},
+                           {"epochs", static_cast<double>(trainer.steps_done()) / static_cast<double>(loader->steps_per_epoch())},
+                           {"seconds", seconds_before + seconds_since(start)}, {"metrics", metrics}};
+  if (const auto derived = sampler->derive()) result["derived"] = p.space->to_string(*derived);
+  return result;
+}
+
+ScratchResult TorchEngine::train_from_scratch(const nlohmann::json& given, const Architecture& arch, JobObserver& observer) {
+  Prepared p = prepare(given);
+  TrainConfig& config = p.config;
+  p.space->validate(arch);
+  auto loader = std::make_shared<Loader>(p.data.train, config.loader);
+  if (config.epochs > 0) config.trainer.steps = config.epochs * loader->steps_per_epoch();
+  Supernet network(p.space, p.input, arch, Rng(static_cast<std::uint64_t>(config.seed)));
+  network.bank.to(device_);
+  FixedSampler sampler(arch);
+  Trainer trainer(network, sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_));
+  ScratchResult result;
+  result.config = write_options(config);
+  result.input = p.input;
+  observer.begin(result.config, 0, config.trainer.steps);
+  const auto start = Clock::now();
+  while (!trainer.finished()) {
+    const StepReport report = trainer.step();
+    observer.step(report.step, curve_values(report));
+    if (observer.should_stop()) throw Interrupted("stopped while training " + p.space->to_string(arch) + " from scratch");
+  }
+  trainer.use_average();
+  const auto measure = [&](const Dataset& images) { return SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front(); };
+  result.search = measure(p.data.search);
+  result.test = measure(p.data.test);
+  result.test.seconds = result.search.seconds = seconds_since(start);
+  result.how = {"", std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
+                "batch norm recalibrated on " + std::to_string(config.evaluation.calibration_images) + " training images in batches of " +
+                    std::to_string(config.evaluation.calibration_batch)};
+  result.how.dataset = p.data.test.fingerprint();
+  return result;
+}
+
+}  // namespace
+}  // namespace frontier
+
+extern "C" __attribute__((visibility("default"))) frontier::Engine* frontier_make_engine(const frontier::EngineOptions& options) {
+  return new frontier::TorchEngine(options);
+}

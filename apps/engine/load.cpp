@@ -1,0 +1,33 @@
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "apps/engine/engine.h"
+#include "common/errors.h"
+
+namespace frontier {
+
+std::unique_ptr<Engine> load_engine(const EngineOptions& options) {
+  namespace fs = std::filesystem;
+  // OpenMP's threads wait actively by default, which crawls as soon as anything else runs; must be set before libgomp is loaded.
+  ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
+  constexpr const char* kName = "libfrontier_engine.so";
+  std::vector<fs::path> places;
+  if (const char* given = std::getenv("FRONTIER_ENGINE")) {
+    places.emplace_back(given);
+  } else {
+    std::error_code error;
+    const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (const auto& place : {folder / kName, folder / ".." / "lib" / kName, folder / FRONTIER_RELATIVE_LIB_DIR / kName})
+      if (fs::exists(place, error)) places.push_back(place);
+  }
+  if (places.empty()) throw Error(std::string(kName) + " is not beside the program; this build was made without LibTorch (FRONTIER_TORCH=OFF), or the installation is incomplete");
+  void* library = ::dlopen(places.front().c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw Error(std::string("cannot load the engine: ") + ::dlerror() + "; scripts/setup.sh installs LibTorch");
+  void* symbol = ::dlsym(library, "frontier_make_engine");
+  if (symbol == nullptr) throw Error(places.front().string() + " is not Frontier's engine");
+  return std::unique_ptr<Engine>(reinterpret_cast<MakeEngine*>(symbol)(options));
+}
+
+}  // namespace frontier

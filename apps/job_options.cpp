@@ -1,0 +1,63 @@
+#include "apps/job_options.h"
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "common/options.h"
+
+namespace frontier {
+
+nlohmann::json ConfigOptions::config() const {
+  nlohmann::json config = nlohmann::json::object();
+  if (!file.empty()) {
+    config = parse_json(read_file(file), file);
+    if (config.is_object() && config.contains("format") && config.contains("config")) config = nlohmann::json(config["config"]);  // a checkpoint's run.json
+    if (!config.is_object()) throw UsageError(file + " must hold a JSON object");
+  }
+  for (const auto& assignment : assignments) set_option(config, assignment);
+  const auto set = [&](const char* pointer, const auto& value) {
+    if (!value) return;
+    const nlohmann::json::json_pointer place(pointer);
+    const auto parent = place.parent_pointer();
+    if (!parent.empty() && config.contains(parent) && !config[parent].is_object()) throw UsageError("setting '" + parent.back() + "' must be an object");
+    config[place] = *value;
+  };
+  set("/space", space);
+  set("/input", input);
+  set("/classes", classes);
+  set("/seed", seed);
+  set("/data/name", data);
+  set("/data/path", data_path);
+  set("/loader/batch_size", batch_size);
+  set("/trainer/lr", lr);
+  set("/sampler/name", sampler);
+  set("/epochs", epochs);
+  if (steps) {
+    if (epochs) throw UsageError("give --epochs or --steps, not both");
+    config["epochs"] = 0;
+    config["trainer"]["steps"] = *steps;
+  }
+  return config;
+}
+
+void add_config_options(CLI::App& command, ConfigOptions& options) {
+  command.add_option("--config", options.file, "Settings as JSON; a checkpoint's run.json repeats its run");
+  command.add_option("--set", options.assignments, "One setting, e.g. trainer.lr=0.1; may be repeated")->take_all();
+  command.add_option("--space", options.space, "The search space");
+  command.add_option("--sampler", options.sampler, "Which subnets are trained: uniform, sandwich, darts");
+  command.add_option("--data", options.data, "Data set: fashion_mnist, mnist, cifar10, synthetic");
+  command.add_option("--data-path", options.data_path, "Folder with its files");
+  command.add_option("--input", options.input, "Channels x height x width (default: the data's)");
+  command.add_option("--classes", options.classes, "Number of classes (default: the data's)");
+  command.add_option("--epochs", options.epochs, "Passes over the training images");
+  command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs");
+  command.add_option("--batch-size", options.batch_size, "Images a step");
+  command.add_option("--lr", options.lr, "Peak learning rate");
+  command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data");
+}
+
+void add_engine_options(CLI::App& command, EngineOptions& options) {
+  command.add_option("--threads", options.threads, "Threads (default: one a core)")->check(CLI::Range(0, 4096));
+  command.add_option("--device", options.device, "cpu or cuda")->capture_default_str();
+}
+
+}  // namespace frontier

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace frontier {
+
+/// Progress of long work on stderr: a bar with rate and time left where stderr is a terminal, else a plain line every ten seconds.
+class Progress {
+ public:
+  /// @param unit of the rate, e.g. "steps".
+  Progress(std::string label, std::int64_t total, std::string unit, bool quiet);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// @param detail shown behind, e.g. "loss 0.412".
+  void update(std::int64_t done, const std::string& detail);
+  /// The work starts at `done` (a resumed run): the rate counts from there.
+  void start_at(std::int64_t done) { first_ = done; }
+  /// Ends the line.
+  void finish();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string label_, unit_;
+  std::int64_t total_, first_ = 0;
+  bool quiet_, terminal_, drawn_ = false;
+  Clock::time_point start_ = Clock::now(), last_;
+};
+
+/// From now on Ctrl-C (SIGINT) and SIGTERM only set a flag; a second one ends the program at once.
+void catch_interrupts();
+bool interrupted();
+
+}  // namespace frontier

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "apps/engine/engine.h"
+#include "apps/progress.h"
+#include "common/errors.h"
+#include "db/store.h"
+
+namespace frontier {
+
+/// Watches a training job: progress on stderr; run, state and curves into the results database.
+class RunRecorder : public JobObserver {
+ public:
+  /// @param resumed_checkpoint folder whose run.json names the run to go on with; empty: a new run.
+  RunRecorder(const std::string& db, RunInfo info, bool quiet, const std::string& resumed_checkpoint);
+
+  void begin(const nlohmann::json& resolved_config, std::int64_t first_step, std::int64_t total_steps) override;
+  void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) override;
+  nlohmann::json checkpoint_note() override;
+  bool should_stop() override { return interrupted(); }
+
+  /// Runs the job and closes the run as done, interrupted or failed.
+  template <class Job>
+  auto guard(const Job& job) {
+    try {
+      auto result = job();
+      close(RunState::kDone, "");
+      return result;
+    } catch (const Interrupted& error) {
+      close(RunState::kInterrupted, error.what());
+      throw;
+    } catch (const std::exception& error) {
+      close(RunState::kFailed, error.what());
+      throw;
+    }
+  }
+  std::int64_t run() const { return run_.value_or(0); }
+  Store& store() { return store_; }
+
+ private:
+  void flush();
+  void close(RunState state, const std::string& message) noexcept;
+
+  Store store_;
+  RunInfo info_;
+  bool quiet_;
+  std::optional<std::int64_t> run_;
+  std::optional<Progress> progress_;
+  std::int64_t total_ = 0, done_ = 0;
+  std::vector<CurvePoint> points_;  ///< not yet stored
+  std::vector<std::pair<std::string, double>> sums_;
+  std::int64_t num_summed_ = 0;
+};
+
+}  // namespace frontier

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "search_spaces/search_space.h"
+
+namespace frontier {
+
+/// --input and --classes: what a space is built for; empty and 0: the space's own default.
+struct BuiltFor {
+  std::string input;
+  std::int64_t classes = 0;
+  InputShape input_of(const SearchSpace& space) const;
+};
+void add_built_for(CLI::App& command, BuiltFor& options);
+
+/// --arch and --archs: architectures in the space's notation or JSON.
+struct ArchOptions {
+  std::vector<std::string> archs;
+  std::string file;
+  /// @throws UsageError if none is given; a bad one in the file is named by its line.
+  std::vector<Architecture> read(const SearchSpace& space) const;
+};
+void add_arch_options(CLI::App& command, ArchOptions& options);
+
+}  // namespace frontier

@@ -1,0 +1,95 @@
+#include <memory>
+
+#include "apps/command.h"
+#include "apps/output.h"
+#include "apps/space_options.h"
+#include "common/text.h"
+#include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
+
+namespace frontier {
+namespace {
+
+struct SpacesOptions : CommonOptions, BuiltFor {
+  std::string name;
+  std::string max_macs;
+  std::string max_params;
+};
+
+nlohmann::ordered_json range(std::int64_t min, std::int64_t max) { return {{"min", min}, {"max", max}}; }
+
+void list_spaces(const SpacesOptions& options) {
+  nlohmann::ordered_json document;
+  document["results"] = nlohmann::ordered_json::array();
+  Table table({{"space"}, {"subnets", Align::kRight}, {"MACs"}, {"input"}, {"what it is"}});
+  for (const auto& info : known_spaces()) {
+    const auto space = make_space(info.name);
+    const FeasibleSet all(*space, space->default_input(), Budget{});
+    const std::int64_t least = all.least_macs().macs, most = all.most_macs().macs;
+    const std::string size = to_string(all.size());
+    table.add({info.name, size.size() > 9 ? format_count(std::stod(size)) : size, format_count(static_cast<double>(least)) + " to " + format_count(static_cast<double>(most)),
+               to_string(space->default_input()), info.summary});
+    nlohmann::ordered_json item;
+    item["space"] = info.name;
+    item["summary"] = info.summary;
+    item["size"] = size;
+    item["macs"] = range(least, most);
+    item["built_for"] = to_string(space->default_input());
+    document["results"].push_back(std::move(item));
+  }
+  options.json ? print_json(document) : print(table.text());
+}
+
+void show_space(const SpacesOptions& options) {
+  const auto space = make_space(options.name);
+  const InputShape input = options.input_of(*space);
+  Budget budget;
+  if (!options.max_macs.empty()) budget.max_macs = parse_count(options.max_macs, "--max-macs");
+  if (!options.max_params.empty()) budget.max_params = parse_count(options.max_params, "--max-params");
+  const FeasibleSet set(*space, input, budget);
+  nlohmann::ordered_json document;
+  document["space"] = space->name();
+  document["built_for"] = to_string(input);
+  document["decisions"] = nlohmann::ordered_json::array();
+  Table table({{"decision"}, {"options"}});
+  for (const auto& decision : space->decisions()) {
+    document["decisions"].push_back({{"name", decision.name}, {"options", decision.options}});
+    table.add({decision.name, join(decision.options)});
+  }
+  document["size"] = to_string(set.size());
+  const Priced least = set.least_macs(), most = set.most_macs();
+  document["macs"] = range(least.macs, most.macs);
+  document["params"] = range(set.least_params().params, set.most_params().params);
+  document["cheapest"] = space->to_string(least.arch);
+  document["dearest"] = space->to_string(most.arch);
+  std::string text = table.text();
+  const auto line = [&](const std::string& name, const std::string& value) { text += name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n"; };
+  text += "\n";
+  line("space", space->name() + ", built for " + to_string(input));
+  line("subnets", to_string(set.size()));
+  line("MACs", format_count(static_cast<double>(least.macs)) + " to " + format_count(static_cast<double>(most.macs)));
+  line("parameters", format_count(static_cast<double>(set.least_params().params)) + " to " + format_count(static_cast<double>(set.most_params().params)));
+  line("cheapest", space->to_string(least.arch));
+  line("dearest", space->to_string(most.arch));
+  if (!budget.is_unlimited()) {
+    const CountRange count = set.count();
+    document["within_budget"] = {{"at_least", to_string(count.at_least)}, {"at_most", to_string(count.at_most)}, {"exact", count.is_exact()}};
+    line("within", to_string(budget) + ": " + (count.is_exact() ? to_string(count.at_least) : to_string(count.at_least) + " to " + to_string(count.at_most)) + " subnets");
+  }
+  options.json ? print_json(document) : print(text);
+}
+
+}  // namespace
+
+void add_spaces_command(CLI::App& app) {
+  auto options = std::make_shared<SpacesOptions>();
+  CLI::App* command = app.add_subcommand("spaces", "The search spaces, or one space's decisions, size and cost range");
+  command->add_option("name", options->name, "A space");
+  add_common_options(*command, *options);
+  add_built_for(*command, *options);
+  command->add_option("--max-macs", options->max_macs, "Count the subnets of at most so many multiply-accumulates, e.g. 4M");
+  command->add_option("--max-params", options->max_params, "... of at most so many parameters");
+  command->callback([options] { options->name.empty() ? list_spaces(*options) : show_space(*options); });
+}
+
+}  // namespace frontier

@@ -1,0 +1,57 @@
+#include "apps/stored_evaluator.h"
+
+#include "apps/progress.h"
+#include "common/errors.h"
+
+namespace frontier {
+
+StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store, std::int64_t run, std::string checkpoint)
+    : session_(session), space_(space), table_(table), store_(store), run_(run), checkpoint_(std::move(checkpoint)) {}
+
+std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs) {
+  auto result = measure(split, archs);
+  record();
+  return result;
+}
+
+std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std::span<const Architecture> archs) {
+  const MeasuredHow how = session_.how(split);
+  // Evaluating draws nothing at random, so the seed of the protocol is 0.
+  const Protocol protocol{.evaluator = "supernet", .checkpoint = checkpoint_, .dataset = how.dataset, .split = split, .fidelity = how.fidelity, .calibration = how.calibration, .seed = 0};
+  const std::string built_for = to_string(session_.input());
+  std::vector<std::string> keys;
+  for (const auto& arch : archs) keys.push_back(space_.to_string(arch));
+  const auto stored = store_.find_many(space_.name(), built_for, keys, protocol);
+  std::vector<Measurement> results(archs.size());
+  std::vector<Architecture> missing;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    if (stored[i]) {
+      results[i] = {stored[i]->metrics, stored[i]->seconds};
+      reused_.push_back(stored[i]->id);
+    } else {
+      missing.push_back(archs[i]);
+      places.push_back(i);
+    }
+  }
+  if (missing.empty()) return results;
+  const auto measured = session_.evaluate(split, missing, [] {
+    if (interrupted()) throw Interrupted("stopped while evaluating; what was measured before is stored, --resume goes on from there");
+  });
+  for (std::size_t k = 0; k < missing.size(); ++k) {
+    const std::size_t i = places[k];
+    results[i] = measured[k];
+    fresh_.push_back({.architecture = {.space = space_.name(), .canonical = keys[i], .built_for = built_for, .arch = keys[i], .macs = table_.macs(missing[k]), .params = table_.params(missing[k])},
+                      .protocol = protocol, .metrics = measured[k].metrics, .seconds = measured[k].seconds, .run = run_});
+  }
+  return results;
+}
+
+void StoredEvaluator::record() {
+  store_.record(fresh_);
+  store_.link(run_, reused_);
+  fresh_.clear();
+  reused_.clear();
+}
+
+}  // namespace frontier

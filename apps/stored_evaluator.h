@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/engine/engine.h"
+#include "db/store.h"
+#include "search_spaces/search_space.h"
+
+namespace frontier {
+
+/// Evaluates subnets of a checkpoint through the results database: what is stored for the same weights, data and settings is reused, what
+/// is new is stored before it is reported.
+class StoredEvaluator {
+ public:
+  StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store, std::int64_t run, std::string checkpoint);
+
+  /// measure() and record() in one.
+  std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs);
+  /// Without storing: the caller calls record(), inside a transaction of its own.
+  std::vector<Measurement> measure(const std::string& split, std::span<const Architecture> archs);
+  void record();
+
+ private:
+  SupernetSession& session_;
+  const SearchSpace& space_;
+  const CostTable& table_;
+  Store& store_;
+  std::int64_t run_;
+  std::string checkpoint_;
+  std::vector<Evaluation> fresh_;        ///< measured, not yet recorded
+  std::vector<std::int64_t> reused_;
+};
+
+}  // namespace frontier
