@@ -25,7 +25,8 @@ void run_doctor(const DoctorOptions& options) {
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   try {
     const auto engine = load_engine(options);
-    for (const auto& [key, value] : engine->describe().items()) document[key] = value;
+    const nlohmann::json description = engine->describe();
+    for (const auto& [key, value] : description.items()) document[key] = value;
   } catch (const UsageError&) {
     throw;
   } catch (const Error& error) {

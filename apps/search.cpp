@@ -192,13 +192,12 @@ class Search {
   std::int64_t done_ = 0;
 };
 
-/// The run to go on with: the latest of these settings that was not finished.
-std::optional<std::int64_t> unfinished_run(const Store& store, const nlohmann::json& config, RunState* state) {
+/// The run to go on with: the latest of these settings. One that is finished only reports again.
+std::optional<std::int64_t> last_run(const Store& store, const nlohmann::json& config) {
   std::optional<std::int64_t> found;
   for (const auto& run : store.runs({.kind = "search"})) {
     if (nlohmann::json::parse(run.config, nullptr, false) != config) continue;
     found = run.id;
-    *state = run.state;
   }
   return found;
 }
@@ -222,8 +221,7 @@ void run_search(SearchOptions options) {
   const auto session = engine->open(options.checkpoint, extra.value("evaluation", nlohmann::json()));
   const nlohmann::json config = resolved_config(options, *session, extra);
   Store store(options.db, Store::Mode::kReadWrite);
-  RunState state = RunState::kRunning;
-  std::optional<std::int64_t> run = options.resume ? unfinished_run(store, config, &state) : std::nullopt;
+  const std::optional<std::int64_t> known = options.resume ? last_run(store, config) : std::nullopt;
   {
     // Budgets are checked before a run is stored.
     const auto space = make_space(session->space());
@@ -233,9 +231,11 @@ void run_search(SearchOptions options) {
       const FeasibleSet check(*space, session->input(), budget);
     }
   }
-  if (run) {
-    store.resume_run(*run);
-    if (!options.quiet) note("going on with run " + std::to_string(*run));
+  std::int64_t run = 0;
+  if (known) {
+    run = *known;
+    store.resume_run(run);
+    if (!options.quiet) note("going on with run " + std::to_string(run));
   } else {
     run = store.begin_run({.kind = "search", .name = options.name, .space = session->space(), .config = config.dump(), .seed = options.seed, .version = FRONTIER_VERSION,
                            .checkpoint = options.checkpoint});
@@ -243,18 +243,18 @@ void run_search(SearchOptions options) {
   catch_interrupts();
   nlohmann::ordered_json document;
   try {
-    Search search(options, *session, store, config, *run);
+    Search search(options, *session, store, config, run);
     search.run();
-    document["run"] = *run;
+    document["run"] = run;
     document["checkpoint"] = options.checkpoint;
     document["searcher"] = options.searcher;
     document["results"] = search.report();
-    store.update_run(*run, {.state = RunState::kDone, .progress = 1.0});
+    store.update_run(run, {.state = RunState::kDone, .progress = 1.0});
   } catch (const Interrupted& error) {
-    store.update_run(*run, {.state = RunState::kInterrupted, .message = error.what()});
+    store.update_run(run, {.state = RunState::kInterrupted, .message = error.what()});
     throw;
   } catch (const std::exception& error) {
-    store.update_run(*run, {.state = RunState::kFailed, .message = error.what()});
+    store.update_run(run, {.state = RunState::kFailed, .message = error.what()});
     throw;
   }
   if (options.json) return print_json(document);
@@ -265,7 +265,7 @@ void run_search(SearchOptions options) {
     table.add({item.contains("max_macs") ? format_count(item["max_macs"].get<double>()) : "-", format_count(best["macs"].get<double>()), format_count(best["params"].get<double>()),
                shown("metrics"), shown("test_metrics"), best["arch"].get<std::string>()});
   }
-  print("run " + std::to_string(*run) + "\n" + table.text());
+  print("run " + std::to_string(run) + "\n" + table.text());
 }
 
 }  // namespace

@@ -84,6 +84,8 @@ class OptionsWriter {
       object[key] = value;
     }
   }
+  void operator()(const char* key, std::string& value, const std::vector<std::string>&) { object[key] = value; }
+
   nlohmann::json object = nlohmann::json::object();
 };
 

@@ -153,11 +153,12 @@ std::string format_count(double count) {
   char text[48];
   for (const auto& [unit, name] : kUnits) {
     if (std::abs(count) < unit) continue;
+    if (std::abs(count) >= 1e16) break;
     const double scaled = count / unit;
     std::snprintf(text, sizeof text, "%.*f%s", scaled < 10 ? 2 : scaled < 100 ? 1 : 0, scaled, name);
     return text;
   }
-  std::snprintf(text, sizeof text, "%.15g", count);
+  std::snprintf(text, sizeof text, std::abs(count) >= 1e16 ? "%.2e" : "%.15g", count);
   return text;
 }
 

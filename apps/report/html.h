@@ -1,0 +1,15 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+namespace frontier {
+
+/// Text as it may stand between tags and in quoted attributes. What is no UTF-8, and control characters, become U+FFFD.
+std::string html(std::string_view text);
+
+/// JSON as it may stand in a <script> element: no character of it can end the element or open a comment.
+std::string script_json(const nlohmann::ordered_json& document);
+
+}  // namespace frontier
