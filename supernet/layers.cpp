@@ -315,6 +315,12 @@ class GlobalPool : public torch::autograd::Function<GlobalPool> {
 }  // namespace
 
 at::Tensor apply_activation(const at::Tensor& x, Activation act) {
+  // Without gradients h-swish takes the kernel's rounding, so that a layer gives the same bits fused and alone.
+  if (act == Activation::kHSwish && has_kernels(x) && !at::GradMode::is_enabled()) {
+    at::Tensor y = channels_last(x).clone();
+    apply_activation_(y, act);
+    return y;
+  }
   switch (act) {
     case Activation::kReLU: return at::relu(x);
     case Activation::kReLU6: return at::hardtanh(x, 0, 6);
@@ -326,6 +332,12 @@ at::Tensor apply_activation(const at::Tensor& x, Activation act) {
 }
 
 void apply_activation_(at::Tensor& x, Activation act) {
+  if (act == Activation::kHSwish && has_kernels(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast)) {
+    const Rows shape(x);
+    const auto channels = static_cast<std::size_t>(shape.channels);
+    run_scale_shift(x, x, shape, std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F), Act::kHSwish);
+    return;
+  }
   switch (act) {
     case Activation::kReLU: at::relu_(x); return;
     case Activation::kReLU6: at::hardtanh_(x, 0, 6); return;

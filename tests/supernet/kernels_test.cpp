@@ -1,0 +1,163 @@
+#include "supernet/kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "common/rng.h"
+
+namespace frontier::kernels {
+
+namespace baseline {
+extern const Table kTable;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Table kTable;
+}
+namespace avx512 {
+extern const Table kTable;
+}
+#endif
+
+namespace {
+
+std::vector<const Table*> tables_of_this_machine() {
+  std::vector<const Table*> tables = {&baseline::kTable};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) tables.push_back(&avx2::kTable);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw"))
+    tables.push_back(&avx512::kTable);
+#endif
+  return tables;
+}
+
+std::vector<float> normal_values(std::int64_t count, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < count; ++i) values.push_back(static_cast<float>(rng.normal()));
+  return values;
+}
+
+template <class T>
+void expect_near(const std::vector<T>& seen, const std::vector<T>& expected, double tolerance) {
+  ASSERT_EQ(seen.size(), expected.size());
+  double worst = 0, largest = 1;
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(seen[i]) - static_cast<double>(expected[i])));
+    largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+  }
+  EXPECT_LT(worst, tolerance * largest);
+}
+
+/// What one table gives for a matrix [rows, width] and every activation.
+struct Results {
+  std::vector<std::vector<float>> floats;
+  std::vector<std::vector<double>> doubles;
+};
+
+Results run_rows(const Table& t, std::int64_t rows, std::int64_t width) {
+  const auto size = static_cast<std::size_t>(rows * width), columns = static_cast<std::size_t>(width);
+  const auto x = normal_values(rows * width, 1), dy = normal_values(rows * width, 2);
+  const auto scale = normal_values(width, 3), shift = normal_values(width, 4), mean = normal_values(width, 5),
+             by_x = normal_values(width, 6);
+  Results r;
+  std::vector<double> a(columns, 1.0), b(columns, 2.0);  // sums are added to
+  t.moments(x.data(), rows, width, mean.data(), a.data(), b.data());
+  r.doubles = {a, b};
+  for (const Act act : {Act::kNone, Act::kReLU, Act::kReLU6, Act::kHSwish}) {
+    std::vector<float> y(size), dx(size);
+    t.scale_shift(x.data(), y.data(), rows, width, scale.data(), shift.data(), act);
+    t.norm_backward_sums(x.data(), dy.data(), rows, width, scale.data(), shift.data(), mean.data(), act, a.data(),
+                         b.data());
+    t.norm_backward(x.data(), dy.data(), dx.data(), rows, width, scale.data(), shift.data(), by_x.data(), mean.data(),
+                    act);
+    r.floats.push_back(y);
+    r.floats.push_back(dx);
+    r.doubles.push_back(a);
+    r.doubles.push_back(b);
+  }
+  std::vector<float> sums(columns, -1.0F), products(columns, -1.0F);
+  t.pixel_sums(x.data(), nullptr, rows, width, sums.data());
+  t.pixel_sums(x.data(), dy.data(), rows, width, products.data());
+  r.floats.push_back(sums);
+  r.floats.push_back(products);
+  return r;
+}
+
+Results run_depthwise(const Table& t, std::int64_t side, std::int64_t channels, int kernel, int stride) {
+  ConvShape s{};
+  s.height = s.width = side;
+  s.channels = channels;
+  s.kernel = kernel;
+  s.stride = stride;
+  s.padding = (kernel - 1) / 2;
+  s.out_height = s.out_width = (side - 1) / stride + 1;
+  constexpr std::int64_t kImages = 3;
+  const std::int64_t in = kImages * side * side * channels, out = kImages * s.out_height * s.out_width * channels;
+  const auto x = normal_values(in, 1), dy = normal_values(out, 2), w = normal_values(kernel * kernel * channels, 3);
+  // One float beyond each end must stay as it was.
+  constexpr float kFence = 12345;
+  std::vector<float> scratch(static_cast<std::size_t>(scratch_size(s)) + 1, 0.0F);
+  scratch.back() = kFence;
+  std::vector<float> y(static_cast<std::size_t>(out) + 1, kFence), dx(static_cast<std::size_t>(in) + 1, kFence),
+      dw(w.size() + 1, 0.0F);
+  dw.back() = kFence;
+  t.depthwise(s, 0, kImages, x.data(), w.data(), y.data(), scratch.data());
+  std::fill(scratch.begin(), scratch.end() - 1, 0.0F);
+  t.depthwise_backward_input(s, 0, kImages, dy.data(), w.data(), dx.data(), scratch.data());
+  std::fill(scratch.begin(), scratch.end() - 1, 0.0F);
+  t.depthwise_backward_weight(s, 0, kImages, dy.data(), x.data(), dw.data(), scratch.data());
+  for (const auto* fenced : {&y, &dx, &dw, &scratch}) EXPECT_EQ(fenced->back(), kFence);
+  return {{y, dx, dw}, {}};
+}
+
+void expect_same(const Results& seen, const Results& expected) {
+  ASSERT_EQ(seen.floats.size(), expected.floats.size());
+  ASSERT_EQ(seen.doubles.size(), expected.doubles.size());
+  for (std::size_t i = 0; i < seen.floats.size(); ++i) expect_near(seen.floats[i], expected.floats[i], 1e-5);
+  for (std::size_t i = 0; i < seen.doubles.size(); ++i) expect_near(seen.doubles[i], expected.doubles[i], 1e-5);
+}
+
+TEST(KernelTables, HaveTheirNamesAndTheBestIsChosen) {
+  const auto tables = tables_of_this_machine();
+  EXPECT_EQ(std::string(tables.front()->name), "baseline");
+  EXPECT_EQ(&table(), tables.back());
+}
+
+TEST(KernelTables, EveryInstructionSetGivesTheSameOverRows) {
+  const auto tables = tables_of_this_machine();
+  for (const std::int64_t width : {1, 3, 31, 32, 33, 48, 64, 100}) {
+    for (const std::int64_t rows : {1, 2, 7, 511, 513, 1100}) {
+      const Results expected = run_rows(*tables.front(), rows, width);
+      for (const auto* t : tables) {
+        SCOPED_TRACE(testing::Message() << t->name << ", " << rows << " rows of " << width);
+        expect_same(run_rows(*t, rows, width), expected);
+      }
+    }
+  }
+}
+
+TEST(KernelTables, EveryInstructionSetGivesTheSameDepthwiseConvolutions) {
+  const auto tables = tables_of_this_machine();
+  for (const int kernel : {1, 3, 5, 7, 9}) {
+    for (const int stride : {1, 2}) {
+      for (const std::int64_t side : {1, 2, 4, 5, 7, 14}) {
+        for (const std::int64_t channels : {1, 3, 4, 13, 16, 29, 48}) {
+          const Results expected = run_depthwise(*tables.front(), side, channels, kernel, stride);
+          for (const auto* t : tables) {
+            SCOPED_TRACE(testing::Message() << t->name << ", side " << side << ", channels " << channels << ", kernel "
+                                            << kernel << ", stride " << stride);
+            expect_same(run_depthwise(*t, side, channels, kernel, stride), expected);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace frontier::kernels

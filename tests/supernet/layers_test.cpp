@@ -1,0 +1,327 @@
+#include "supernet/layers.h"
+
+#include <gtest/gtest.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+
+#include "support/tensors.h"
+
+namespace frontier {
+namespace {
+
+using testing_support::largest_difference;
+using testing_support::normal_images;
+using testing_support::normal_tensor;
+using testing_support::same_bits;
+using testing_support::Threads;
+
+using Act = std::optional<Activation>;
+
+const Act kActivations[] = {std::nullopt,        Activation::kReLU,     Activation::kReLU6,
+                            Activation::kHSwish, Activation::kHSigmoid, Activation::kSigmoid};
+
+std::string shown(const Act& act) { return act ? std::string(to_string(*act)) : "none"; }
+
+/// What a layer gives and what it hands back.
+struct Passes {
+  at::Tensor output;
+  std::vector<at::Tensor> gradients;
+};
+
+template <class Layer>
+Passes run(const Layer& layer, const std::vector<at::Tensor>& inputs, const at::Tensor& output_gradient) {
+  std::vector<at::Tensor> leaves;
+  for (const auto& input : inputs) leaves.push_back(input.detach().set_requires_grad(true));
+  const at::Tensor y = layer(leaves);
+  return {y.detach(), torch::autograd::grad({y}, leaves, {output_gradient})};
+}
+
+std::vector<at::Tensor> in_double(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> result;
+  for (const auto& t : tensors) result.push_back(t.to(at::kDouble).contiguous());
+  return result;
+}
+
+void expect_near(const Passes& seen, const Passes& expected, double tolerance) {
+  EXPECT_LT(largest_difference(seen.output, expected.output),
+            tolerance * std::max(1.0, expected.output.abs().max().item<double>()));
+  ASSERT_EQ(seen.gradients.size(), expected.gradients.size());
+  for (std::size_t i = 0; i < seen.gradients.size(); ++i)
+    EXPECT_LT(largest_difference(seen.gradients[i], expected.gradients[i]),
+              tolerance * std::max(1.0, expected.gradients[i].abs().max().item<double>()))
+        << "gradient " << i;
+}
+
+at::Tensor batch_norm_reference(const std::vector<at::Tensor>& in, const Act& act) {
+  const at::Tensor y = at::batch_norm(in[0], in[1], in[2], {}, {}, true, 0.0, kBatchNormEpsilon, false);
+  return act ? apply_activation(y, *act) : y;
+}
+
+/// 0 where the normalised value is so near a kink of an activation that float32 may fall on its other side.
+at::Tensor away_from_kinks(const std::vector<at::Tensor>& in) {
+  const at::Tensor t = batch_norm_reference(in_double(in), std::nullopt);
+  at::Tensor keep = at::ones_like(t);
+  for (const double kink : {-3.0, 0.0, 3.0, 6.0}) keep *= (t - kink).abs().gt(2e-3);
+  return keep.to(at::kFloat);
+}
+
+void check_batch_norm(at::IntArrayRef shape, double mean, double tolerance) {
+  const std::int64_t channels = shape[1];
+  std::uint64_t seed = 17;
+  for (const auto& act : kActivations) {
+    SCOPED_TRACE(testing::Message() << "shape " << shape << ", activation " << shown(act) << ", mean " << mean);
+    const std::vector<at::Tensor> in = {normal_images(shape, ++seed, mean, 2),
+                                        normal_tensor({channels}, ++seed, 1, 0.7),
+                                        normal_tensor({channels}, ++seed, 0, 2)};
+    const at::Tensor dy = normal_images(shape, ++seed) * away_from_kinks(in);
+    const auto layer = [&](const std::vector<at::Tensor>& x) { return batch_norm_train(x[0], x[1], x[2], act); };
+    const auto reference = [&](const std::vector<at::Tensor>& x) { return batch_norm_reference(x, act); };
+    expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), tolerance);
+  }
+}
+
+TEST(BatchNormTrain, EqualsAtenInDouble) {
+  Threads threads(1);
+  for (const std::int64_t channels : {1, 3, 4, 8, 12, 16, 20, 24, 48, 65, 130})
+    check_batch_norm({5, channels, 7, 6}, 0.5, 2e-5);
+  check_batch_norm({1, 8, 28, 28}, 0, 2e-5);
+  check_batch_norm({2, 16, 1, 1}, 0, 2e-4);
+  check_batch_norm({37, 12, 14, 14}, -2, 2e-5);
+}
+
+TEST(BatchNormTrain, KeepsItsDigitsWhereTheMeanIsFarFromZero) {
+  Threads threads(1);
+  check_batch_norm({9, 16, 14, 14}, 500, 2e-3);
+}
+
+TEST(BatchNormTrain, TakesAnyLayoutOfInputAndGradient) {
+  Threads threads(1);
+  const std::vector<at::Tensor> in = {normal_images({4, 6, 5, 3}, 1), normal_tensor({6}, 2), normal_tensor({6}, 3)};
+  const at::Tensor dy = normal_images({4, 6, 5, 3}, 4);
+  const auto layer = [](const std::vector<at::Tensor>& x) {
+    return batch_norm_train(x[0], x[1], x[2], Activation::kReLU);
+  };
+  const Passes last = run(layer, in, dy), first = run(layer, {in[0].contiguous(), in[1], in[2]}, dy.contiguous());
+  EXPECT_TRUE(same_bits(last.output, first.output));
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(same_bits(last.gradients[i], first.gradients[i]));
+  const at::Tensor strided = normal_images({4, 6, 5, 6}, 5).slice(3, 0, 6, 2);
+  EXPECT_LT(largest_difference(batch_norm_train(strided, in[1], in[2], Activation::kReLU),
+                               batch_norm_reference(in_double({strided, in[1], in[2]}), Activation::kReLU)),
+            1e-5);
+}
+
+TEST(BatchNormTrain, NanStaysNanBehindEveryActivation) {
+  Threads threads(1);
+  at::Tensor x = normal_images({2, 4, 3, 3}, 1);
+  x[1][2][0][0] = std::numeric_limits<float>::quiet_NaN();
+  for (const auto& act : kActivations) {
+    const at::Tensor y = batch_norm_train(x, at::ones({4}), at::zeros({4}), act);
+    EXPECT_TRUE(y.select(1, 2).isnan().all().item<bool>()) << shown(act);
+    EXPECT_FALSE(y.select(1, 1).isnan().any().item<bool>()) << shown(act);
+    EXPECT_TRUE(scale_shift(x, at::ones({4}), at::zeros({4}), act)[1][2][0][0].isnan().item<bool>()) << shown(act);
+  }
+}
+
+TEST(ChannelMoments, EqualThoseInDoubleWhateverTheMean) {
+  Threads threads(1);
+  for (const double mean : {0.0, 3.0, -1000.0, 1e5}) {
+    for (const std::int64_t channels : {1, 3, 8, 20, 48, 100}) {
+      SCOPED_TRACE(testing::Message() << "mean " << mean << ", channels " << channels);
+      const at::Tensor x = normal_images({33, channels, 9, 8}, static_cast<std::uint64_t>(channels), mean, 1.5);
+      const auto [m, v] = channel_moments(x);
+      const auto [variance, average] = at::var_mean(x.to(at::kDouble), at::IntArrayRef{0, 2, 3}, false);
+      EXPECT_LT(largest_difference(m, average), 1e-6 + 1e-7 * std::abs(mean));
+      EXPECT_LT(((v - variance) / variance).abs().max().item<double>(), 2e-5);
+    }
+  }
+}
+
+TEST(ChannelMoments, OneOutlyingCornerPixelDoesNotSpoilTheVariance) {
+  Threads threads(1);
+  at::Tensor x = normal_images({64, 8, 14, 14}, 5);
+  x.select(0, 0).select(1, 0).select(1, 0).fill_(30);  // the first pixel, where sums are taken from
+  const auto [m, v] = channel_moments(x);
+  const auto [variance, average] = at::var_mean(x.to(at::kDouble), at::IntArrayRef{0, 2, 3}, false);
+  EXPECT_LT(((v - variance) / variance).abs().max().item<double>(), 1e-3);
+  EXPECT_LT(largest_difference(m, average), 1e-4);
+}
+
+TEST(ChannelMoments, OfAConstantChannelAreExact) {
+  const auto [m, v] = channel_moments(at::full({3, 5, 4, 4}, 0.1F));
+  EXPECT_TRUE(same_bits(m, at::full({5}, 0.1F)));
+  EXPECT_TRUE(same_bits(v, at::zeros({5})));
+}
+
+TEST(ScaleShift, EqualsItsFormulaAlsoInPlace) {
+  Threads threads(1);
+  for (const auto& act : kActivations) {
+    for (const std::int64_t channels : {1, 3, 16, 24, 70}) {
+      SCOPED_TRACE(testing::Message() << shown(act) << ", channels " << channels);
+      const at::Tensor x = normal_images({3, channels, 5, 4}, 9, 0, 2);
+      const at::Tensor scale = normal_tensor({channels}, 1), shift = normal_tensor({channels}, 2);
+      at::Tensor expected = x.to(at::kDouble) * scale.reshape({1, -1, 1, 1}) + shift.reshape({1, -1, 1, 1});
+      if (act) expected = apply_activation(expected, *act);
+      at::Tensor y = scale_shift(x, scale, shift, act);
+      EXPECT_LT(largest_difference(y, expected), 1e-5);
+      EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+      at::Tensor in_place = x.clone(), contiguous = x.contiguous();
+      scale_shift_(in_place, scale, shift, act);
+      EXPECT_TRUE(same_bits(in_place, y));
+      scale_shift_(contiguous, scale, shift, act);
+      EXPECT_LT(largest_difference(contiguous, expected), 1e-5);
+    }
+  }
+}
+
+TEST(ApplyActivation, FusedAndAloneGiveTheSameBits) {
+  Threads threads(1);
+  at::NoGradGuard no_grad;
+  const at::Tensor x = normal_images({3, 20, 5, 4}, 9, 0, 3);
+  for (const auto& act : kActivations) {
+    if (!act) continue;
+    SCOPED_TRACE(shown(act));
+    const at::Tensor fused = scale_shift(x, at::ones({20}), at::zeros({20}), act);
+    EXPECT_TRUE(same_bits(fused, apply_activation(x, *act)));
+    at::Tensor in_place = x.clone();
+    apply_activation_(in_place, *act);
+    EXPECT_TRUE(same_bits(fused, in_place));
+  }
+}
+
+void check_depthwise(std::int64_t images, std::int64_t channels, std::int64_t height, std::int64_t width,
+                     std::int64_t kernel, int stride, at::ScalarType reference_type) {
+  SCOPED_TRACE(testing::Message() << images << " images of " << channels << "x" << height << "x" << width << ", kernel "
+                                  << kernel << ", stride " << stride);
+  const auto seed = static_cast<std::uint64_t>(1000 * kernel + 10 * height + channels);
+  const std::vector<at::Tensor> in = {normal_images({images, channels, height, width}, seed),
+                                      normal_tensor({channels, 1, kernel, kernel}, seed + 1)};
+  const auto layer = [&](const std::vector<at::Tensor>& x) {
+    return convolution(x[0], x[1], std::nullopt, stride, 1, channels);
+  };
+  const auto reference = [&](const std::vector<at::Tensor>& x) {
+    return at::conv2d(x[0], x[1], {}, stride, (kernel - 1) / 2, 1, channels);
+  };
+  const at::Tensor dy =
+      normal_images({images, channels, (height - 1) / stride + 1, (width - 1) / stride + 1}, seed + 2);
+  std::vector<at::Tensor> plain;
+  for (const auto& t : in) plain.push_back(t.to(reference_type).contiguous());
+  expect_near(run(layer, in, dy), run(reference, plain, dy.to(reference_type).contiguous()), 2e-5);
+}
+
+TEST(DepthwiseConvolution, EqualsAtenForEveryKernelStrideSideAndChannelCount) {
+  Threads threads(1);
+  const std::int64_t sides[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 14, 15, 28};
+  const std::int64_t channel_counts[] = {2, 3, 4, 8, 12, 16, 20, 24, 48, 7};
+  const std::int64_t batches[] = {1, 3, 17, 2, 19, 8};
+  std::size_t turn = 0;
+  for (const std::int64_t kernel : {1, 3, 5, 7, 9}) {
+    for (const int stride : {1, 2, 3}) {
+      for (const std::int64_t side : sides) {
+        for (int repeat = 0; repeat < 2; ++repeat, ++turn) {
+          const std::int64_t images = side >= 14 ? 1 + static_cast<std::int64_t>(turn % 3) : batches[turn % 6];
+          check_depthwise(images, channel_counts[turn % 10], side, side, kernel, stride, at::kFloat);
+        }
+      }
+    }
+  }
+}
+
+TEST(DepthwiseConvolution, EqualsAtenInDoubleOnUnequalSidesAndManyImages) {
+  Threads threads(1);
+  for (const std::int64_t kernel : {3, 5, 7, 9}) {
+    for (const int stride : {1, 2}) {
+      check_depthwise(3, 12, 5, 28, kernel, stride, at::kDouble);
+      check_depthwise(2, 5, 9, 1, kernel, stride, at::kDouble);
+      check_depthwise(35, 4, 7, 6, kernel, stride, at::kDouble);
+      check_depthwise(130, 3, 4, 4, kernel, stride, at::kDouble);
+    }
+  }
+}
+
+TEST(DepthwiseConvolution, TakesSlicesOfLargerKernelsAndABias) {
+  Threads threads(1);
+  const at::Tensor bank = normal_tensor({16, 1, 7, 7}, 3), x = normal_images({2, 12, 9, 9}, 4);
+  const at::Tensor slice = bank.narrow(0, 0, 12).narrow(2, 2, 3).narrow(3, 2, 3), bias = normal_tensor({12}, 5);
+  const at::Tensor seen = convolution(x, slice, bias, 1, 1, 12);
+  EXPECT_LT(
+      largest_difference(seen, at::conv2d(x.to(at::kDouble), slice.to(at::kDouble), bias.to(at::kDouble), 1, 1, 1, 12)),
+      1e-5);
+}
+
+TEST(Convolution, WhatIsNotDepthwiseEqualsAtenToo) {
+  Threads threads(1);
+  struct Case {
+    std::int64_t in, out, kernel, groups;
+    int stride, dilation;
+  };
+  for (const auto& c : {Case{6, 10, 3, 1, 2, 1}, Case{8, 8, 3, 8, 1, 2}, Case{8, 16, 3, 8, 1, 1},
+                        Case{8, 12, 5, 4, 2, 1}, Case{1, 1, 3, 1, 1, 1}, Case{6, 4, 1, 1, 1, 1}}) {
+    SCOPED_TRACE(testing::Message() << c.in << " to " << c.out << ", groups " << c.groups << ", dilation "
+                                    << c.dilation);
+    const at::Tensor x = normal_images({3, c.in, 9, 8}, 1);
+    const at::Tensor w = normal_tensor({c.out, c.in / c.groups, c.kernel, c.kernel}, 2);
+    const std::int64_t padding = c.dilation * (c.kernel - 1) / 2;
+    EXPECT_LT(largest_difference(
+                  convolution(x, w, std::nullopt, c.stride, c.dilation, c.groups),
+                  at::conv2d(x.to(at::kDouble), w.to(at::kDouble), {}, c.stride, padding, c.dilation, c.groups)),
+              2e-5);
+  }
+}
+
+TEST(ChannelGate, EqualsAProductWithItsGradients) {
+  Threads threads(1);
+  const auto layer = [](const std::vector<at::Tensor>& x) { return channel_gate(x[0], x[1]); };
+  const auto reference = [](const std::vector<at::Tensor>& x) { return x[0] * x[1]; };
+  for (const std::int64_t channels : {1, 3, 8, 20, 48}) {
+    for (const std::int64_t side : {1, 7}) {
+      const std::vector<at::Tensor> in = {normal_images({19, channels, side, side}, 1),
+                                          normal_tensor({19, channels, 1, 1}, 2)};
+      const at::Tensor dy = normal_images({19, channels, side, side}, 3);
+      expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 1e-5);
+    }
+  }
+  const at::Tensor x = normal_images({2, 3, 4, 4}, 4), full = normal_images({2, 3, 4, 4}, 5);
+  EXPECT_TRUE(same_bits(channel_gate(x, full), x * full));
+}
+
+TEST(GlobalPool, EqualsAMeanWithItsGradient) {
+  Threads threads(1);
+  const auto layer = [](const std::vector<at::Tensor>& x) { return global_pool(x[0]); };
+  const auto reference = [](const std::vector<at::Tensor>& x) { return at::mean(x[0], at::IntArrayRef{2, 3}, true); };
+  for (const std::int64_t channels : {1, 3, 8, 20, 130}) {
+    for (const std::int64_t side : {1, 5, 28}) {
+      const std::vector<at::Tensor> in = {normal_images({5, channels, side, side + 1}, 1, 3)};
+      const at::Tensor dy = normal_tensor({5, channels, 1, 1}, 3);
+      expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 1e-5);
+    }
+  }
+}
+
+TEST(Layers, OneAndTwoThreadsGiveTheSameBits) {
+  const at::Tensor x = normal_images({37, 20, 15, 14}, 1), dy = normal_images({37, 20, 15, 14}, 2);
+  const at::Tensor gamma = normal_tensor({20}, 3), beta = normal_tensor({20}, 4), w = normal_tensor({20, 1, 5, 5}, 5);
+  const at::Tensor gate = normal_tensor({37, 20, 1, 1}, 6);
+  const auto everything = [&](int count) {
+    Threads threads(count);
+    std::vector<at::Tensor> results;
+    const auto keep = [&](const Passes& passes) {
+      results.push_back(passes.output);
+      results.insert(results.end(), passes.gradients.begin(), passes.gradients.end());
+    };
+    keep(run([](const auto& in) { return batch_norm_train(in[0], in[1], in[2], Activation::kHSwish); },
+             {x, gamma, beta}, dy));
+    keep(run([](const auto& in) { return convolution(in[0], in[1], std::nullopt, 1, 1, 20); }, {x, w}, dy));
+    keep(run([](const auto& in) { return channel_gate(in[0], in[1]); }, {x, gate}, dy));
+    keep(run([](const auto& in) { return global_pool(in[0]); }, {x}, gate));
+    const auto [mean, variance] = channel_moments(x);
+    results.push_back(mean);
+    results.push_back(variance);
+    return results;
+  };
+  const auto one = everything(1), two = everything(2);
+  ASSERT_EQ(one.size(), two.size());
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i], two[i])) << "result " << i;
+}
+
+}  // namespace
+}  // namespace frontier
