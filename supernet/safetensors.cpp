@@ -2,9 +2,11 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "common/errors.h"
 #include "common/options.h"
@@ -14,6 +16,8 @@ namespace frontier {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
+
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 48;  // of one tensor, extents of 0 taken for 1
 
 constexpr struct { const char* name; at::ScalarType type; } kTypes[] = {
     {"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"F16", at::kHalf},
@@ -58,9 +62,10 @@ std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::
   if (!header.is_object()) throw bad("its header is no JSON object");
   const std::string_view data = bytes.substr(8 + length);
   std::map<std::string, at::Tensor> tensors;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
-    const std::string shown = "'" + printable(name) + "'";
+    const std::string shown = std::string("'").append(printable(name)).append("'");
     const auto is_unsigned = [](const nlohmann::json& x) { return x.is_number_unsigned(); };
     const auto all_unsigned = [&](const char* key) {
       return entry.contains(key) && entry[key].is_array() && std::all_of(entry[key].begin(), entry[key].end(), is_unsigned);
@@ -73,20 +78,31 @@ std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::
     if (type == std::end(kTypes)) throw bad("tensor " + shown + " has the unknown dtype '" + printable(dtype) + "'");
     const auto begin = entry["data_offsets"][0].get<std::uint64_t>(), end = entry["data_offsets"][1].get<std::uint64_t>();
     std::uint64_t size = c10::elementSize(type->type);
+    std::uint64_t bound = size;
     std::vector<std::int64_t> shape;
     for (const auto& item : entry["shape"]) {
       const auto extent = item.get<std::uint64_t>();
-      if (extent != 0 && size > data.size() / extent + 8) throw bad("tensor " + shown + " is larger than the file");
+      if (bound > kMostBytes / std::max<std::uint64_t>(extent, 1)) throw bad("tensor " + shown + " is larger than the file");
+      bound *= std::max<std::uint64_t>(extent, 1);
       size *= extent;
       shape.push_back(static_cast<std::int64_t>(extent));
     }
     if (begin > end || end > data.size() || end - begin != size)
       throw bad("tensor " + shown + " should take " + std::to_string(size) + " bytes at " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
                 std::to_string(data.size()));
+    spans.emplace_back(begin, end);
     at::Tensor tensor = at::empty(shape, type->type);
     if (size > 0) std::memcpy(tensor.data_ptr(), data.data() + begin, size);
     tensors.emplace(name, std::move(tensor));
   }
+  // The format wants every byte of the data to belong to exactly one tensor.
+  std::sort(spans.begin(), spans.end());
+  std::uint64_t used = 0;
+  for (const auto& [begin, end] : spans) {
+    if (begin != used) throw bad(begin < used ? "two tensors overlap" : "some of its data belongs to no tensor");
+    used = end;
+  }
+  if (used != data.size()) throw bad("some of its data belongs to no tensor");
   return tensors;
 }
 
