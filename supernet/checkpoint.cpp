@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/options.h"
+#include "common/text.h"
 #include "supernet/safetensors.h"
 
 namespace frontier {
@@ -40,7 +41,22 @@ fs::path readable(const fs::path& folder) {
 
 }  // namespace
 
+void require_checkpoint_folder(const fs::path& folder) {
+  const fs::path target = beside(folder, "");
+  std::error_code error;
+  const auto status = fs::status(target, error);
+  if (!fs::exists(status)) return;
+  if (!fs::is_directory(status)) throw UsageError(target.string() + " is a file; a checkpoint needs a folder of its own");
+  for (const auto& entry : fs::directory_iterator(target, error)) {
+    const fs::path name = entry.path().filename();
+    if (name != kWeights && name != kState && name != kRun)
+      throw UsageError(target.string() + " holds '" + printable(name.string()) + "', which is no part of a checkpoint and would be lost; choose a folder of its own");
+  }
+  if (error) failed("cannot read folder", target, error);
+}
+
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
+  require_checkpoint_folder(folder);
   const fs::path fresh = beside(folder, ".tmp"), old = beside(folder, ".old");
   std::error_code error;
   fs::remove_all(fresh, error);
@@ -93,12 +109,14 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
   checkpoint.run = parse_json(read_file(folder / kRun), run_path);
   if (!checkpoint.run.is_object() || !checkpoint.run.contains("format") || !checkpoint.run["format"].is_number_integer())
     throw UsageError(run_path + " is not a checkpoint's run.json: it has no format number");
-  if (const auto format = checkpoint.run["format"].get<int>(); format != kFormat)
+  if (const auto format = checkpoint.run["format"].get<std::int64_t>(); format != kFormat)
     throw UsageError(run_path + " has checkpoint format " + std::to_string(format) + "; this version reads format " + std::to_string(kFormat));
   const auto read = [&](const char* name) {
     const std::string bytes = read_file(folder / name);
     const std::string path = (folder / name).string();
-    const std::string expected = checkpoint.run.value(nlohmann::json::json_pointer(std::string("/checksums/") + name), std::string());
+    const nlohmann::json::json_pointer place(std::string("/checksums/") + name);
+    const auto& run = checkpoint.run;
+    const std::string expected = run.contains(place) && run[place].is_string() ? run[place].get<std::string>() : std::string();
     if (const std::string seen = crc32_hex(bytes); seen != expected)
       throw UsageError(path + " is damaged: its checksum is " + seen + ", run.json says " + (expected.empty() ? "nothing" : expected));
     return from_safetensors(bytes, path);

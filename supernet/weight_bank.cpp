@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "common/errors.h"
+#include "common/text.h"
 
 namespace frontier {
 namespace {
@@ -126,9 +127,10 @@ void WeightBank::load(const std::map<std::string, at::Tensor>& tensors) {
     if (it == tensors.end()) throw UsageError("the weights lack parameter '" + p.name + "'; they belong to another space or version");
     if (it->second.sizes() != at::IntArrayRef(p.shape) || it->second.scalar_type() != at::kFloat)
       throw UsageError("the weights of '" + p.name + "' have another shape or type than this space needs");
-    parameter(p).copy_(it->second);
   }
-  if (tensors.size() != parameters_.size()) throw UsageError("the weights hold parameters that this space does not know");
+  for (const auto& [name, tensor] : tensors)
+    if (!contains(name)) throw UsageError("the weights hold parameter '" + printable(name) + "', which this space does not know");
+  for (const auto& p : parameters_) parameter(p).copy_(tensors.at(p.name));
 }
 
 std::map<std::string, at::Tensor> WeightBank::tensors() const {
