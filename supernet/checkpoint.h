@@ -10,7 +10,7 @@
 namespace frontier {
 
 /// A checkpoint folder: weights.safetensors, state.safetensors (optimiser, average, architecture parameters) and run.json (configuration,
-/// random and sampler states, and the CRC-32 of the other two files). Format: docs/checkpoint.md. No pickle is ever read.
+/// random and sampler states, and the CRC-32 of the other two files). Format: docs/formats/checkpoint.md. No pickle is ever read.
 struct Checkpoint {
   std::map<std::string, at::Tensor> weights;
   std::map<std::string, at::Tensor> state;
