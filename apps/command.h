@@ -21,6 +21,7 @@ void add_cost_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_pareto_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_runs_command(CLI::App& app);
 void add_search_command(CLI::App& app);
 void add_spaces_command(CLI::App& app);

@@ -79,8 +79,7 @@ std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::V
   }
   const bool gated = count[LayerKind::kMultiply] > 0;
   const bool added = count[LayerKind::kAdd] > 0;
-  if (depthwise != nullptr && convs.size() <= 5)
-    return inverted_residual_text(*depthwise, input, gated, added);
+  if (depthwise != nullptr && convs.size() <= 5) return inverted_residual_text(*depthwise, input, gated, added);
   std::vector<std::string> parts;
   if (convs.size() == 1) parts.push_back(conv_text(*convs.front()));
   if (convs.size() > 1) {
@@ -194,9 +193,9 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
     const Block& block = blocks[b];
     const double share = total == 0 ? 0 : static_cast<double>(block.macs) / static_cast<double>(total);
     const std::string macs = block.macs == 0 ? "" : format_count(static_cast<double>(block.macs)) + " MACs";
-    svg += "<g transform=\"translate(1 " + number(top(b)) + ")\"><title>" + html(block.name) + ": " +
-           html(block.what) + ", " + html(block.shape) + ", " + std::to_string(block.macs) + " MACs (" +
-           number(100 * share) + " %), " + std::to_string(block.params) + " parameters</title><rect class=\"box\" rx=\"5\" width=\"" +
+    svg += "<g transform=\"translate(1 " + number(top(b)) + ")\"><title>" + html(block.name) + ": " + html(block.what) +
+           ", " + html(block.shape) + ", " + std::to_string(block.macs) + " MACs (" + number(100 * share) + " %), " +
+           std::to_string(block.params) + " parameters</title><rect class=\"box\" rx=\"5\" width=\"" +
            number(box_width) + "\" height=\"" + number(kBox) + "\"/>";
     if (block.macs > 0)
       svg += "<rect class=\"share\" x=\"1\" y=\"" + number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
