@@ -201,7 +201,11 @@ class Page {
     add("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
     add_text(label);
     add("\"><table><thead><tr>");
-    for (const std::string& column : columns) add("<th scope=\"col\">" + column + "</th>");
+    for (const std::string& column : columns) {
+      static constexpr std::string_view kNumbers[] = {"Run", "Results", "Time", "MACs", "Parameters", "Top-1"};
+      const bool is_number = std::find(std::begin(kNumbers), std::end(kNumbers), column) != std::end(kNumbers);
+      add("<th scope=\"col\"" + std::string(is_number ? " class=\"number\"" : "") + ">" + column + "</th>");
+    }
     add("</tr></thead><tbody>\n");
   }
   void end_table() { add("</tbody></table></div>\n"); }

@@ -2,7 +2,6 @@
 (() => {
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById('data').textContent);
-  const charts = [];
 
   // Colours come from the style sheet, so that charts follow the page into the dark and onto paper.
   const color = name => getComputedStyle(root).getPropertyValue('--' + name).trim();
@@ -35,7 +34,7 @@
 
   /** Round numbers for a logarithmic axis. */
   const logarithmicTicks = (min, max) => {
-    const steps = max / min > 12 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+    const steps = max / min > 60 ? [1, 2, 5] : max / min > 8 ? [1, 2, 3, 5] : [1, 1.5, 2, 3, 4, 5, 7];
     const ticks = [];
     for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); ++power)
       for (const step of steps) {
@@ -116,6 +115,7 @@
     x.ticks.callback = shortNumber;
     const y = axis(front.y);
     y.grace = '6%';
+    y.min = front.from;
     const options = {
       responsive: true,
       maintainAspectRatio: false,
@@ -123,7 +123,7 @@
       layout: {padding: {top: front.budgets.length ? 18 : 4, right: 6}},
       scales: {x, y},
       plugins: {
-        legend: {labels: {color: color('ink'), usePointStyle: true, boxHeight: 7}},
+        legend: {position: 'bottom', labels: {color: color('ink'), usePointStyle: true, boxHeight: 7}},
         tooltip: {
           filter: (item, index) => index === 0,
           displayColors: false,
@@ -148,22 +148,24 @@
       options,
       plugins: [marks(front)],
     });
-    offerZoom(front, chart);
+    if (!front.offered) offerZoom(front, canvas);
+    front.offered = true;
     return chart;
   };
 
   /** Poor networks squeeze the front into a strip at the top: offer to look at the strip. */
-  const offerZoom = (front, chart) => {
+  const offerZoom = (front, canvas) => {
     const tops = front.front.map(p => p[1]), low = Math.min(...tops), high = Math.max(...tops);
-    const lowest = Math.min(...front.front.concat(front.others).map(p => p[1]));
-    const tools = document.getElementById(front.id + '-tools');
-    if (high - lowest < 3 * (high - low) || high === low || tools.firstChild) return;
+    const lowest = Math.min(low, ...front.others.map(p => p[1]));
+    if (high - lowest < 2 * (high - low) || high === low) return;
     const label = document.createElement('label'), box = document.createElement('input');
     box.type = 'checkbox';
     label.append(box, ' Zoom to the front');
-    tools.append(label);
+    document.getElementById(front.id + '-tools').append(label);
     box.addEventListener('change', () => {
-      chart.options.scales.y.min = box.checked ? low - 0.6 * (high - low) : undefined;
+      front.from = box.checked ? low - 0.5 * (high - low) : undefined;
+      const chart = Chart.getChart(canvas);
+      chart.options.scales.y.min = front.from;
       chart.update();
     });
   };
@@ -223,23 +225,28 @@
     });
   };
 
+  /** Draws every chart that is not folded away and not drawn yet. */
   const draw = () => {
-    for (const {chart} of charts) chart.destroy();
-    charts.length = 0;
     for (const [make, specs] of [[frontChart, data.fronts], [curveChart, data.curves]])
       for (const spec of specs) {
         const canvas = document.getElementById(spec.id);
-        const fold = canvas.closest('details:not([open])');
-        if (!fold) charts.push({id: spec.id, chart: make(spec, canvas)});
+        if (!Chart.getChart(canvas) && !canvas.closest('details:not([open])')) make(spec, canvas);
       }
-    root.dataset.charts = String(charts.length);  // for scripts that check the page
+    root.dataset.charts = String(Object.keys(Chart.instances).length);  // for scripts that check the page
+  };
+  const redraw = () => {
+    for (const chart of Object.values(Chart.instances)) chart.destroy();
+    draw();
+  };
+  const onPaper = is => {
+    root.classList.toggle('paper', is);
+    redraw();
   };
 
   Chart.defaults.font.family = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
   draw();
   for (const fold of document.querySelectorAll('details.panel')) fold.addEventListener('toggle', draw);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
-  // On paper charts take the paper's colours and width.
-  addEventListener('beforeprint', draw);
-  addEventListener('afterprint', draw);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+  addEventListener('beforeprint', () => onPaper(true));
+  addEventListener('afterprint', () => onPaper(false));
 })();

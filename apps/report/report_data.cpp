@@ -122,7 +122,9 @@ std::vector<Panel> make_panels(std::vector<Result> results, const std::vector<Ru
     panel.results.push_back(std::move(result));
   }
   if (num_without > 0)
-    report.notes.push_back(std::to_string(num_without) + " results have no top-1 accuracy and are not in the charts.");
+    report.notes.push_back(std::to_string(num_without) +
+                           (num_without == 1 ? " result has no top-1 accuracy and is not in the charts."
+                                             : " results have no top-1 accuracy and are not in the charts."));
   std::vector<Panel> panels;
   for (auto& [key, panel] : groups) panels.push_back(std::move(panel));
   mark_primary(panels);
