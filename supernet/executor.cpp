@@ -38,7 +38,7 @@ using Vertex = NetworkGraph::Vertex;
 class Run {
  public:
   Run(const NetworkGraph& graph, const WeightBank& bank, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights)
-      : graph_(graph), bank_(bank), pass_(pass), statistics_(statistics), weights_(weights), values_(graph.size()), readers_(graph.size()) {}
+      : graph_(graph), bank_(bank), pass_(pass), statistics_(statistics), weights_(weights), values_(graph.size()), readers_(graph.size()), fused_(graph.size()) {}
 
   std::vector<at::Tensor> operator()(std::span<const Vertex> outputs, const at::Tensor& images, const Executor::Hook& hook) {
     mark_needed(outputs);
@@ -54,7 +54,7 @@ class Run {
       }
       for (const Vertex input : inputs_)
         if (--readers_[input] == 0) values_[input].reset();
-      if (hook && values_[v].defined()) hook(v, values_[v]);
+      if (hook && values_[v].defined() && !fused_[v]) hook(v, values_[v]);
     }
     std::vector<at::Tensor> results;
     for (const Vertex output : outputs) results.push_back(values_[output]);
@@ -138,6 +138,7 @@ class Run {
     const auto norm = pass_ == Pass::kEvaluate ? sole_reader(v, LayerKind::kBatchNorm) : std::nullopt;
     if (norm) {
       // Fold the norm's scale into the weights, which are far smaller than the activations; its shift goes with the activation.
+      fused_[v] = true;
       auto [scale, shift] = folded(*norm, out);
       if (bias) shift = *bias * scale + shift;
       weight = weight * scale.reshape({-1, 1, 1, 1});
@@ -167,7 +168,10 @@ class Run {
     } else if (act) {
       apply_activation_(y, *activation);
     }
-    if (act) values_[*act] = y;
+    if (act) {
+      values_[*act] = y;
+      fused_[norm] = true;
+    }
     values_[norm] = y;
   }
 
@@ -200,7 +204,10 @@ class Run {
     } else {
       y = batch_norm_train(x, scale, shift, activation);
     }
-    if (act) values_[*act] = y;
+    if (act) {
+      values_[*act] = y;
+      fused_[v] = true;
+    }
     return y;
   }
 
@@ -236,6 +243,7 @@ class Run {
   const SelectionWeights& weights_;
   std::vector<at::Tensor> values_;
   std::vector<int> readers_;
+  std::vector<bool> fused_;  ///< done in one step with the layer behind it: has no value of its own
   std::vector<Vertex> inputs_;
   std::vector<Executor::Leaf> leaves_;
   std::int64_t macs_ = 0;

@@ -73,7 +73,8 @@ class Executor {
   /// Multiply-accumulates an image of the last run, taken from the tensors that were multiplied.
   std::int64_t executed_macs() const { return executed_macs_; }
 
-  /// Called after each layer with its output, e.g. to gather statistics; the output of a fused batch norm is seen at its activation.
+  /// Called after each layer with its output, e.g. to gather statistics. Not for layers that were fused with the one behind them: a batch
+  /// norm followed by an activation, under kEvaluate also a convolution followed by a batch norm.
   using Hook = std::function<void(NetworkGraph::Vertex, const at::Tensor& output)>;
   void set_hook(Hook hook) { hook_ = std::move(hook); }
 

@@ -1,0 +1,184 @@
+#include "supernet/weight_bank.h"
+
+#include <torch/types.h>
+
+#include <algorithm>
+
+#include "common/errors.h"
+#include "search_spaces/registry.h"
+#include "support/messages.h"
+#include "support/small_spaces.h"
+#include "support/tensors.h"
+
+namespace frontier {
+namespace {
+
+using testing_support::nested_space;
+using testing_support::same_bits;
+
+const Parameter& find(const WeightBank& bank, const std::string& name) {
+  const auto it = std::find_if(bank.parameters().begin(), bank.parameters().end(),
+                               [&](const Parameter& p) { return p.name == name; });
+  if (it == bank.parameters().end()) throw std::runtime_error("no " + name);
+  return *it;
+}
+
+NetworkGraph everything(const SearchSpace& space) { return space.build_everything(space.default_input()); }
+
+TEST(WeightBank, HoldsEveryParameterAtItsLargestShape) {
+  const auto space = make_space("mobile_cnn");
+  const WeightBank bank(everything(*space), Rng(0));
+  using Shape = std::vector<std::int64_t>;
+  // The widest of stem 16, stages 16, 32, 64, expansion 4, kernel 7, head 128, 10 classes.
+  EXPECT_EQ(find(bank, "stem.weight").shape, (Shape{16, 1, 3, 3}));
+  EXPECT_EQ(find(bank, "stem.bn.bias").shape, (Shape{16}));
+  EXPECT_EQ(find(bank, "stage0.block0.expand.weight").shape, (Shape{64, 16, 1, 1}));
+  EXPECT_EQ(find(bank, "stage1.block0.depthwise.weight").shape, (Shape{64, 1, 7, 7}));
+  EXPECT_EQ(find(bank, "stage1.block0.squeeze_excite.reduce.weight").shape, (Shape{16, 64, 1, 1}));
+  EXPECT_EQ(find(bank, "stage1.block0.squeeze_excite.reduce.bias").shape, (Shape{16}));
+  EXPECT_EQ(find(bank, "stage2.block2.project.weight").shape, (Shape{64, 256, 1, 1}));
+  EXPECT_EQ(find(bank, "head.weight").shape, (Shape{128, 64, 1, 1}));
+  EXPECT_EQ(find(bank, "classifier.weight").shape, (Shape{10, 128}));
+  EXPECT_EQ(find(bank, "classifier.bias").shape, (Shape{10}));
+}
+
+TEST(WeightBank, ParametersFillTheBufferAndDecayedOnesComeFirst) {
+  for (const char* name : {"mobile_cnn", "nas_bench_macro"}) {
+    const auto space = make_space(name);
+    const WeightBank bank(everything(*space), Rng(0));
+    std::int64_t offset = 0;
+    for (const auto& p : bank.parameters()) {
+      EXPECT_EQ(p.offset, offset) << p.name;
+      const bool norm_or_bias = p.shape.size() == 1;
+      EXPECT_EQ(p.offset >= bank.num_decayed(), norm_or_bias) << p.name;
+      if (p.name.ends_with(".bias")) {
+        EXPECT_TRUE(norm_or_bias);
+      }
+      offset += p.numel;
+    }
+    EXPECT_EQ(bank.num_scalars(), offset);
+    EXPECT_EQ(bank.gradients().numel(), offset);
+    EXPECT_EQ(bank.gradients().abs().max().item<double>(), 0);
+  }
+}
+
+TEST(WeightBank, ConvolutionWeightsLieChannelsLast) {
+  const auto space = make_space("mobile_cnn");
+  const WeightBank bank(everything(*space), Rng(0));
+  for (const auto& p : bank.parameters())
+    if (p.shape.size() == 4) {
+      EXPECT_TRUE(bank.parameter(p).is_contiguous(at::MemoryFormat::ChannelsLast)) << p.name;
+    }
+}
+
+TEST(WeightBank, SlicesAreViewsOfTheFirstChannelsAndTheCentreOfKernels) {
+  const auto space = make_space("mobile_cnn");
+  const WeightBank bank(everything(*space), Rng(3));
+  const std::string name = "stage1.block0.depthwise.weight";
+  const at::Tensor whole = bank.parameter(find(bank, name));
+  for (const std::int64_t k : {3, 5, 7}) {
+    const at::Tensor slice = bank.slice(name, {24, 1, k, k});
+    EXPECT_TRUE(same_bits(slice, whole.narrow(0, 0, 24).narrow(2, (7 - k) / 2, k).narrow(3, (7 - k) / 2, k)));
+  }
+  const at::Tensor expand = bank.slice("stage1.block0.expand.weight", {20, 8, 1, 1});
+  EXPECT_TRUE(
+      same_bits(expand, bank.parameter(find(bank, "stage1.block0.expand.weight")).narrow(0, 0, 20).narrow(1, 0, 8)));
+  const at::Tensor linear = bank.slice("classifier.weight", {10, 100});
+  EXPECT_TRUE(same_bits(linear, bank.parameter(find(bank, "classifier.weight")).narrow(1, 0, 100)));
+
+  bank.slice(name, {2, 1, 3, 3}).fill_(7);
+  EXPECT_EQ(whole[1][0][2][4].item<float>(), 7);
+  EXPECT_NE(whole[1][0][1][4].item<float>(), 7);
+  EXPECT_NE(whole[2][0][2][4].item<float>(), 7);
+  EXPECT_EQ((bank.weights() == 7).sum().item<int>(), 18);
+  bank.gradient_slice(name, {2, 1, 3, 3}).add_(1);
+  EXPECT_EQ(bank.gradients().sum().item<double>(), 18);
+  EXPECT_EQ(bank.gradient(find(bank, name))[0][0][2][2].item<float>(), 1);
+}
+
+TEST(WeightBank, RefusesSlicesThatItDoesNotHave) {
+  const SearchSpace space = nested_space();
+  const WeightBank bank(everything(space), Rng(0));
+  EXPECT_THROWS_WITH(bank.slice("stem.wait", {1}), std::logic_error, "no parameter 'stem.wait'");
+  for (const std::vector<std::int64_t>& shape :
+       {std::vector<std::int64_t>{9, 3, 3, 3}, {8, 4, 3, 3}, {8, 3, 5, 5}, {8, 3, 3}, {8, 3, 0, 3}, {-1, 3, 3, 3}, {}})
+    EXPECT_THROWS_WITH(bank.slice("stem.weight", shape), std::logic_error, "'stem.weight' has no slice");
+}
+
+TEST(WeightBank, TheSeedAloneDecidesTheWeights) {
+  const SearchSpace space = nested_space();
+  const WeightBank a(everything(space), Rng(5)), b(everything(space), Rng(5)), c(everything(space), Rng(6));
+  EXPECT_TRUE(same_bits(a.weights(), b.weights()));
+  EXPECT_FALSE(same_bits(a.weights(), c.weights()));
+}
+
+TEST(WeightBank, StartsHeNormalWithUnitNormsAndNoBiases) {
+  const auto space = make_space("nas_bench_macro");
+  const WeightBank bank(everything(*space), Rng(1));
+  const auto deviation = [&](const char* name) { return bank.parameter(find(bank, name)).std().item<double>(); };
+  // Fan-outs: 1x1 to 1280 channels; depthwise 5x5: 25.  Deviations of n draws are within 5 / sqrt(2 n) of theirs.
+  EXPECT_NEAR(deviation("head.weight") / std::sqrt(2.0 / 1280), 1, 5 / std::sqrt(2.0 * 256 * 1280));
+  const std::string depthwise = "layer7.mb6_k5.depthwise.weight";
+  EXPECT_NEAR(deviation(depthwise.c_str()) / std::sqrt(2.0 / 25), 1, 5 / std::sqrt(2.0 * 1536 * 25));
+  EXPECT_NEAR(deviation("classifier.weight") / 0.01, 1, 5 / std::sqrt(2.0 * 12800));
+  for (const auto& p : bank.parameters()) {
+    if (p.name.ends_with(".bn.weight")) {
+      EXPECT_TRUE(bank.parameter(p).eq(1).all().item<bool>()) << p.name;
+    }
+    if (p.name.ends_with(".bias")) {
+      EXPECT_TRUE(bank.parameter(p).eq(0).all().item<bool>()) << p.name;
+    }
+  }
+}
+
+TEST(WeightBank, ExtractCopiesTheSlicesOfASubnet) {
+  const auto space = make_space("mobile_cnn");
+  const WeightBank bank(everything(*space), Rng(2));
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    Rng rng(seed);
+    const NetworkGraph subnet = space->build(space->random(rng), space->default_input());
+    const WeightBank own = bank.extract(subnet);
+    EXPECT_EQ(own.num_scalars(), cost(subnet).params);
+    for (const auto& p : own.parameters())
+      EXPECT_TRUE(same_bits(own.parameter(p), bank.slice(p.name, p.shape))) << p.name;
+    own.parameter(own.parameters().front()).fill_(99);
+    EXPECT_FALSE(bank.weights().eq(99).any().item<bool>());
+  }
+}
+
+TEST(WeightBank, TensorsAndLoadRoundTrip) {
+  const SearchSpace space = nested_space();
+  const WeightBank a(everything(space), Rng(1));
+  WeightBank b(everything(space), Rng(2));
+  b.load(a.tensors());
+  EXPECT_TRUE(same_bits(a.weights(), b.weights()));
+  for (const auto& [name, tensor] : a.tensors()) EXPECT_TRUE(tensor.is_contiguous()) << name;
+}
+
+TEST(WeightBank, RefusesTensorsThatDoNotFitAndStaysAsItWas) {
+  const SearchSpace space = nested_space();
+  WeightBank bank(everything(space), Rng(1));
+  const at::Tensor before = bank.weights().clone();
+  const auto good = WeightBank(everything(space), Rng(2)).tensors();
+  const auto expect_refused = [&](const std::map<std::string, at::Tensor>& tensors, const std::string& message) {
+    EXPECT_THROWS_WITH(bank.load(tensors), UsageError, message);
+    EXPECT_TRUE(same_bits(bank.weights(), before)) << message;
+  };
+  auto tensors = good;
+  tensors.erase("stem.weight");
+  expect_refused(tensors, "lack parameter 'stem.weight'");
+  tensors = good;
+  tensors["stem.weight"] = at::zeros({8, 3, 3, 4});
+  expect_refused(tensors, "'stem.weight' have another shape or type");
+  tensors = good;
+  tensors["stem.weight"] = tensors["stem.weight"].to(at::kDouble);
+  expect_refused(tensors, "'stem.weight' have another shape or type");
+  tensors = good;
+  tensors["more.weight"] = at::zeros({1});
+  expect_refused(tensors, "'more.weight'");
+  expect_refused({}, "lack parameter");
+}
+
+}  // namespace
+}  // namespace frontier
