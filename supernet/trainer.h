@@ -19,7 +19,7 @@ struct TrainerOptions {
   std::int64_t steps = 2000;      ///< optimiser steps of the whole training
   double lr = 0.1;                ///< peak learning rate
   std::int64_t warmup_steps = 0;  ///< linear from 0 to lr; then a cosine to 0
-  OptimizerOptions optimizer;
+  OptimizerOptions optimizer = {};
   double label_smoothing = 0.1;
   double clip_norm = 5;            ///< largest norm of all gradients together; 0: no clipping
   double ema_decay = 0;            ///< of a running average of the weights, which is then what is evaluated; 0: none
