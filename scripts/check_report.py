@@ -12,6 +12,7 @@ installs it where it is missing and this runs as root. Python's standard library
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -59,8 +60,6 @@ class Browser:
     def __init__(self, program, profile):
         to_browser, self.output = os.pipe()
         self.input, from_browser = os.pipe()
-        for wanted, fd in ((3, to_browser), (4, from_browser)):
-            assert fd != wanted or True
         # The browser reads from descriptor 3 and writes to 4; a shell moves the pipes there.
         command = [program, "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu",
                    "--hide-scrollbars", "--disable-background-networking", "--disable-component-update",
@@ -70,7 +69,7 @@ class Browser:
             command.insert(1, "--no-sandbox")
         self.log = open(Path(profile) / "stderr.txt", "w+b")
         self.process = subprocess.Popen(
-            ["bash", "-c", f'exec 3<&{to_browser} 4>&{from_browser} "$@"', "bash", *command],
+            ["bash", "-c", f'exec 8<&{to_browser} 9>&{from_browser} 3<&8 4>&9 "$@"', "bash", *command],
             pass_fds=(to_browser, from_browser), stdout=self.log, stderr=self.log)
         os.close(to_browser)
         os.close(from_browser)
@@ -83,7 +82,6 @@ class Browser:
 
     def read(self, limit):
         """The next message, or None after `limit` seconds."""
-        import select
         end = time.monotonic() + limit
         while b"\0" not in self.buffer:
             ready, _, _ = select.select([self.input], [], [], max(0, end - time.monotonic()))

@@ -82,27 +82,52 @@ std::vector<Detail> details_of(const Panel& panel) {
           {"seed", std::to_string(p.seed)}};
 }
 
+/// "1x28x28/10" as "input 1×28×28, 10 classes".
+std::string built_for_text(const std::string& text) {
+  const auto slash = text.find('/');
+  std::string input;
+  for (const char c : text.substr(0, slash)) input += c == 'x' ? "×" : std::string(1, c);
+  if (slash == std::string::npos || input.find_first_not_of("0123456789\xc3\x97") != std::string::npos)
+    return "built for " + printable(text, 40);
+  return "input " + input + ", " + printable(text.substr(slash + 1), 20) + " classes";
+}
+
 std::string in_words(const Detail& detail) {
+  if (detail.name == "built for") return built_for_text(detail.value);
   if (detail.name == "split") return detail.value.empty() ? "no split" : detail.value + " split";
   if (detail.name == "space" || detail.name == "evaluator" || detail.name == "data set")
     return detail.value.empty() ? "no " + detail.name : detail.value;
   return detail.name + " " + (detail.value.empty() ? "none" : printable(detail.value, 40));
 }
 
-/// Titles that tell the panels apart: the details in which they differ.
+/// Titles that tell the panels of one space apart, in as few details as do so; the split always among them.
 std::vector<std::string> titles_of(const std::vector<Panel>& panels) {
-  std::vector<std::vector<Detail>> details;
-  for (const Panel& panel : panels) details.push_back(details_of(panel));
-  std::vector<std::string> titles;
-  for (const auto& own : details) {
-    std::vector<std::string> parts;
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const bool differs = std::any_of(details.begin(), details.end(),
-                                       [&](const auto& other) { return other[i].value != own[i].value; });
-      if (differs || (own[i].name == "split" && !own[i].value.empty())) parts.push_back(in_words(own[i]));
-    }
-    titles.push_back(parts.empty() ? in_words(own[1]) : join(parts, ", "));
+  static constexpr std::string_view kOrder[] = {"split",    "evaluator",  "data set",  "seed",
+                                                "fidelity", "checkpoint", "built for", "batch norm"};
+  std::vector<std::map<std::string, Detail, std::less<>>> details;
+  for (const Panel& panel : panels) {
+    auto& own = details.emplace_back();
+    for (const Detail& detail : details_of(panel)) own.emplace(detail.name, detail);
   }
+  // Panels that the details taken so far do not tell apart share a class; a detail that splits a class is taken there.
+  std::vector<std::string> classes, titles(panels.size());
+  for (const auto& own : details) classes.push_back(own.at("space").value);
+  const std::vector<std::string> spaces = classes;
+  for (const std::string_view name : kOrder) {
+    const bool matters_everywhere = name == "split" || name == "evaluator" || name == "data set";
+    std::map<std::string, std::set<std::string>> values;
+    for (std::size_t p = 0; p < panels.size(); ++p)
+      values[matters_everywhere ? spaces[p] : classes[p]].insert(details[p].find(name)->second.value);
+    for (std::size_t p = 0; p < panels.size(); ++p) {
+      const Detail& detail = details[p].find(name)->second;
+      const bool differs = values[matters_everywhere ? spaces[p] : classes[p]].size() > 1;
+      if (!differs && (name != "split" || detail.value.empty())) continue;
+      titles[p] += (titles[p].empty() ? "" : ", ") + in_words(detail);
+    }
+    for (std::size_t p = 0; p < panels.size(); ++p) classes[p] += '\n' + details[p].find(name)->second.value;
+  }
+  for (std::size_t p = 0; p < panels.size(); ++p)
+    if (titles[p].empty()) titles[p] = in_words(details[p].at("data set"));
   return titles;
 }
 
@@ -197,8 +222,8 @@ class Page {
     add("</p>\n");
   }
 
-  void begin_table(std::string_view label, const std::vector<std::string>& columns) {
-    add("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
+  void begin_table(std::string_view label, const std::vector<std::string>& columns, const char* style = "scroll") {
+    add(std::string("<div class=\"") + style + "\" role=\"region\" tabindex=\"0\" aria-label=\"");
     add_text(label);
     add("\"><table><thead><tr>");
     for (const std::string& column : columns) {
@@ -262,11 +287,20 @@ class Page {
     add("</section>\n");
   }
 
+  std::string heading_of(std::size_t p) const {
+    if (report_.spaces.size() > 1)
+      return printable(report_.panels[p].results.front().architecture.space, 60) + ": " + titles_[p];
+    std::string heading = titles_[p];
+    if (!heading.empty() && heading[0] >= 'a' && heading[0] <= 'z')
+      heading[0] = static_cast<char>(heading[0] - 'a' + 'A');
+    return heading;
+  }
+
   void add_panel(std::size_t p) {
     const Panel& panel = report_.panels[p];
     const bool folded = p >= kOpenPanels;
     add(folded ? "<details class=\"panel\"><summary><h3>" : "<div class=\"panel\"><h3>");
-    add_text(titles_[p]);
+    add_text(heading_of(p));
     add(folded ? "</h3></summary>\n" : "</h3>\n");
     add("<p class=\"muted\">");
     std::vector<std::string> parts;
@@ -308,9 +342,12 @@ class Page {
 
   void add_tiles(std::size_t p) {
     const Panel& panel = report_.panels[p];
-    if (panel.best_within.empty()) return;
+    if (panel.budgets.empty()) return;
     add("<ul class=\"tiles\" aria-label=\"The best network under each budget\">\n");
     const std::size_t num_impossible = panel.budgets.size() - panel.best_within.size();  // the smallest ones
+    for (std::size_t b = 0; b < num_impossible; ++b)
+      add("<li><span class=\"muted\">Best under " + budget_text(panel.budgets[b]) +
+          " MACs</span><strong>–</strong><span>nothing measured is that small</span></li>\n");
     for (std::size_t b = 0; b < panel.best_within.size(); ++b) {
       const Result& best = panel.results[panel.best_within[b]];
       add("<li><span class=\"muted\">Best under " + budget_text(panel.budgets[b + num_impossible]) +
@@ -387,9 +424,9 @@ class Page {
     if (has_others) columns.emplace_back("Elsewhere");
     columns.insert(columns.end(), {"Run", "Network"});
     const std::size_t shown = std::min(panel.front.size(), kMaxFrontRows);
-    add("<details" + std::string(p == 0 && shown <= 20 ? " open" : "") + "><summary>Table of the front (" +
+    add("<details" + std::string(panel.is_primary ? " open" : "") + "><summary>Table of the front (" +
         count(panel.front.size(), "network", "networks") + ")</summary>\n");
-    begin_table("Networks on the front: " + titles_[p], columns);
+    begin_table("Networks on the front: " + titles_[p], columns, "scroll tall");
     const double step = shown < 2 ? 0 : static_cast<double>(panel.front.size() - 1) / static_cast<double>(shown - 1);
     for (std::size_t row = 0; row < shown; ++row) {
       const Result& result =

@@ -186,7 +186,7 @@
       const hue = 'series-' + (i % 5 + 1);
       const points = values => values.map((y, k) => ({x: line.steps[k], y}));
       const radius = line.steps.length > 40 ? 0 : 2.5;
-      const smooth = curve.smooth && line.values.length > 60;
+      const smooth = curve.smooth && curve.lines.length === 1 && line.values.length > 60;
       const common = {pointRadius: radius, pointHitRadius: 6, borderJoinStyle: 'round'};
       if (smooth) {
         const window = Math.max(5, Math.round(line.values.length / 40));

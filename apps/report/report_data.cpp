@@ -137,7 +137,10 @@ std::vector<Panel> make_panels(std::vector<Result> results, const std::vector<Ru
     report.notes.push_back("The results were measured in " + std::to_string(panels.size()) + " different ways; the " +
                            std::to_string(kMaxPanels) +
                            " with most results are shown. Choose others with --run or --space.");
-    panels.resize(kMaxPanels);
+    // Every space keeps its primary front; of the others the last go.
+    for (std::size_t p = panels.size(); p-- > 0 && panels.size() > kMaxPanels;)
+      if (!panels[p].is_primary) panels.erase(panels.begin() + static_cast<std::ptrdiff_t>(p));
+    if (panels.size() > kMaxPanels) panels.resize(kMaxPanels);
   }
   for (Panel& panel : panels) {
     find_front(panel);
