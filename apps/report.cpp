@@ -33,6 +33,10 @@ std::size_t num_on_fronts(const Report& report) {
   return count;
 }
 
+std::string counted(std::size_t count, const std::string& noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 nlohmann::ordered_json json_document(const Report& report, const std::string& out, std::size_t bytes) {
   nlohmann::ordered_json document;
   document["out"] = out;
@@ -64,10 +68,9 @@ void run_report(const ReportOptions& options) {
   write_file(options.out, text);
 
   if (options.json) return print_json(json_document(report, options.out, text.size()));
-  print("wrote " + options.out + ": " + std::to_string(report.num_results) + " results, " +
-        std::to_string(report.panels.size()) + (report.panels.size() == 1 ? " front with " : " fronts with ") +
-        std::to_string(num_on_fronts(report)) + " networks, " + std::to_string(report.runs.size()) + " runs, " +
-        std::to_string((text.size() + 512) / 1024) + " KiB\n");
+  print("wrote " + options.out + ": " + counted(report.num_results, "result") + ", " +
+        counted(report.panels.size(), "front") + " with " + counted(num_on_fronts(report), "network") + ", " +
+        counted(report.runs.size(), "run") + ", " + std::to_string((text.size() + 512) / 1024) + " KiB\n");
   if (!options.quiet)
     for (const std::string& line : report.notes) note(line);
 }

@@ -2,7 +2,7 @@
 find_file(CHART_JS NAMES chart.min.js Chart.min.js chart.umd.min.js
   PATHS /usr/share/javascript/chart.js /usr/local/share/javascript/chart.js /usr/share/nodejs/chart.js/dist
   DOC "Chart.js 3.9, minified, for the HTML report" NO_DEFAULT_PATH)
-if(NOT CHART_JS)
+if(NOT CHART_JS OR NOT EXISTS "${CHART_JS}")
   message(FATAL_ERROR "Chart.js, which `frontier report` draws with, was not found. Install the Debian package libjs-chart.js "
     "(scripts/setup.sh does), or give its minified file: -DCHART_JS=/path/to/chart.min.js")
 endif()

@@ -267,8 +267,9 @@ Report collect_report(const Store& store, const ReportScope& scope) {
   for (const Result& result : results) spaces.insert(result.architecture.space);
   report.spaces.assign(spaces.begin(), spaces.end());
   if (results.empty())
-    report.notes.emplace_back(
-        "Nothing has been evaluated yet, so there is no front. `frontier search` or `frontier evaluate` adds results.");
+    report.notes.emplace_back(filter.run ? "This run has no results, so there is no front."
+                                         : "Nothing has been evaluated yet, so there is no front. `frontier search` or "
+                                           "`frontier evaluate` adds results.");
   report.panels = make_panels(std::move(results), report.runs, report);
   report.drawings = make_drawings(report.panels);
   report.curves = make_curves(store, report.runs, report);

@@ -243,6 +243,7 @@ TEST_F(ReportProgram, ChoosesARunOrASpace) {
   EXPECT_TRUE(has(search, "Run 1: train"));  // where its weights come from
   EXPECT_FALSE(has(search, "Run 3: import"));
   EXPECT_EQ(data_of(report("--run table"))["fronts"].size(), 1U);
+  EXPECT_TRUE(has(report("--run supernet"), "This run has no results, so there is no front."));
 }
 
 TEST_F(ReportProgram, MakesAPageWithoutResults) {
