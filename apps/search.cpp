@@ -102,10 +102,12 @@ class Search {
     for (const auto& objective : objectives_) result.objectives.push_back(value_of(objective, known));
     return result;
   }
+  /// The first objective decides, then the cost: of equally good subnets the cheapest.
+  std::pair<double, std::int64_t> rank(const Known& known) const { return {value_of(objectives_.front(), known), table_.macs(known.arch)}; }
   const Known* best_within(std::size_t budget) const {
     const Known* best = nullptr;
     for (const auto& known : known_)
-      if (sets_[budget]->contains(known.arch) && (best == nullptr || value_of(objectives_.front(), known) < value_of(objectives_.front(), *best))) best = &known;
+      if (sets_[budget]->contains(known.arch) && (best == nullptr || rank(known) < rank(*best))) best = &known;
     return best;
   }
 
@@ -162,7 +164,16 @@ class Search {
   void restore() {
     const auto text = store_.get_run_state(run_, "search");
     if (!text) return;
-    const nlohmann::json state = parse_json(*text, "the stored state of run " + std::to_string(run_));
+    const std::string name = "the stored state of run " + std::to_string(run_);
+    const nlohmann::json state = parse_json(*text, name);
+    try {
+      restore_from(state);
+    } catch (const nlohmann::json::exception& error) {
+      throw UsageError(name + " is not as this version writes it (" + error.what() + "); search without --resume to start anew");
+    }
+  }
+
+  void restore_from(const nlohmann::json& state) {
     budget_ = state.at("budget").get<std::size_t>();
     done_ = state.at("done").get<std::int64_t>();
     rng_ = Rng::from_state(state.at("rng").get<std::string>());
@@ -220,6 +231,11 @@ void run_search(SearchOptions options) {
   const auto engine = load_engine(options);
   const auto session = engine->open(options.checkpoint, extra.value("evaluation", nlohmann::json()));
   const nlohmann::json config = resolved_config(options, *session, extra);
+  for (const auto& objective : parse_objectives(options.objectives)) {
+    std::vector<std::string> names = session->metrics();
+    names.insert(names.end(), {"macs", "params"});
+    if (std::find(names.begin(), names.end(), objective.name) == names.end()) throw UsageError(unknown_name("objective", objective.name, names));
+  }
   Store store(options.db, Store::Mode::kReadWrite);
   const std::optional<std::int64_t> known = options.resume ? last_run(store, config) : std::nullopt;
   {
@@ -277,8 +293,8 @@ void add_search_command(CLI::App& app) {
   add_engine_options(*command, *options);
   command->add_option("--checkpoint", options->checkpoint, "The folder that train wrote")->required();
   command->add_option("--searcher", options->searcher, "random, evolution or nsga2")->capture_default_str();
-  command->add_option("--max-macs", options->max_macs, "Budgets in multiply-accumulates, e.g. 2M,4M,8M");
-  command->add_option("--max-params", options->max_params, "Budget in parameters, for all of them");
+  command->add_option("--max-macs", options->max_macs, "Budgets in multiply-accumulates, e.g. 2M,4M,8M")->check(not_empty());
+  command->add_option("--max-params", options->max_params, "Budget in parameters, for all of them")->check(not_empty());
   command->add_option("--budget", options->budget, "Subnets to evaluate, all budgets together")->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))->capture_default_str();
   command->add_option("--generation", options->generation, "Subnets evaluated together")->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))->capture_default_str();
   command->add_option("--objectives", options->objectives, "e.g. top1:max,macs:min (default for nsga2); the first one picks the best");

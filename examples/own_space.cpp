@@ -45,7 +45,9 @@ int main() {
 
   Supernet supernet(space, space->default_input(), Rng(1));
   const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 1}});
-  Trainer trainer(supernet, *sampler, {.steps = 100}, /*seed=*/1, [&](std::int64_t) {
+  TrainerOptions options;
+  options.steps = 100;
+  Trainer trainer(supernet, *sampler, options, /*seed=*/1, [&](std::int64_t) {
     const Batch batch = loader.next();
     return LabelledImages{batch.images, batch.labels};
   });

@@ -26,7 +26,10 @@ int main(int argc, char** argv) {
   Supernet supernet(space, space->default_input(), Rng(0));
   FixedSampler sampler(space->parse(argv[1]));
   const LabelledImages images{at::randn({batch, 1, 28, 28}), at::randint(0, 10, {batch}, at::kLong)};
-  Trainer trainer(supernet, sampler, {.steps = steps + 5, .lr = 0.01}, 0, [&](std::int64_t) { return images; });
+  TrainerOptions options;
+  options.steps = steps + 5;
+  options.lr = 0.01;
+  Trainer trainer(supernet, sampler, options, 0, [&](std::int64_t) { return images; });
   std::vector<double> milliseconds;
   while (!trainer.finished()) {
     const auto start = std::chrono::steady_clock::now();
