@@ -9,7 +9,39 @@
 namespace frontier {
 namespace {
 
+constexpr std::size_t kDeepest = 100;  // levels of JSON; copying, comparing and printing values recurse
+
+/// Where the text nests deeper than that, else npos.
+std::size_t too_deep_at(std::string_view text) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDeepest) return i;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::string_view::npos;
+}
+
+/// "line 3, column 15".
+std::string place_in(std::string_view text, std::size_t position) {
+  const auto before = text.substr(0, position);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto newline = before.rfind('\n');
+  const auto column = 1 + (newline == std::string_view::npos ? position : position - newline - 1);
+  return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
 std::string shown(const nlohmann::json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) return std::to_string(value.get<double>());
   return printable(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 60);
 }
 
@@ -111,18 +143,24 @@ void OptionsReader::finish() const {
 }
 
 nlohmann::json parse_json(std::string_view text, std::string_view source) {
+  const std::string name = printable(source, 1000);
+  const std::size_t deep = too_deep_at(text);
+  const auto too_deep = [&] {
+    return UsageError(name + " nests deeper than " + std::to_string(kDeepest) + " levels at " + place_in(text, deep));
+  };
   try {
-    return nlohmann::json::parse(text);
+    nlohmann::json value = nlohmann::json::parse(text);
+    if (deep != std::string_view::npos) throw too_deep();
+    return value;
   } catch (const nlohmann::json::parse_error& error) {
     const std::size_t position = std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());
-    const auto before = text.substr(0, position);
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const auto newline = before.rfind('\n');
-    const auto column = 1 + (newline == std::string_view::npos ? position : position - newline - 1);
-    throw UsageError(std::string(source) + " is not valid JSON: line " + std::to_string(line) + ", column " +
-                     std::to_string(column) +
+    if (deep < position) throw too_deep();
+    throw UsageError(name + " is not valid JSON: " + place_in(text, position) +
                      (position >= text.size() ? ": the text ends too early"
                                               : " near '" + printable(text.substr(position, 20)) + "'"));
+  } catch (const nlohmann::json::out_of_range& error) {
+    const std::string_view what = error.what();  // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
+    throw UsageError(name + " holds a number that is too large: " + printable(what.substr(what.find("] ") + 2)));
   }
 }
 
@@ -131,10 +169,13 @@ void set_option(nlohmann::json& config, std::string_view assignment) {
   if (equals == std::string_view::npos || equals == 0)
     throw UsageError("--set '" + printable(assignment) + "': write it as name.of.setting=value");
   const std::string text(assignment.substr(equals + 1));
+  const auto path = split(assignment.substr(0, equals), '.');
+  if (path.size() > kDeepest || too_deep_at(text) != std::string::npos)
+    throw UsageError("--set '" + printable(assignment) + "' nests deeper than " + std::to_string(kDeepest) + " levels");
   nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
   if (value.is_discarded()) value = text;
   nlohmann::json* place = &config;
-  for (const auto& key : split(assignment.substr(0, equals), '.')) {
+  for (const auto& key : path) {
     if (key.empty() || (!place->is_object() && !place->is_null()))
       throw UsageError("--set '" + printable(assignment) + "': the path does not lead to a setting");
     place = &(*place)[key];

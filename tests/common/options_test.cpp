@@ -89,6 +89,27 @@ TEST(Options, JsonErrorsNameTheLine) {
   EXPECT_EQ(parse_json("{\"a\": [1]}", "x")["a"][0], 1);
 }
 
+// Copying and printing JSON recurse, so a hostile depth would overflow the stack.
+TEST(Options, DepthIsLimited) {
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  EXPECT_EQ(parse_json(nested(100), "x").size(), 1U);
+  EXPECT_EQ(parse_json("\"" + nested(200) + "\\\"[\"", "x").get<std::string>(), nested(200) + "\"[");
+  EXPECT_THROWS_WITH(parse_json("\n" + nested(101), "x"), UsageError,
+                     "x nests deeper than 100 levels at line 2, column 101");
+  EXPECT_THROWS_WITH(parse_json("x" + nested(200000), "x"), UsageError, "line 1, column 1 near 'x[");
+  nlohmann::json config = nlohmann::json::object();
+  EXPECT_THROWS_WITH(set_option(config, "a=" + nested(101)), UsageError, "nests deeper than 100 levels");
+  std::string path = "a";
+  for (int i = 0; i < 100; ++i) path += ".a";
+  EXPECT_THROWS_WITH(set_option(config, path + "=1"), UsageError, "nests deeper than 100 levels");
+  EXPECT_TRUE(config.empty());
+}
+
+TEST(Options, NumbersThatDoNotFitAreShown) {
+  EXPECT_THROWS_WITH(parse_json("{\"lr\": 1e999}", "config.json"), UsageError,
+                     "config.json holds a number that is too large: number overflow parsing '1e999'");
+}
+
 TEST(Options, SetAssignsByPath) {
   nlohmann::json config = {{"trainer", {{"lr", 0.1}}}};
   set_option(config, "trainer.lr=0.5");
