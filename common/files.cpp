@@ -34,6 +34,25 @@ class Descriptor {
   int fd_;
 };
 
+/// Returns 0 or the reason.
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+/// A pipe or a device, such as /dev/stdout: written into, never replaced by a file.
+bool is_special(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  return std::filesystem::exists(status) && !std::filesystem::is_regular_file(status) &&
+         !std::filesystem::is_directory(status);
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
@@ -52,12 +71,7 @@ void write_new_file(const std::filesystem::path& path, std::string_view content)
     ::unlink(path.c_str());
     throw Error(with_errno("cannot write " + path.string(), reason));
   };
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) failed(errno);
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
+  if (const int reason = write_all(file.get(), content); reason != 0) failed(reason);
   if (::fsync(file.get()) != 0) failed(errno);
   if (!file.close()) failed(errno);
 }
@@ -69,6 +83,13 @@ void sync_folder(const std::filesystem::path& folder) {
 }
 
 void write_file(const std::filesystem::path& path, std::string_view content) {
+  if (is_special(path)) {
+    Descriptor file(path, O_WRONLY, "write");
+    const int reason = write_all(file.get(), content);
+    if (reason != 0) throw Error(with_errno("cannot write " + path.string(), reason));
+    if (!file.close()) throw Error(with_errno("cannot write " + path.string(), errno));
+    return;
+  }
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
   write_new_file(temporary, content);

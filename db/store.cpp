@@ -29,6 +29,8 @@ fs::path database_path(std::string_view text) {
 void check_place(const fs::path& path, Store::Mode mode) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) throw UsageError("database " + path.string() + " is a folder; give a file");
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
+    throw UsageError("database " + path.string() + " is a device or a pipe; give a file");
   if (mode == Store::Mode::kReadOnly && !fs::exists(path, ignored))
     throw UsageError("no results database at " + path.string() +
                      "; train or search into it first, or say where it is with --db");

@@ -58,6 +58,16 @@ TEST(Files, FailedWriteKeepsTheOldContent) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "a temporary file was left";
 }
 
+TEST(Files, DevicesAreWrittenIntoAndNotReplaced) {
+  const testing::TemporaryFolder folder;
+  for (const char* device : {"/dev/null", "/dev/full"})
+    std::filesystem::create_symlink(device, folder.path() / std::filesystem::path(device).filename());
+  write_file(folder / "null", "content");
+  EXPECT_THROWS_WITH(write_file(folder / "full", "content"), Error, "No space left on device");
+  EXPECT_TRUE(std::filesystem::is_character_file(folder / "null"));
+  EXPECT_TRUE(std::filesystem::is_character_file(folder / "full"));
+}
+
 // The check value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
 TEST(Files, Crc32HasTheCatalogueValue) {
   EXPECT_EQ(crc32_hex("123456789"), "cbf43926");

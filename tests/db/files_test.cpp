@@ -63,6 +63,7 @@ std::string message_in_child(const std::function<void()>& work) {
 TEST_F(StoreFiles, WrongPathsAreNamed) {
   EXPECT_THROWS_WITH(Store(file_, kRead), UsageError, "no results database at " + file_);
   EXPECT_THROWS_WITH(Store(folder_.path().string(), kRead), UsageError, "is a folder; give a file");
+  EXPECT_THROWS_WITH(Store("/dev/null", kRead), UsageError, "/dev/null is a device or a pipe; give a file");
   EXPECT_THROWS_WITH(Store(folder_ / "none/x.db", kWrite), UsageError, "there is no folder " + (folder_ / "none"));
   EXPECT_THROWS_WITH(Store("", kWrite), UsageError, "the path is empty");
   EXPECT_THROWS_WITH(Store("sqlite:///", kWrite), UsageError, "the path is empty");
