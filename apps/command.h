@@ -15,6 +15,11 @@ struct CommonOptions {
 /// --json, --quiet and --db. `options` must outlive the parsing.
 void add_common_options(CLI::App& command, CommonOptions& options);
 
+/// For an option of which an empty value would silently mean "not given".
+inline CLI::Validator not_empty() {
+  return CLI::Validator([](const std::string& text) { return text.empty() ? "the value is empty; leave the option out, or give one" : ""; }, "");
+}
+
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_cost_command(CLI::App& app);

@@ -34,7 +34,12 @@ nlohmann::json ConfigOptions::config() const {
   if (steps) {
     if (epochs) throw UsageError("give --epochs or --steps, not both");
     config["epochs"] = 0;
-    config["trainer"]["steps"] = *steps;
+    set("/trainer/steps", steps);
+  }
+  try {
+    config.dump();  // everything is stored as JSON
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError("a setting is not valid UTF-8 text; allowed: UTF-8, also in names of folders");
   }
   return config;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -20,8 +21,16 @@ constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 constexpr int kInterrupted = 130;
 
-int complain(const char* message, int exit_code) {
-  std::fprintf(stderr, "frontier: error: %s\n", message);
+/// One line, whatever the names in the message hold; where it goes on with a table, those lines begin with two blanks.
+int complain(const std::string& message, int exit_code) {
+  constexpr std::string_view kNextLine = "\n  ";
+  std::string text;
+  for (std::size_t begin = 0; begin <= message.size();) {
+    const std::size_t end = std::min(message.find(kNextLine, begin), message.size());
+    text += std::string(begin == 0 ? "" : kNextLine) + printable(message.substr(begin, end - begin), 4000);
+    begin = end + kNextLine.size();
+  }
+  std::fprintf(stderr, "frontier: error: %s\n", text.c_str());
   return exit_code;
 }
 
@@ -76,7 +85,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help) {  // --help, --version
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return complain(explain(app, error).c_str(), kWrongUsage);
+    return complain(explain(app, error), kWrongUsage);
   }
   return 0;
 }

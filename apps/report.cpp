@@ -58,6 +58,7 @@ void run_report(const ReportOptions& options) {
   if (std::error_code error; std::filesystem::is_directory(options.out, error))
     throw UsageError("--out " + options.out + " is a folder; name a file, e.g. " +
                      (std::filesystem::path(options.out) / "report.html").string());
+  if (options.out.empty()) throw UsageError("--out '': name a file, e.g. report.html");
   const Store store(options.db, Store::Mode::kReadOnly);
   Report report = collect_report(store, options.scope);
   report.title = options.title;

@@ -24,7 +24,7 @@ RunRecorder::RunRecorder(const std::string& db, RunInfo info, bool quiet, const 
   const nlohmann::json::json_pointer place("/note/run");
   if (!run.is_object() || !run.contains(place) || !run[place].is_number_integer()) return;
   for (const auto& known : store_.runs({.id = run[place].get<std::int64_t>()}))  // another database knows another run by this number
-    if (known.kind == info_.kind && known.checkpoint == info_.checkpoint) run_ = known.id;
+    if (known.kind == info_.kind && known.checkpoint == info_.checkpoint) resumed_ = known.id;
 }
 
 void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, std::int64_t total_steps) {
@@ -33,8 +33,9 @@ void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, s
   info_.space = config.value("space", "");
   info_.config = config.dump();
   info_.seed = config.value("seed", std::int64_t{0});
-  if (run_) {
-    store_.resume_run(*run_);
+  if (resumed_) {
+    store_.resume_run(*resumed_);
+    run_ = resumed_;
   } else {
     run_ = store_.begin_run(info_);
   }

@@ -47,6 +47,7 @@ class RunRecorder : public JobObserver {
   Store store_;
   RunInfo info_;
   bool quiet_;
+  std::optional<std::int64_t> resumed_;  ///< goes on as run_ once the work begins; left alone where it cannot begin
   std::optional<std::int64_t> run_;
   std::optional<Progress> progress_;
   std::int64_t total_ = 0, done_ = 0;

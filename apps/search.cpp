@@ -39,19 +39,23 @@ nlohmann::json resolved_config(const SearchOptions& options, const SupernetSessi
   return config;
 }
 
+std::vector<Budget> budgets_of(const nlohmann::json& config) {
+  std::vector<Budget> budgets;
+  for (const auto& max_macs : config["max_macs"]) budgets.push_back({.max_macs = max_macs.get<std::int64_t>(), .max_params = std::nullopt});
+  if (budgets.empty()) budgets.emplace_back();
+  if (config.contains("max_params"))
+    for (auto& budget : budgets) budget.max_params = config["max_params"].get<std::int64_t>();
+  return budgets;
+}
+
 /// One search: its budgets one after another, everything found so far told to the next.
 class Search {
  public:
   Search(const SearchOptions& options, SupernetSession& session, Store& store, const nlohmann::json& config, std::int64_t run)
       : options_(options), session_(session), store_(store), config_(config), run_(run), space_(make_space(session.space())),
         objectives_(parse_objectives(config["objectives"].get<std::string>())), table_(space_->cost_table(session.input())),
-        evaluator_(session, *space_, table_, store, run, config["checkpoint"].get<std::string>()), rng_(Rng(static_cast<std::uint64_t>(options.seed)).split(0x736561)) {
-    for (const auto& max_macs : config["max_macs"]) budgets_.push_back({.max_macs = max_macs.get<std::int64_t>()});
-    if (budgets_.empty()) budgets_.emplace_back();
-    for (auto& budget : budgets_) {
-      if (config.contains("max_params")) budget.max_params = config["max_params"].get<std::int64_t>();
-      sets_.push_back(std::make_unique<FeasibleSet>(*space_, session.input(), budget));  // an impossible one is refused before work starts
-    }
+        evaluator_(session, *space_, table_, store, run, config["checkpoint"].get<std::string>()), budgets_(budgets_of(config)), rng_(Rng(static_cast<std::uint64_t>(options.seed)).split(0x736561)) {
+    for (const auto& budget : budgets_) sets_.push_back(std::make_unique<FeasibleSet>(*space_, session.input(), budget));
   }
 
   void run() {
@@ -241,11 +245,7 @@ void run_search(SearchOptions options) {
   {
     // Budgets are checked before a run is stored.
     const auto space = make_space(session->space());
-    for (const auto& max_macs : config["max_macs"]) {
-      Budget budget{.max_macs = max_macs.get<std::int64_t>(), .max_params = std::nullopt};
-      if (config.contains("max_params")) budget.max_params = config["max_params"].get<std::int64_t>();
-      const FeasibleSet check(*space, session->input(), budget);
-    }
+    for (const auto& budget : budgets_of(config)) const FeasibleSet check(*space, session->input(), budget);
   }
   std::int64_t run = 0;
   if (known) {

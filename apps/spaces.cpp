@@ -87,8 +87,8 @@ void add_spaces_command(CLI::App& app) {
   command->add_option("name", options->name, "A space");
   add_common_options(*command, *options);
   add_built_for(*command, *options);
-  command->add_option("--max-macs", options->max_macs, "Count the subnets of at most so many multiply-accumulates, e.g. 4M");
-  command->add_option("--max-params", options->max_params, "... of at most so many parameters");
+  command->add_option("--max-macs", options->max_macs, "Count the subnets of at most so many multiply-accumulates, e.g. 4M")->check(not_empty());
+  command->add_option("--max-params", options->max_params, "... of at most so many parameters")->check(not_empty());
   command->callback([options] { options->name.empty() ? list_spaces(*options) : show_space(*options); });
 }
 

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 
 #include "apps/command.h"
@@ -17,7 +18,16 @@ struct TrainOptions : CommonOptions, ConfigOptions, EngineOptions {
   bool resume = false;
 };
 
+/// A checkpoint is replaced by renaming its folder, which needs a name.
+void require_folder_name(const std::string& out) {
+  std::filesystem::path folder(out);
+  if (folder.filename().empty()) folder = folder.parent_path();  // "dir/"
+  if (folder.filename().empty() || folder.filename() == "." || folder.filename() == "..")
+    throw UsageError("--out '" + printable(out) + "': name a folder of its own, e.g. supernet");
+}
+
 void run_train(const TrainOptions& options) {
+  require_folder_name(options.out);
   const nlohmann::json config = options.config();
   const auto engine = load_engine(options);
   catch_interrupts();

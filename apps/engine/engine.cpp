@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <malloc.h>
 #include <sched.h>
 #include <torch/types.h>
@@ -11,6 +12,7 @@
 
 #include "apps/engine/train_config.h"
 #include "common/errors.h"
+#include "common/text.h"
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/checkpoint.h"
@@ -22,6 +24,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// LibTorch's errors (out of memory, say) carry a backtrace in their text; users get the message alone.
+template <class Work>
+auto without_backtrace(const Work& work) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    throw Error(error.what_without_backtrace());
+  }
+}
 
 /// Configuration with everything that follows from the data filled in, and the data.
 struct Prepared {
@@ -68,6 +80,22 @@ std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double 
   return {train.subset(all.subspan(kept)), train.subset(all.first(kept))};
 }
 
+const nlohmann::json& config_of(const nlohmann::json& run) {
+  if (!run.contains("config") || !run["config"].is_object()) throw UsageError("the checkpoint's run.json has no configuration (config must be a JSON object)");
+  return run["config"];
+}
+
+/// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes it.
+void check_progress(const nlohmann::json& run) {
+  const auto refuse = [](const std::string& what) { throw UsageError("the checkpoint's run.json: " + what); };
+  if (!run.contains("trainer")) refuse("it has no trainer state");
+  if (run.contains("seconds") && !run["seconds"].is_number()) refuse("seconds must be a number");
+  if (!run.contains("metrics")) return;
+  if (!run["metrics"].is_object()) refuse("metrics must be a JSON object");
+  for (const auto& [name, value] : run["metrics"].items())
+    if (!value.is_number()) refuse("metrics." + printable(name) + " must be a number");
+}
+
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
@@ -89,17 +117,23 @@ class Session : public SupernetSession {
             "batch norm recalibrated on " + std::to_string(options.calibration_images) + " training images in batches of " + std::to_string(options.calibration_batch)};
   }
 
+  std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
+
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs, const std::function<void()>& check) override {
-    SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
-    evaluator.set_check(check);
-    return evaluator.evaluate(archs);
+    return without_backtrace([&] {
+      SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
+      evaluator.set_check(check);
+      return evaluator.evaluate(archs);
+    });
   }
 
  private:
   static nlohmann::json with_evaluation(const nlohmann::json& run, const nlohmann::json& evaluation) {
-    if (!run.contains("config")) throw UsageError("the checkpoint's run.json has no configuration");
-    nlohmann::json config = run["config"];
-    if (!evaluation.is_null()) config["evaluation"].update(evaluation);
+    nlohmann::json config = config_of(run);
+    if (evaluation.is_null()) return config;
+    if (!evaluation.is_object()) throw UsageError("evaluation must be a JSON object, not " + printable(evaluation.dump()));
+    if (config.contains("evaluation") && !config["evaluation"].is_object()) throw UsageError("the checkpoint's run.json: config.evaluation must be a JSON object");
+    config["evaluation"].update(evaluation);
     return config;
   }
   const Dataset& part(const std::string& split) const { return split == "test" ? prepared_.data.test : prepared_.data.search; }
@@ -123,16 +157,23 @@ class TorchEngine : public Engine {
     at::set_num_threads(options.threads > 0 ? options.threads : available);
   }
 
-  nlohmann::json train(const nlohmann::json& config, const std::string& out, bool resume, JobObserver& observer) override;
-  std::unique_ptr<SupernetSession> open(const std::string& checkpoint, const nlohmann::json& evaluation) override {
-    return std::make_unique<Session>(load_checkpoint(checkpoint, false), evaluation, device_);
+  nlohmann::json train(const nlohmann::json& config, const std::string& out, bool resume, JobObserver& observer) override {
+    return without_backtrace([&] { return train_supernet(config, out, resume, observer); });
   }
-  ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch, JobObserver& observer) override;
+  std::unique_ptr<SupernetSession> open(const std::string& checkpoint, const nlohmann::json& evaluation) override {
+    return without_backtrace([&] { return std::make_unique<Session>(load_checkpoint(checkpoint, false), evaluation, device_); });
+  }
+  ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch, JobObserver& observer) override {
+    return without_backtrace([&] { return train_alone(config, arch, observer); });
+  }
   nlohmann::json describe() override {
     return {{"libtorch", TORCH_VERSION}, {"cuda", at::hasCUDA()}, {"threads", at::get_num_threads()}, {"kernels", kernels::table().name}};
   }
 
  private:
+  nlohmann::json train_supernet(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer);
+  ScratchResult train_alone(const nlohmann::json& given, const Architecture& arch, JobObserver& observer);
+
   at::Device device_;
 };
 
@@ -142,11 +183,12 @@ std::vector<std::pair<std::string, double>> curve_values(const StepReport& repor
   return values;
 }
 
-nlohmann::json TorchEngine::train(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer) {
+nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer) {
+  require_checkpoint_folder(out);
   std::optional<Checkpoint> from;
   if (resume && has_checkpoint(out)) from = load_checkpoint(out, true);
-  if (from && !from->run.contains("config")) throw UsageError(out + "/run.json has no configuration");
-  Prepared p = prepare(from ? from->run["config"] : given);
+  if (from) check_progress(from->run);
+  Prepared p = prepare(from ? config_of(from->run) : given);
   TrainConfig& config = p.config;
   if (!config.sampler.is_object() || !config.sampler.contains("name") || !config.sampler["name"].is_string()) throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");
   nlohmann::json sampler_options = config.sampler;
@@ -170,10 +212,10 @@ nlohmann::json TorchEngine::train(const nlohmann::json& given, const std::string
   Trainer trainer(supernet, *sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_), architecture_batches);
   double seconds_before = 0;
   if (from) {
-    if (!from->run.contains("trainer")) throw UsageError(out + "/run.json has no trainer state");
     trainer.load(from->state, from->run["trainer"]);
     seconds_before = from->run.value("seconds", 0.0);
   }
+  SupernetAccuracy evaluator(supernet, p.data.train, p.data.search, config.evaluation);  // refuses its settings before the work, not after
   const nlohmann::json resolved = write_options(config);
   observer.begin(resolved, trainer.steps_done(), config.trainer.steps);
 
@@ -210,7 +252,6 @@ nlohmann::json TorchEngine::train(const nlohmann::json& given, const std::string
     archs.push_back(all.most_macs().arch);
     Rng draws = Rng(static_cast<std::uint64_t>(config.seed)).split(0x66696e);
     for (std::int64_t i = 0; i < config.final_random_subnets; ++i) archs.push_back(p.space->random(draws));
-    SupernetAccuracy evaluator(supernet, p.data.train, p.data.search, config.evaluation);
     const auto measured = evaluator.evaluate(archs);
     double mean = 0;
     for (std::size_t i = 2; i < measured.size(); ++i) mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
@@ -225,7 +266,7 @@ nlohmann::json TorchEngine::train(const nlohmann::json& given, const std::string
   return result;
 }
 
-ScratchResult TorchEngine::train_from_scratch(const nlohmann::json& given, const Architecture& arch, JobObserver& observer) {
+ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Architecture& arch, JobObserver& observer) {
   Prepared p = prepare(given);
   TrainConfig& config = p.config;
   p.space->validate(arch);
@@ -235,6 +276,8 @@ ScratchResult TorchEngine::train_from_scratch(const nlohmann::json& given, const
   network.bank.to(device_);
   FixedSampler sampler(arch);
   Trainer trainer(network, sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_));
+  const auto measure = [&](const Dataset& images) { return SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front(); };
+  const SupernetAccuracy check(network, p.data.train, p.data.search, config.evaluation);  // refuses its settings before the work, not after
   ScratchResult result;
   result.config = write_options(config);
   result.input = p.input;
@@ -246,7 +289,6 @@ ScratchResult TorchEngine::train_from_scratch(const nlohmann::json& given, const
     if (observer.should_stop()) throw Interrupted("stopped while training " + p.space->to_string(arch) + " from scratch");
   }
   trainer.use_average();
-  const auto measure = [&](const Dataset& images) { return SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front(); };
   result.search = measure(p.data.search);
   result.test = measure(p.data.test);
   result.test.seconds = result.search.seconds = seconds_since(start);

@@ -45,6 +45,7 @@ class SupernetSession {
   virtual const std::string& fingerprint() const = 0;    ///< of the weights
   virtual const nlohmann::json& run() const = 0;         ///< the checkpoint's run.json
   virtual MeasuredHow how(const std::string& split) = 0;  ///< "search" or "test"
+  virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
   virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs, const std::function<void()>& check) = 0;
 };
 

@@ -1,0 +1,498 @@
+// Wrong input to train, search and evaluate, and work that fails or is interrupted: one message, nothing lost. The
+// checkpoint and the database that the cases spoil copies of are made once.
+
+#include "bad_input.h"
+
+#include <sys/mount.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "common/text.h"
+#include "db/store.h"
+
+namespace frontier {
+namespace {
+
+namespace fs = std::filesystem;
+using testing_support::BadInput;
+using testing_support::Outcome;
+using testing_support::Program;
+using Arguments = std::vector<std::string>;
+
+const std::string kArch = "8 | 8: k3e2 | 16: k3e2 | 32: k3e2";
+
+/// Training of a few steps on a few images.
+Arguments train(const Arguments& more, const std::string& steps = "2") {
+  Arguments all{"train",        "--quiet",
+                "--db",         "results.db",
+                "--data",       "synthetic",
+                "--steps",      steps,
+                "--batch-size", "32",
+                "--set",        "data.synthetic.train_size=200",
+                "--set",        "data.synthetic.test_size=50",
+                "--set",        "evaluation.calibration_images=64",
+                "--set",        "evaluation.calibration_batch=32",
+                "--set",        "final_random_subnets=0"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+Arguments train_with(const std::string& setting) { return train({"--out", "fresh", "--set", setting}); }
+Arguments train_on(const Arguments& data) {
+  Arguments all{"train", "--quiet", "--db", "results.db", "--out", "fresh", "--steps", "2", "--data"};
+  all.insert(all.end(), data.begin(), data.end());
+  return all;
+}
+Arguments search(const Arguments& more) {
+  Arguments all{"search", "--quiet", "--db", "results.db", "--checkpoint", "supernet", "--budget", "4"};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+Arguments evaluate(const Arguments& more) {
+  Arguments all{"evaluate", "--quiet", "--db", "results.db", "--arch", kArch};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+Arguments resume(const std::string& checkpoint) { return train({"--resume", "--out", checkpoint}); }
+Arguments open(const std::string& checkpoint) { return evaluate({"--checkpoint", checkpoint}); }
+
+/// `bytes` as a big-endian number of four bytes.
+std::string big_endian(std::uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xff);
+  return bytes;
+}
+
+void write_idx_images(const fs::path& path, std::uint32_t magic, std::uint32_t claimed, std::size_t present) {
+  write_file(path, big_endian(magic) + big_endian(claimed) + big_endian(28) + big_endian(28) +
+                       std::string(present * 28 * 28, 'a'));
+}
+
+void write_idx_labels(const fs::path& path, std::uint32_t claimed, char label) {
+  write_file(path, big_endian(0x801) + big_endian(claimed) + std::string(claimed, label));
+}
+
+/// A small data set in idx files, then spoiled.
+void write_data(const fs::path& folder) {
+  fs::create_directory(folder);
+  write_idx_images(folder / "train-images-idx3-ubyte", 0x803, 40, 40);
+  write_idx_labels(folder / "train-labels-idx1-ubyte", 40, '\1');
+  write_idx_images(folder / "t10k-images-idx3-ubyte", 0x803, 20, 20);
+  write_idx_labels(folder / "t10k-labels-idx1-ubyte", 20, '\1');
+}
+
+class WrongJob : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = std::make_unique<testing::TemporaryFolder>();
+    const auto& f = *folder_;
+    const Program program(f.path().string());
+    const Outcome made = program.run(train({"--out", "supernet"}));
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    ASSERT_EQ(program.run(evaluate({"--checkpoint", "supernet"})).exit_code, 0);
+
+    const auto spoil = [&](const std::string& name) {
+      fs::copy(f / "supernet", f / name);
+      return fs::path(f / name);
+    };
+    const auto change_run = [&](const std::string& name, const auto& change) {
+      const fs::path path = spoil(name) / "run.json";
+      nlohmann::json run = nlohmann::json::parse(read_file(path));
+      change(run);
+      write_file(path, run.dump());
+    };
+    const fs::path weights = "weights.safetensors";
+    std::string bytes = read_file(fs::path(f / "supernet") / weights);
+    write_file(spoil("cut_weights") / weights, bytes.substr(0, 1000));
+    write_file(spoil("swapped") / "state.safetensors", bytes);
+    bytes[5000] = static_cast<char>(bytes[5000] ^ 1);
+    write_file(spoil("flipped") / weights, bytes);
+    fs::remove(spoil("no_weights") / weights);
+    fs::remove(spoil("no_run") / "run.json");
+    write_file(spoil("other_run") / "run.json", "{\"a\": 1}");
+    write_file(spoil("cut_run") / "run.json", read_file(f / "supernet/run.json").substr(0, 300));
+    change_run("newer_format", [](auto& run) { run["format"] = 7; });
+    change_run("other_space", [](auto& run) { run["config"]["space"] = "nas_bench_macro"; });
+    change_run("no_config", [](auto& run) { run["config"] = 5; });
+    change_run("bad_progress", [](auto& run) { run["seconds"] = "long"; });
+    change_run("bad_random_state", [](auto& run) { run["trainer"]["rng"] = "zz", run.erase("metrics"); });
+    change_run("no_data",
+               [](auto& run) { run["config"]["data"]["name"] = "mnist", run["config"]["data"]["path"] = "gone"; });
+    fs::create_directory(f / "others");
+    write_file(f / "others/thesis.tex", "years of work");
+    write_file(f / "plain", "a file");
+
+    write_file(f / "malformed.json", "{\n  \"trainer\": {\n    \"lr\": 0.1,,\n  }\n}");
+    write_file(f / "huge_number.json", "{\"trainer\": {\"lr\": 1e999}}");
+    write_file(f / "list.json", "[1, 2]");
+    write_file(f / "deep.json", "{\"trainer\": {\"lr\": " + testing_support::nested(200000) + "}}");
+    write_file(f / "unknown.json", "{\"trainer\": {\"warmup_step\": 5}}");
+
+    for (const auto* name : {"data", "cut_data", "wrong_magic", "missing_file", "label_range", "fewer_labels"})
+      write_data(f / name);
+    write_idx_images(f / "cut_data/train-images-idx3-ubyte", 0x803, 40, 17);
+    write_idx_images(f / "wrong_magic/train-images-idx3-ubyte", 0x58585858, 40, 40);
+    fs::remove(f / "missing_file/t10k-labels-idx1-ubyte");
+    write_idx_labels(f / "label_range/train-labels-idx1-ubyte", 40, '\x63');
+    write_idx_labels(f / "fewer_labels/train-labels-idx1-ubyte", 39, '\1');
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  void expect_all_refused(const std::vector<BadInput>& cases) {
+    const auto before = testing_support::checksums(folder_->path());
+    for (const BadInput& wrong : cases) {
+      SCOPED_TRACE(wrong.name);
+      testing_support::expect_refused(Program(folder_->path().string()).run(wrong.arguments), wrong);
+      EXPECT_EQ(testing_support::checksums(folder_->path()), before);
+    }
+  }
+
+  static inline std::unique_ptr<testing::TemporaryFolder> folder_;
+};
+
+TEST_F(WrongJob, InConfig) {
+  expect_all_refused(
+      {BadInput{"Malformed",
+                train({"--out", "fresh", "--config", "malformed.json"}),
+                2,
+                {"malformed.json is not valid JSON", "line 3, column 15"}},
+       BadInput{"HugeNumber",
+                train({"--out", "fresh", "--config", "huge_number.json"}),
+                2,
+                {"huge_number.json", "too large", "1e999"}},
+       BadInput{"List", train({"--out", "fresh", "--config", "list.json"}), 2, {"list.json must hold a JSON object"}},
+       BadInput{"NestedDeeply",
+                train({"--out", "fresh", "--config", "deep.json"}),
+                2,
+                {"deep.json nests deeper than 100 levels"}},
+       BadInput{"UnknownKey",
+                train({"--out", "fresh", "--config", "unknown.json"}),
+                2,
+                {"unknown trainer setting 'warmup_step'", "did you mean 'warmup_steps'?"}},
+       BadInput{
+           "NoFile", train({"--out", "fresh", "--config", "none.json"}), 2, {"cannot read none.json", "No such file"}},
+       BadInput{"Binary",
+                train({"--out", "fresh", "--config", "supernet/weights.safetensors"}),
+                2,
+                {"not valid JSON", "line 1, column 1"}},
+       BadInput{"SearchList", search({"--config", "list.json"}), 2, {"must be a JSON object"}}});
+}
+
+TEST_F(WrongJob, InSettings) {
+  expect_all_refused(
+      {BadInput{"UnknownGroup", train_with("trainr.lr=1"), 2, {"unknown setting 'trainr'", "did you mean 'trainer'?"}},
+       BadInput{"UnknownSetting",
+                train_with("loader.batchsize=1"),
+                2,
+                {"unknown loader setting 'batchsize'", "did you mean 'batch_size'?"}},
+       BadInput{"UnknownSamplerSetting",
+                train({"--out", "fresh", "--sampler", "sandwich", "--set", "sampler.random_subnet=1"}),
+                2,
+                {"'random_subnet'", "did you mean 'random_subnets'?"}},
+       BadInput{"UnknownEvaluationSetting", train_with("evaluation.image=1"), 2, {"'image'", "did you mean 'images'?"}},
+       BadInput{"WrongType", train_with("trainer.lr=fast"), 2, {"trainer.lr must be a number, not \"fast\""}},
+       BadInput{"NotWhole", train_with("loader.threads=1.5"), 2, {"loader.threads must be a whole number, not 1.5"}},
+       BadInput{"OutOfRange", train_with("loader.pad=-1"), 2, {"loader.pad = -1", "allowed: 0 to 256"}},
+       BadInput{"SamplerOutOfRange",
+                train({"--out", "fresh", "--sampler", "sandwich", "--set", "sampler.random_subnets=-1"}),
+                2,
+                {"sampler.random_subnets = -1", "0 to 1024"}},
+       BadInput{"EvaluationOutOfRange", train_with("evaluation.batch=0"), 2, {"evaluation.batch = 0", "1 to 1048576"}},
+       BadInput{"MoreThanTheImages",
+                train_with("evaluation.calibration_batch=500"),
+                2,
+                {"calibration_batch = 500", "180 training images"}},
+       BadInput{"Nan", train_with("trainer.lr=NaN"), 2, {"trainer.lr must be a number", "NaN"}},
+       BadInput{"NanOption", train({"--out", "fresh", "--lr", "nan"}), 2, {"trainer.lr = nan", "0 to 1000"}},
+       BadInput{"InfiniteOption", train({"--out", "fresh", "--lr", "inf"}), 2, {"trainer.lr = inf"}},
+       BadInput{"GroupIsNumber", train_with("trainer=5"), 2, {"'trainer' must be an object"}},
+       BadInput{"SamplerIsNumber", train_with("sampler=5"), 2, {"sampler must be an object with a name"}},
+       BadInput{"NoEquals", train_with("novalue"), 2, {"--set 'novalue'", "name.of.setting=value"}},
+       BadInput{"EmptyPart", train_with("trainer..lr=1"), 2, {"--set 'trainer..lr=1'"}},
+       BadInput{"NotUtf8", train_with("data.path=\xff"), 2, {"UTF-8"}},
+       BadInput{"EpochsAndSteps", train({"--out", "fresh", "--epochs", "3"}), 2, {"--epochs or --steps, not both"}},
+       BadInput{"EpochsAreText", train({"--out", "fresh", "--epochs", "abc"}), 2, {"--epochs", "abc"}},
+       BadInput{"SeedNegative", train({"--out", "fresh", "--seed", "-1"}), 2, {"seed = -1"}},
+       BadInput{"UnknownSampler",
+                train({"--out", "fresh", "--sampler", "sandwhich"}),
+                2,
+                {"unknown sampler 'sandwhich'", "did you mean 'sandwich'?"}},
+       BadInput{"UnknownTrainingSpace",
+                train({"--out", "fresh", "--space", "mobil_cnn"}),
+                2,
+                {"'mobil_cnn'", "did you mean 'mobile_cnn'?"}},
+       BadInput{
+           "SamplerDoesNotFitSpace", train({"--out", "fresh", "--sampler", "darts"}), 2, {"darts", "nas_bench_macro"}},
+       BadInput{"DistillWithoutTeacher", train_with("trainer.distill=inplace"), 2, {"sandwich"}},
+       BadInput{
+           "UnknownChoice", train_with("trainer.distill=inplac"), 2, {"trainer.distill", "did you mean 'inplace'?"}},
+       BadInput{"InputDoesNotFit", train({"--out", "fresh", "--input", "3x32x32"}), 2, {"3x32x32", "1x28x28"}},
+       BadInput{"ClassesDoNotFit", train({"--out", "fresh", "--classes", "11"}), 2, {"11 classes", "10 classes"}},
+       BadInput{"ThreadsNegative", train({"--out", "fresh", "--threads", "-1"}), 2, {"--threads", "-1", "0 to 4096"}},
+       BadInput{"ThreadsText", train({"--out", "fresh", "--threads", "many"}), 2, {"--threads", "many"}},
+       BadInput{"UnknownDevice", train({"--out", "fresh", "--device", "gpu"}), 2, {"--device 'gpu'", "cpu or cuda"}},
+       BadInput{
+           "OutOfMemory",
+           train_with("data.synthetic={\"train_size\": 10000000, \"height\": 1024, \"width\": 1024, \"channels\": 64}"),
+           1,
+           {"memory"}}});
+}
+
+TEST_F(WrongJob, InData) {
+  expect_all_refused(
+      {BadInput{"UnknownName", train_on({"fashion_mnst"}), 2, {"'fashion_mnst'", "did you mean 'fashion_mnist'?"}},
+       BadInput{"NoFolder", train_on({"fashion_mnist", "--data-path", "nowhere"}), 2, {"no folder nowhere"}},
+       BadInput{"FileAsFolder", train_on({"mnist", "--data-path", "plain"}), 2, {"no folder plain"}},
+       BadInput{"Truncated",
+                train_on({"mnist", "--data-path", "cut_data"}),
+                2,
+                {"train-images-idx3-ubyte", "expected 31360 bytes", "saw"}},
+       BadInput{"WrongMagic",
+                train_on({"mnist", "--data-path", "wrong_magic"}),
+                2,
+                {"magic number 0x00000803", "saw 0x58585858"}},
+       BadInput{"MissingFile",
+                train_on({"mnist", "--data-path", "missing_file"}),
+                2,
+                {"t10k-labels-idx1-ubyte", "saw neither"}},
+       BadInput{
+           "LabelOutOfRange", train_on({"mnist", "--data-path", "label_range"}), 2, {"train-labels-idx1-ubyte", "99"}},
+       BadInput{"FewerLabels", train_on({"mnist", "--data-path", "fewer_labels"}), 2, {"expected 40", "39"}},
+       BadInput{"NoImagesLeft", train_with("data.search_size=100000"), 2, {"data.search_size = 100000", "1 to 199"}},
+       BadInput{"NoCifar", train_on({"cifar10", "--data-path", "data"}), 2, {"data_batch_1.bin"}}});
+}
+
+TEST_F(WrongJob, InCheckpoints) {
+  expect_all_refused(
+      {BadInput{"Missing", open("nowhere"), 2, {"no checkpoint in nowhere", "run.json"}},
+       BadInput{"NoRun", open("no_run"), 2, {"no checkpoint in no_run"}},
+       BadInput{"Flipped", open("flipped"), 2, {"weights.safetensors is damaged", "checksum"}},
+       BadInput{"ResumeFlipped", resume("flipped"), 2, {"weights.safetensors is damaged"}},
+       BadInput{"Cut", open("cut_weights"), 2, {"weights.safetensors is damaged"}},
+       BadInput{"Swapped", resume("swapped"), 2, {"state.safetensors is damaged"}},
+       BadInput{"NoWeights", open("no_weights"), 2, {"cannot read no_weights/weights.safetensors"}},
+       BadInput{"OtherRunJson", open("other_run"), 2, {"other_run/run.json", "no format number"}},
+       BadInput{"CutRunJson", open("cut_run"), 2, {"cut_run/run.json is not valid JSON", "ends too early"}},
+       BadInput{"NewerFormat", open("newer_format"), 2, {"checkpoint format 7", "reads format 1"}},
+       BadInput{"WeightsOfAnotherSpace", open("other_space"), 2, {"another shape or type than this space needs"}},
+       BadInput{"AnotherSpaceAsked",
+                evaluate({"--checkpoint", "supernet", "--space", "nas_bench_macro"}),
+                2,
+                {"of space 'mobile_cnn', not 'nas_bench_macro'"}},
+       BadInput{"NoConfig", resume("no_config"), 2, {"run.json has no configuration"}},
+       BadInput{"BadProgress", resume("bad_progress"), 2, {"seconds must be a number"}},
+       BadInput{"BadRandomState", resume("bad_random_state"), 2, {"'zz' is not a random state"}},
+       BadInput{"DataGone", open("no_data"), 2, {"no folder gone"}},
+       BadInput{"OutIsFile", train({"--out", "plain"}), 2, {"plain is a file", "folder of its own"}},
+       BadInput{"OutIsOthers", train({"--out", "others"}), 2, {"others holds 'thesis.tex'", "would be lost"}},
+       BadInput{"OutIsEmpty", train({"--out", ""}), 2, {"--out ''", "name a folder"}},
+       BadInput{"OutIsHere", train({"--out", "."}), 2, {"--out '.'", "name a folder"}}});
+}
+
+TEST_F(WrongJob, InJobs) {
+  expect_all_refused(
+      {BadInput{"BudgetZero", search({"--max-macs", "0"}), 2, {"--max-macs = 0", "at least 1"}},
+       BadInput{"BudgetNegative", search({"--max-macs", "-5"}), 2, {"'-5' is not a count"}},
+       BadInput{"BudgetText", search({"--max-macs", "abc"}), 2, {"'abc' is not a count", "600k"}},
+       BadInput{"BudgetNan", search({"--max-macs", "nan"}), 2, {"'nan' is not a count"}},
+       BadInput{
+           "BudgetBelowCheapest", search({"--max-macs", "1M,10"}), 2, {"max_macs = 10", "cheapest", "250096 MACs"}},
+       BadInput{"ParametersBelowCheapest", search({"--max-params", "10"}), 2, {"max_params = 10", "8850 parameters"}},
+       BadInput{"BudgetEmpty", search({"--max-macs", ""}), 2, {"--max-macs", "empty"}},
+       BadInput{"BudgetEmptyPart", search({"--max-macs", "1M,,2M"}), 2, {"'' is not a count"}},
+       BadInput{"NoSubnets", search({"--budget", "0"}), 2, {"--budget"}},
+       BadInput{"NoGeneration", search({"--generation", "x"}), 2, {"--generation", "x"}},
+       BadInput{
+           "UnknownSearcher", search({"--searcher", "nsga"}), 2, {"unknown searcher 'nsga'", "did you mean 'nsga2'?"}},
+       BadInput{"UnknownSearcherSetting",
+                search({"--set", "searcher.populaton=5"}),
+                2,
+                {"'populaton'", "did you mean 'population'?"}},
+       BadInput{
+           "SearcherOutOfRange", search({"--set", "searcher.population=1"}), 2, {"population = 1", "2 to 1000000"}},
+       BadInput{"SettingOfTraining", search({"--set", "trainer.lr=5"}), 2, {"unknown search setting 'trainer'"}},
+       BadInput{"UnknownObjective",
+                search({"--objectives", "topp:max"}),
+                2,
+                {"unknown objective 'topp'", "did you mean 'top1'?"}},
+       BadInput{"ObjectiveNonsense", search({"--objectives", "nonsense"}), 2, {"'nonsense'", "name:min or name:max"}},
+       BadInput{"UnknownEvaluator", evaluate({"--evaluator", "suprnet"}), 2, {"'suprnet'", "did you mean 'supernet'?"}},
+       BadInput{"NoCheckpoint", evaluate({}), 2, {"--checkpoint"}},
+       BadInput{"UnknownSplit",
+                evaluate({"--checkpoint", "supernet", "--split", "train"}),
+                2,
+                {"--split 'train'", "search or test"}},
+       BadInput{
+           "SettingWithoutEffect", evaluate({"--checkpoint", "supernet", "--lr", "1"}), 2, {"'trainer' has no effect"}},
+       BadInput{"EvaluationIsNumber",
+                evaluate({"--checkpoint", "supernet", "--set", "evaluation=5"}),
+                2,
+                {"evaluation must be a JSON object, not 5"}},
+       BadInput{"ArchOfAnotherSpace", evaluate({"--checkpoint", "supernet", "--arch", "22212220"}), 2, {"22212220"}}});
+}
+
+/// A folder with a trained supernet of its own for cases that work in it.
+class FailingJob : public ::testing::Test {
+ protected:
+  Outcome run(const Arguments& arguments, const std::function<void(pid_t)>& meanwhile = {}) const {
+    return Program(folder_.path().string()).run(arguments, false, meanwhile);
+  }
+  std::vector<frontier::Run> runs() const { return Store(folder_ / "results.db", Store::Mode::kReadOnly).runs(); }
+  nlohmann::json checkpoint(const std::string& name) const {
+    return nlohmann::json::parse(read_file(folder_ / (name + "/run.json")));
+  }
+
+  testing::TemporaryFolder folder_;
+};
+
+TEST_F(FailingJob, WithoutCudaSaysSo) {
+  const Outcome outcome = run(train({"--out", "supernet", "--device", "cuda"}));
+  if (outcome.exit_code == 0) GTEST_SKIP() << "there is a CUDA device";
+  testing_support::expect_refused(outcome, {"", {}, 2, {"--device cuda", "no CUDA device"}});
+}
+
+TEST_F(FailingJob, NamesStepSeedAndSubnetOfALossThatIsNotFinite) {
+  const Outcome outcome = run(train({"--out", "supernet", "--lr", "1000", "--seed", "7", "--set", "trainer.clip_norm=0",
+                                     "--set", "trainer.optimizer.weight_decay=0.9"},
+                                    "300"));
+  testing_support::expect_refused(
+      outcome, {"", {}, 1, {"loss is not finite", "step ", "seed 7", "subnet ", " | ", "trainer.lr"}});
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(runs().front().state, RunState::kFailed);
+  EXPECT_EQ(checkpoint("supernet")["trainer"]["step"], 0);
+}
+
+TEST_F(FailingJob, ThatIsRefusedLeavesTheFinishedRunAsItWas) {
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  std::string weights = read_file(folder_ / "supernet/weights.safetensors");
+  write_file(folder_ / "supernet/weights.safetensors", weights.substr(0, 100));
+  EXPECT_EQ(run(resume("supernet")).exit_code, 2);
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(runs().front().state, RunState::kDone);
+  EXPECT_EQ(runs().front().message, "");
+}
+
+/// Sends SIGINT once the checkpoint has passed `step`.
+std::function<void(pid_t)> interrupt_after_checkpoint(const fs::path& folder, std::int64_t step) {
+  return [=](pid_t child) {
+    for (int i = 0; i < 3000; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      try {
+        const auto run = nlohmann::json::parse(read_file(folder / "run.json"));
+        if (run["trainer"]["step"].get<std::int64_t>() >= step) break;
+      } catch (const std::exception&) {  // not there yet, or just being replaced
+      }
+    }
+    ::kill(child, SIGINT);
+  };
+}
+
+TEST_F(FailingJob, InterruptedTrainingGoesOnToTheSameWeights) {
+  const Arguments settings = {"--set", "checkpoint_steps=5"};
+  const auto to = [&](const std::string& out, const Arguments& more) {
+    Arguments all{"--out", out};
+    all.insert(all.end(), settings.begin(), settings.end());
+    all.insert(all.end(), more.begin(), more.end());
+    return train(all, "60");
+  };
+  ASSERT_EQ(run(to("reference", {})).exit_code, 0);
+  const Outcome outcome = run(to("stopped", {}), interrupt_after_checkpoint(folder_ / "stopped", 5));
+  testing_support::expect_refused(outcome, {"", {}, 130, {"stopped at step ", "--resume goes on"}});
+  EXPECT_LT(checkpoint("stopped")["trainer"]["step"], 60);
+  EXPECT_EQ(runs().back().state, RunState::kInterrupted);
+  ASSERT_EQ(run(to("stopped", {"--resume"})).exit_code, 0);
+  EXPECT_EQ(runs().size(), 2U);
+  EXPECT_EQ(runs().back().state, RunState::kDone);
+  for (const auto* name : {"/weights.safetensors", "/state.safetensors"})
+    EXPECT_EQ(crc32_hex(read_file(folder_ / ("stopped" + std::string(name)))),
+              crc32_hex(read_file(folder_ / ("reference" + std::string(name)))))
+        << name;
+}
+
+TEST_F(FailingJob, InterruptedSearchGoesOnToTheSameBest) {
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  const auto search_into = [](const std::string& db, const Arguments& more) {
+    Arguments all{"search",       "--json", "--quiet",    "--checkpoint", "supernet", "--budget", "40",
+                  "--generation", "4",      "--max-macs", "1M,3M",        "--db",     db};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const Outcome reference = run(search_into("reference.db", {}));
+  ASSERT_EQ(reference.exit_code, 0) << reference.err;
+  const Outcome stopped = run(search_into("stopped.db", {}), [&](pid_t child) {
+    for (int i = 0; i < 3000; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      try {
+        if (!Store(folder_ / "stopped.db", Store::Mode::kReadOnly).results({}, 1).empty()) break;
+      } catch (const std::exception&) {  // not there yet
+      }
+    }
+    ::kill(child, SIGINT);
+  });
+  testing_support::expect_refused(stopped, {"", {}, 130, {"stopped ", "--resume"}});
+  const Outcome resumed = run(search_into("stopped.db", {"--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_EQ(nlohmann::json::parse(resumed.out)["results"], nlohmann::json::parse(reference.out)["results"]);
+}
+
+TEST_F(FailingJob, ThatCannotWriteItsFolderSaysWhy) {
+  testing_support::expect_refused(run(train({"--out", "/proc/supernet"})),
+                                  {"", {}, 1, {"/proc/supernet", "No such file or directory"}});
+}
+
+/// A file system of 2.5 MB: room for one checkpoint and not for the next beside it.
+class SmallDisk {
+ public:
+  explicit SmallDisk(const std::string& path) : path_(path) {
+    fs::create_directory(path);
+    mounted_ = ::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=2500k") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  bool mounted() const { return mounted_; }
+
+ private:
+  std::string path_;
+  bool mounted_ = false;
+};
+
+TEST_F(FailingJob, OnAFullDiskKeepsTheLastCheckpoint) {
+  const SmallDisk disk(folder_ / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << "no right to mount a small file system";
+  const Outcome outcome = run(train({"--out", "disk/supernet"}));
+  testing_support::expect_refused(outcome, {"", {}, 1, {"disk/supernet.tmp", "No space left on device"}});
+  EXPECT_FALSE(fs::exists(folder_ / "disk/supernet.tmp"));
+  EXPECT_EQ(checkpoint("disk/supernet")["trainer"]["step"], 0);
+  EXPECT_EQ(runs().front().state, RunState::kFailed);
+  EXPECT_EQ(run(open("disk/supernet")).exit_code, 0);
+}
+
+TEST_F(FailingJob, WithTheDatabaseOnAFullDiskKeepsWhatIsStored) {
+  const SmallDisk disk(folder_ / "disk");
+  if (!disk.mounted()) GTEST_SKIP() << "no right to mount a small file system";
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  const auto search_on_disk = [](const std::string& seed) {
+    return Arguments{"search", "--quiet", "--checkpoint", "supernet", "--budget",
+                     "4",      "--seed",  seed,           "--db",     "disk/results.db"};
+  };
+  ASSERT_EQ(run(search_on_disk("1")).exit_code, 0);
+  const auto stored = Store(folder_ / "disk/results.db", Store::Mode::kReadOnly).results().size();
+  const std::string filler(4 << 20, 'x');  // more than fits
+  std::FILE* file = std::fopen((folder_ / "disk/filler").c_str(), "w");
+  std::fwrite(filler.data(), 1, filler.size(), file);
+  std::fclose(file);
+  const Outcome outcome = run(search_on_disk("2"));
+  testing_support::expect_refused(outcome, {"", {}, 1, {"database disk/results.db", "No space left on device"}});
+  fs::remove(folder_ / "disk/filler");
+  EXPECT_EQ(Store(folder_ / "disk/results.db", Store::Mode::kReadOnly).results().size(), stored);
+}
+
+}  // namespace
+}  // namespace frontier
