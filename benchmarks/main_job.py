@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""The main job over several seeds, and inherited against own weights. Figures of docs/results.md.
+
+usage: benchmarks/main_job.py seeds   [--seeds 0 1 2] [--work DIR]       accuracy under the three budgets, mean and spread
+       benchmarks/main_job.py scratch [--checkpoint DIR] [--work DIR]    five subnets across the range: inherited, and trained from scratch for as many images
+
+Python's standard library only; needs build/release/frontier. `seeds` repeats scripts/quickstart.sh's training and search with other seeds (12 minutes each on two
+cores), `scratch` trains five networks for as many steps as the supernet took. What is already in DIR is not done again.
+"""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+FRONTIER = str(ROOT / "build/release/frontier")
+BUDGETS = "400k,1M,3M"
+
+
+def frontier(*arguments):
+    done = subprocess.run([FRONTIER, *map(str, arguments), "--json"], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def seeds(options):
+    tops = {}
+    for seed in options.seeds:
+        folder = options.work / f"seed{seed}"
+        folder.mkdir(parents=True, exist_ok=True)
+        trained = frontier("train", "--config", ROOT / "examples/quickstart.json", "--seed", seed, "--out", folder / "supernet", "--db", folder / "frontier.db", "--resume")
+        found = frontier("search", "--checkpoint", folder / "supernet", "--searcher", "nsga2", "--max-macs", BUDGETS, "--budget", 450, "--generation", 25, "--seed", seed,
+                         "--db", folder / "frontier.db", "--resume")
+        print(f"seed {seed}: {trained['steps']} steps in {trained['seconds']:.0f} s", flush=True)
+        for item in found["results"]:
+            best = item["best"]
+            tops.setdefault(item["max_macs"], []).append((best["metrics"]["top1"], best["test_metrics"]["top1"], best["macs"]))
+    print("\n| budget, MACs | " + " | ".join(f"seed {s}, test" for s in options.seeds) + " | mean | standard deviation | search split, mean |")
+    print("|---" * (len(options.seeds) + 4) + "|")
+    for budget, values in tops.items():
+        test = [100 * t for _, t, _ in values]
+        cells = [f"{100 * t:.2f} % ({m / 1e6:.2f} M)" for _, t, m in values]
+        spread = f"{statistics.stdev(test):.2f}" if len(test) > 1 else "-"
+        print(f"| {budget / 1e6:g} M | " + " | ".join(cells) + f" | {statistics.mean(test):.2f} % | {spread} | {100 * statistics.mean(s for s, _, _ in values):.2f} % |")
+
+
+def scratch(options):
+    run = json.loads((options.checkpoint / "run.json").read_text())
+    steps = run["config"]["trainer"]["steps"]
+    options.work.mkdir(parents=True, exist_ok=True)
+    db = options.work / "frontier.db"
+    space = frontier("spaces", run["config"]["space"])
+    archs = [space["cheapest"]]
+    for quarter in (1, 2, 3):
+        limit = space["macs"]["min"] + (space["macs"]["max"] - space["macs"]["min"]) * quarter // 5
+        drawn = frontier("search", "--checkpoint", options.checkpoint, "--searcher", "random", "--max-macs", limit, "--budget", 1, "--seed", quarter, "--db", db, "--resume")
+        archs.append(drawn["results"][0]["best"]["arch"])
+    archs.append(space["dearest"])
+    print(f"{steps} steps each\n\n| subnet | MACs | inherited, test | from scratch, test |\n|---|---|---|---|", flush=True)
+    for arch in archs:
+        inherited = frontier("evaluate", "--checkpoint", options.checkpoint, "--arch", arch, "--split", "test", "--db", db)["results"][0]
+        stored = options.work / (arch.replace(" ", "").replace("|", "_").replace(":", "-") + ".json")
+        if not stored.exists():
+            own = frontier("evaluate", "--evaluator", "scratch", "--config", options.checkpoint / "run.json", "--arch", arch, "--db", db)
+            stored.write_text(json.dumps(own))
+        own = next(item for item in json.loads(stored.read_text())["results"] if item["split"] == "test")
+        print(f"| `{arch}` | {inherited['macs'] / 1e6:.2f} M | {100 * inherited['metrics']['top1']:.2f} % | {100 * own['metrics']['top1']:.2f} % |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(required=True)
+    several = commands.add_parser("seeds")
+    several.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    several.set_defaults(run=seeds)
+    own = commands.add_parser("scratch")
+    own.add_argument("--checkpoint", type=pathlib.Path, default=ROOT / "quickstart/supernet")
+    own.set_defaults(run=scratch)
+    for command in (several, own):
+        command.add_argument("--work", type=pathlib.Path, default=ROOT / "build/main_job")
+    options = parser.parse_args()
+    options.run(options)
+
+
+if __name__ == "__main__":
+    main()
