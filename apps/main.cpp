@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <new>
 
 #include "apps/command.h"
@@ -104,6 +105,8 @@ int main(int argc, char** argv) {
     return complain(error.what(), kWrongUsage);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", kFailed);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain("cannot use " + error.path1().string() + ": " + error.code().message(), kFailed);
   } catch (const std::exception& error) {
     return complain(error.what(), kFailed);
   }
