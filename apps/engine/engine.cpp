@@ -9,6 +9,7 @@
 #include <torch/version.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "apps/engine/train_config.h"
 #include "common/errors.h"
@@ -184,10 +185,16 @@ std::vector<std::pair<std::string, double>> curve_values(const StepReport& repor
 }
 
 nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer) {
-  require_checkpoint_folder(out);
+  std::string folder = out;
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  for (const char* suffix : {"", ".tmp", ".old"}) require_checkpoint_folder(folder + suffix);  // those that saving replaces
   std::optional<Checkpoint> from;
   if (resume && has_checkpoint(out)) from = load_checkpoint(out, true);
-  if (from) check_progress(from->run);
+  if (from) {
+    check_progress(from->run);
+    std::error_code ignored;
+    std::filesystem::remove_all(folder + ".tmp", ignored);  // left by a training killed while it saved
+  }
   Prepared p = prepare(from ? config_of(from->run) : given);
   TrainConfig& config = p.config;
   if (!config.sampler.is_object() || !config.sampler.contains("name") || !config.sampler["name"].is_string()) throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");

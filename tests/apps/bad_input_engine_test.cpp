@@ -125,6 +125,8 @@ class WrongJob : public ::testing::Test {
     fs::create_directory(f / "others");
     write_file(f / "others/thesis.tex", "years of work");
     write_file(f / "plain", "a file");
+    fs::create_directory(f / "draft.tmp");
+    write_file(f / "draft.tmp/thesis.tex", "years of work");
 
     write_file(f / "malformed.json", "{\n  \"trainer\": {\n    \"lr\": 0.1,,\n  }\n}");
     write_file(f / "huge_number.json", "{\"trainer\": {\"lr\": 1e999}}");
@@ -284,6 +286,7 @@ TEST_F(WrongJob, InCheckpoints) {
        BadInput{"DataGone", open("no_data"), 2, {"no folder gone"}},
        BadInput{"OutIsFile", train({"--out", "plain"}), 2, {"plain is a file", "folder of its own"}},
        BadInput{"OutIsOthers", train({"--out", "others"}), 2, {"others holds 'thesis.tex'", "would be lost"}},
+       BadInput{"OutBesideOthers", train({"--out", "draft"}), 2, {"draft.tmp holds 'thesis.tex'", "would be lost"}},
        BadInput{"OutIsEmpty", train({"--out", ""}), 2, {"--out ''", "name a folder"}},
        BadInput{"OutIsHere", train({"--out", "."}), 2, {"--out '.'", "name a folder"}}});
 }
@@ -369,6 +372,14 @@ TEST_F(FailingJob, ThatIsRefusedLeavesTheFinishedRunAsItWas) {
   ASSERT_EQ(runs().size(), 1U);
   EXPECT_EQ(runs().front().state, RunState::kDone);
   EXPECT_EQ(runs().front().message, "");
+}
+
+TEST_F(FailingJob, KilledAfterItsLastCheckpointLeavesNothingBehindOnceResumed) {
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  fs::copy(folder_ / "supernet",
+           folder_ / "supernet.tmp");  // as if killed between exchanging the two and removing the old one
+  EXPECT_EQ(run(resume("supernet/")).exit_code, 0);
+  EXPECT_FALSE(fs::exists(folder_ / "supernet.tmp"));
 }
 
 /// Sends SIGINT once the checkpoint has passed `step`.
