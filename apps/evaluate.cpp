@@ -39,20 +39,14 @@ nlohmann::ordered_json with_supernet(const EvaluateOptions& options, Engine& eng
   Store store(options.db, Store::Mode::kReadWrite);
   const std::int64_t run = store.begin_run({.kind = "evaluate", .space = space->name(), .config = config.dump(), .version = FRONTIER_VERSION, .checkpoint = options.checkpoint});
   catch_interrupts();
-  try {
+  const auto job = [&]() -> nlohmann::ordered_json {
     StoredEvaluator evaluator(*session, *space, table, store, run, session->fingerprint());
     const auto measured = evaluator.evaluate(options.split, archs);
-    store.update_run(run, {.state = RunState::kDone, .progress = 1.0});
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < archs.size(); ++i) results.push_back(item_of(*space, session->input(), archs[i], options.split, measured[i]));
     return {{"run", run}, {"evaluator", "supernet"}, {"results", results}};
-  } catch (const Interrupted& error) {
-    store.update_run(run, {.state = RunState::kInterrupted, .message = error.what()});
-    throw;
-  } catch (const std::exception& error) {
-    store.update_run(run, {.state = RunState::kFailed, .message = error.what()});
-    throw;
-  }
+  };
+  return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
 }
 
 nlohmann::ordered_json from_scratch(const EvaluateOptions& options, Engine& engine) {
@@ -72,9 +66,9 @@ nlohmann::ordered_json from_scratch(const EvaluateOptions& options, Engine& engi
       const std::int64_t seed = result.config.value("seed", std::int64_t{0});
       std::vector<Evaluation> evaluations;
       for (const auto* split : {"search", "test"}) {
-        const Measurement& measured = std::string_view(split) == "test" ? result.test : result.search;
+        const auto& [measured, how] = std::string_view(split) == "test" ? result.test : result.search;
         evaluations.push_back({.architecture = {.space = space->name(), .canonical = key, .built_for = to_string(result.input), .arch = key, .macs = c.macs, .params = c.params},
-                               .protocol = {.evaluator = "scratch", .dataset = result.how.dataset, .split = split, .fidelity = result.how.fidelity, .calibration = result.how.calibration, .seed = seed},
+                               .protocol = {.evaluator = "scratch", .dataset = how.dataset, .split = split, .fidelity = how.fidelity, .calibration = how.calibration, .seed = seed},
                                .metrics = measured.metrics, .seconds = measured.seconds, .run = recorder.run()});
         results.push_back(item_of(*space, result.input, arch, split, measured));
       }

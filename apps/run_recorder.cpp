@@ -14,6 +14,12 @@ constexpr std::int64_t kCurvePoints = 500;  // a run keeps about so many points 
 
 }  // namespace
 
+void close_run(Store& store, std::int64_t run, RunState state, const std::string& message) {
+  RunUpdate update{.state = state, .message = message};
+  if (state == RunState::kDone) update.progress = 1.0;
+  store.update_run(run, update);
+}
+
 RunRecorder::RunRecorder(const std::string& db, RunInfo info, bool quiet, const std::string& resumed_checkpoint)
     : store_(db, Store::Mode::kReadWrite), info_(std::move(info)), quiet_(quiet) {
   info_.version = FRONTIER_VERSION;
@@ -76,17 +82,11 @@ nlohmann::json RunRecorder::checkpoint_note() {
   return {{"run", run()}};
 }
 
-void RunRecorder::close(RunState state, const std::string& message) noexcept {
-  try {
-    if (progress_) progress_->finish();
-    if (!run_) return;
-    flush();
-    RunUpdate update{.state = state, .message = message};
-    if (state == RunState::kDone) update.progress = 1.0;
-    store_.update_run(*run_, update);
-  } catch (const std::exception&) {
-    // The job's own outcome is what the user must hear about.
-  }
+void RunRecorder::close(RunState state, const std::string& message) {
+  if (progress_) progress_->finish();
+  if (!run_) return;
+  flush();
+  close_run(store_, *run_, state, message);
 }
 
 }  // namespace frontier

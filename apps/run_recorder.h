@@ -11,6 +11,35 @@
 
 namespace frontier {
 
+/// Runs `job`, tells `close(state, message)` how it ended, and gives its result or its exception on. Where the job failed,
+/// that is what the user must hear about: a failure of `close` is then dropped.
+template <class Job, class Close>
+auto close_after(const Job& job, const Close& close) {
+  const auto close_failed = [&](RunState state, const std::exception& error) {
+    try {
+      close(state, error.what());
+    } catch (const std::exception&) {
+    }
+  };
+  const auto run = [&] {
+    try {
+      return job();
+    } catch (const Interrupted& error) {
+      close_failed(RunState::kInterrupted, error);
+      throw;
+    } catch (const std::exception& error) {
+      close_failed(RunState::kFailed, error);
+      throw;
+    }
+  };
+  auto result = run();
+  close(RunState::kDone, "");
+  return result;
+}
+
+/// Stores how a run ended.
+void close_run(Store& store, std::int64_t run, RunState state, const std::string& message);
+
 /// Watches a training job: progress on stderr; run, state and curves into the results database.
 class RunRecorder : public JobObserver {
  public:
@@ -25,24 +54,14 @@ class RunRecorder : public JobObserver {
   /// Runs the job and closes the run as done, interrupted or failed.
   template <class Job>
   auto guard(const Job& job) {
-    try {
-      auto result = job();
-      close(RunState::kDone, "");
-      return result;
-    } catch (const Interrupted& error) {
-      close(RunState::kInterrupted, error.what());
-      throw;
-    } catch (const std::exception& error) {
-      close(RunState::kFailed, error.what());
-      throw;
-    }
+    return close_after(job, [this](RunState state, const std::string& message) { close(state, message); });
   }
   std::int64_t run() const { return run_.value_or(0); }
   Store& store() { return store_; }
 
  private:
   void flush();
-  void close(RunState state, const std::string& message) noexcept;
+  void close(RunState state, const std::string& message);
 
   Store store_;
   RunInfo info_;

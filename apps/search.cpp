@@ -1,11 +1,12 @@
 #include <algorithm>
-#include <limits>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/progress.h"
+#include "apps/run_recorder.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/files.h"
@@ -51,14 +52,18 @@ std::vector<Budget> budgets_of(const nlohmann::json& config) {
 /// One search: its budgets one after another, everything found so far told to the next.
 class Search {
  public:
-  Search(const SearchOptions& options, SupernetSession& session, Store& store, const nlohmann::json& config, std::int64_t run)
-      : options_(options), session_(session), store_(store), config_(config), run_(run), space_(make_space(session.space())),
-        objectives_(parse_objectives(config["objectives"].get<std::string>())), table_(space_->cost_table(session.input())),
-        evaluator_(session, *space_, table_, store, run, config["checkpoint"].get<std::string>()), budgets_(budgets_of(config)), rng_(Rng(static_cast<std::uint64_t>(options.seed)).split(0x736561)) {
+  /// @throws UsageError for a budget that nothing fits.
+  Search(const SearchOptions& options, SupernetSession& session, Store& store, const nlohmann::json& config)
+      : options_(options), session_(session), store_(store), config_(config), space_(make_space(session.space())),
+        objectives_(parse_objectives(config["objectives"].get<std::string>())), table_(space_->cost_table(session.input())), budgets_(budgets_of(config)),
+        rng_(Rng(static_cast<std::uint64_t>(options.seed)).split(0x736561)) {
     for (const auto& budget : budgets_) sets_.push_back(std::make_unique<FeasibleSet>(*space_, session.input(), budget));
   }
 
-  void run() {
+  /// @param run where results and state are stored, and from where an unfinished search goes on.
+  void run(std::int64_t run) {
+    run_ = run;
+    evaluator_.emplace(session_, *space_, table_, store_, run_, config_["checkpoint"].get<std::string>());
     Progress progress("search", config_["budget"].get<std::int64_t>(), "subnets", options_.quiet);
     restore();
     progress.start_at(done_);
@@ -75,7 +80,7 @@ class Search {
       if (budgets_[b].max_params) item["max_params"] = *budgets_[b].max_params;
       item["evaluated"] = std::count_if(known_.begin(), known_.end(), [&](const Known& k) { return sets_[b]->contains(k.arch); });
       if (best == nullptr) throw Error("the search found nothing within " + to_string(budgets_[b]));
-      const auto test = evaluator_.evaluate("test", std::span(&best->arch, 1)).front();
+      const auto test = evaluator_->evaluate("test", std::span(&best->arch, 1)).front();
       item["best"] = {{"arch", space_->to_string(best->arch)}, {"canonical", space_->to_string(best->arch)}, {"space", space_->name()}, {"macs", table_.macs(best->arch)},
                       {"params", table_.params(best->arch)}, {"metrics", best->metrics}, {"test_metrics", test.metrics}};
       results.push_back(std::move(item));
@@ -131,7 +136,7 @@ class Search {
     while (done_ < end) {
       const auto archs = searcher->ask(static_cast<std::size_t>(std::min(config_["generation"].get<std::int64_t>(), end - done_)), rng_);
       if (archs.empty()) break;
-      const auto measured = evaluator_.measure("search", archs);
+      const auto measured = evaluator_->measure("search", archs);
       std::vector<Evaluated> told;
       for (std::size_t i = 0; i < archs.size(); ++i) {
         known_.push_back({archs[i], measured[i].metrics});
@@ -141,7 +146,7 @@ class Search {
       done_ += static_cast<std::int64_t>(archs.size());
       // The results and the state that follows from them are one commit: a killed search goes on as if it had not been.
       Store::Transaction transaction(store_);
-      evaluator_.record();
+      evaluator_->record();
       searcher_state_ = searcher->save();
       save_state(false);
       searcher_state_ = nullptr;
@@ -193,11 +198,11 @@ class Search {
   SupernetSession& session_;
   Store& store_;
   const nlohmann::json& config_;
-  std::int64_t run_;
+  std::int64_t run_ = 0;
   std::shared_ptr<const SearchSpace> space_;
   std::vector<Objective> objectives_;
   CostTable table_;
-  StoredEvaluator evaluator_;
+  std::optional<StoredEvaluator> evaluator_;
   std::vector<Budget> budgets_;
   std::vector<std::unique_ptr<FeasibleSet>> sets_;
   std::vector<Known> known_;
@@ -242,11 +247,7 @@ void run_search(SearchOptions options) {
   }
   Store store(options.db, Store::Mode::kReadWrite);
   const std::optional<std::int64_t> known = options.resume ? last_run(store, config) : std::nullopt;
-  {
-    // Budgets are checked before a run is stored.
-    const auto space = make_space(session->space());
-    for (const auto& budget : budgets_of(config)) const FeasibleSet check(*space, session->input(), budget);
-  }
+  Search search(options, *session, store, config);  // refuses its budgets before a run is stored
   std::int64_t run = 0;
   if (known) {
     run = *known;
@@ -257,22 +258,16 @@ void run_search(SearchOptions options) {
                            .checkpoint = options.checkpoint});
   }
   catch_interrupts();
-  nlohmann::ordered_json document;
-  try {
-    Search search(options, *session, store, config, run);
-    search.run();
+  const auto job = [&]() -> nlohmann::ordered_json {
+    search.run(run);
+    nlohmann::ordered_json document;
     document["run"] = run;
     document["checkpoint"] = options.checkpoint;
     document["searcher"] = options.searcher;
     document["results"] = search.report();
-    store.update_run(run, {.state = RunState::kDone, .progress = 1.0});
-  } catch (const Interrupted& error) {
-    store.update_run(run, {.state = RunState::kInterrupted, .message = error.what()});
-    throw;
-  } catch (const std::exception& error) {
-    store.update_run(run, {.state = RunState::kFailed, .message = error.what()});
-    throw;
-  }
+    return document;
+  };
+  const auto document = close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
   if (options.json) return print_json(document);
   Table table({{"budget", Align::kRight}, {"MACs", Align::kRight}, {"parameters", Align::kRight}, {"search split", Align::kRight}, {"test", Align::kRight}, {"best subnet"}});
   for (const auto& item : document["results"]) {

@@ -34,21 +34,11 @@ std::optional<Architecture> Evolution::child(Rng& rng) {
 }
 
 std::vector<Architecture> Evolution::ask(std::size_t n, Rng& rng) {
-  std::vector<Architecture> batch;
-  while (batch.size() < n) {
-    auto arch = child(rng);
-    if (!arch) break;
-    batch.push_back(std::move(*arch));
-  }
-  return batch;
+  return Proposals::collect(n, [&] { return child(rng); });
 }
 
 void Evolution::tell(std::span<const Evaluated> results) {
-  std::vector<Evaluated> checked;
-  for (const auto& result : results) checked.push_back(proposals_.checked(result));
-  for (auto& result : checked) {
-    proposals_.remember(result.arch);
-    if (!proposals_.problem().feasible->contains(result.arch)) continue;
+  for (auto& result : proposals_.take(results)) {
     population_.push_back(std::move(result));
     if (population_.size() > static_cast<std::size_t>(options_.population)) population_.pop_front();
   }

@@ -126,21 +126,11 @@ std::optional<Architecture> Nsga2::child(Rng& rng) {
 std::vector<Architecture> Nsga2::ask(std::size_t n, Rng& rng) {
   // The first generation is not complete (fewer were told than asked for): go on with what there is.
   if (parents_.empty() && !children_.empty() && num_random_ >= static_cast<std::size_t>(options_.population)) select();
-  std::vector<Architecture> batch;
-  while (batch.size() < n) {
-    auto arch = child(rng);
-    if (!arch) break;
-    batch.push_back(std::move(*arch));
-  }
-  return batch;
+  return Proposals::collect(n, [&] { return child(rng); });
 }
 
 void Nsga2::tell(std::span<const Evaluated> results) {
-  std::vector<Evaluated> checked;
-  for (const auto& result : results) checked.push_back(proposals_.checked(result));
-  for (auto& result : checked) {
-    proposals_.remember(result.arch);
-    if (!proposals_.problem().feasible->contains(result.arch)) continue;
+  for (auto& result : proposals_.take(results)) {
     children_.push_back(std::move(result));
     if (children_.size() == static_cast<std::size_t>(options_.population)) select();
   }

@@ -3,20 +3,10 @@
 namespace frontier {
 
 std::vector<Architecture> RandomSearcher::ask(std::size_t n, Rng& rng) {
-  std::vector<Architecture> batch;
-  while (batch.size() < n) {
-    auto arch = proposals_.draw(rng);
-    if (!arch) break;
-    batch.push_back(std::move(*arch));
-  }
-  return batch;
+  return Proposals::collect(n, [&] { return proposals_.draw(rng); });
 }
 
-void RandomSearcher::tell(std::span<const Evaluated> results) {
-  std::vector<Evaluated> checked;
-  for (const auto& result : results) checked.push_back(proposals_.checked(result));
-  for (const auto& result : checked) proposals_.remember(result.arch);
-}
+void RandomSearcher::tell(std::span<const Evaluated> results) { proposals_.take(results); }
 
 nlohmann::json RandomSearcher::save() const { return begin_state("random", proposals_); }
 

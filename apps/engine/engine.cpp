@@ -97,6 +97,10 @@ void check_progress(const nlohmann::json& run) {
     if (!value.is_number()) refuse("metrics." + printable(name) + " must be a number");
 }
 
+std::string calibration_text(const SupernetAccuracyOptions& options) {
+  return "batch norm recalibrated on " + std::to_string(options.calibration_images) + " training images in batches of " + std::to_string(options.calibration_batch);
+}
+
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
@@ -114,8 +118,9 @@ class Session : public SupernetSession {
     const Dataset& images = part(split);
     const auto& options = prepared_.config.evaluation;
     const std::int64_t count = options.images > 0 ? std::min(options.images, images.size()) : images.size();
-    return {images.fingerprint(), std::to_string(count) + " images",
-            "batch norm recalibrated on " + std::to_string(options.calibration_images) + " training images in batches of " + std::to_string(options.calibration_batch)};
+    std::string& fingerprint = data_fingerprints_[split];
+    if (fingerprint.empty()) fingerprint = images.fingerprint();  // reads every byte, and a search asks once a generation
+    return {fingerprint, std::to_string(count) + " images", calibration_text(options)};
   }
 
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
@@ -141,6 +146,7 @@ class Session : public SupernetSession {
 
   nlohmann::json run_;
   std::string fingerprint_;
+  std::map<std::string, std::string> data_fingerprints_;  ///< by split
   Prepared prepared_;
   Supernet supernet_;
 };
@@ -283,7 +289,12 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
   network.bank.to(device_);
   FixedSampler sampler(arch);
   Trainer trainer(network, sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_));
-  const auto measure = [&](const Dataset& images) { return SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front(); };
+  const auto measure = [&](const Dataset& images, Clock::time_point since) -> ScratchResult::Measured {
+    auto measurement = SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front();
+    measurement.seconds = seconds_since(since);
+    return {std::move(measurement), {images.fingerprint(), std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
+                                     calibration_text(config.evaluation)}};
+  };
   const SupernetAccuracy check(network, p.data.train, p.data.search, config.evaluation);  // refuses its settings before the work, not after
   ScratchResult result;
   result.config = write_options(config);
@@ -296,13 +307,8 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
     if (observer.should_stop()) throw Interrupted("stopped while training " + p.space->to_string(arch) + " from scratch");
   }
   trainer.use_average();
-  result.search = measure(p.data.search);
-  result.test = measure(p.data.test);
-  result.test.seconds = result.search.seconds = seconds_since(start);
-  result.how = {"", std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
-                "batch norm recalibrated on " + std::to_string(config.evaluation.calibration_images) + " training images in batches of " +
-                    std::to_string(config.evaluation.calibration_batch)};
-  result.how.dataset = p.data.test.fingerprint();
+  result.search = measure(p.data.search, start);
+  result.test = measure(p.data.test, start);
   return result;
 }
 

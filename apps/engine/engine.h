@@ -51,9 +51,12 @@ class SupernetSession {
 
 /// Training one architecture from scratch.
 struct ScratchResult {
-  Measurement test;
-  Measurement search;
-  MeasuredHow how;
+  struct Measured {
+    Measurement measurement;
+    MeasuredHow how;
+  };
+  Measured test;
+  Measured search;
   nlohmann::json config;
   InputShape input;
 };

@@ -46,6 +46,24 @@ std::optional<Architecture> Proposals::draw(Rng& rng) {
   return std::nullopt;
 }
 
+std::vector<Architecture> Proposals::collect(std::size_t n, const std::function<std::optional<Architecture>()>& next) {
+  std::vector<Architecture> batch;
+  while (batch.size() < n) {
+    auto arch = next();
+    if (!arch) break;
+    batch.push_back(std::move(*arch));
+  }
+  return batch;
+}
+
+std::vector<Evaluated> Proposals::take(std::span<const Evaluated> results) {
+  std::vector<Evaluated> taken;
+  for (const auto& result : results) taken.push_back(checked(result));
+  for (const auto& result : taken) known_.insert(result.arch);
+  std::erase_if(taken, [&](const Evaluated& result) { return !problem_.feasible->contains(result.arch); });
+  return taken;
+}
+
 nlohmann::json Proposals::save() const {
   std::vector<Architecture> sorted(known_.begin(), known_.end());
   std::sort(sorted.begin(), sorted.end());

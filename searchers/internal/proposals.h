@@ -19,13 +19,17 @@ class Proposals {
 
   /// Makes `arch` canonical, checks the objectives. @throws UsageError.
   Evaluated checked(const Evaluated& result) const;
-  void remember(const Architecture& arch) { known_.insert(arch); }
   bool is_new(const Architecture& arch) const { return !known_.contains(arch); }
 
   /// Remembers a canonical child and returns true if it is new and within the budget.
   bool accept(const Architecture& arch);
   /// Uniform among what is within the budget and new, remembered; none when nothing is left.
   std::optional<Architecture> draw(Rng& rng);
+
+  /// At most `n` of what `next` proposes; ends when it gives none.
+  static std::vector<Architecture> collect(std::size_t n, const std::function<std::optional<Architecture>()>& next);
+  /// Checks all results before it takes any, remembers them, and returns those within the budget. @throws UsageError.
+  std::vector<Evaluated> take(std::span<const Evaluated> results);
 
   nlohmann::json save() const;
   void load(const nlohmann::json& state);
