@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-./scripts/build.sh release
+./scripts/build.sh release frontier
 frontier=build/release/frontier
 db=frontier.db
 checkpoint=quickstart/supernet
