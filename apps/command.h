@@ -17,7 +17,11 @@ void add_common_options(CLI::App& command, CommonOptions& options);
 
 /// For an option of which an empty value would silently mean "not given".
 inline CLI::Validator not_empty() {
-  return CLI::Validator([](const std::string& text) { return text.empty() ? "the value is empty; leave the option out, or give one" : ""; }, "");
+  return CLI::Validator(
+      [](const std::string& text) {
+        return text.empty() ? "the value is empty; leave the option out, or give one" : "";
+      },
+      "");
 }
 
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the

@@ -15,7 +15,8 @@ struct CostOptions : CommonOptions, BuiltFor, ArchOptions {
 };
 
 std::string shape_text(const Shape& s) {
-  return std::to_string(s.channels.value()) + "x" + std::to_string(s.height.value()) + "x" + std::to_string(s.width.value());
+  return std::to_string(s.channels.value()) + "x" + std::to_string(s.height.value()) + "x" +
+         std::to_string(s.width.value());
 }
 
 void run_cost(const CostOptions& options) {
@@ -24,7 +25,11 @@ void run_cost(const CostOptions& options) {
   nlohmann::ordered_json document;
   document["built_for"] = to_string(input);
   document["results"] = nlohmann::ordered_json::array();
-  Table table({{"MACs", Align::kRight}, {"parameters", Align::kRight}, {"activations", Align::kRight}, {"peak memory", Align::kRight}, {"architecture"}});
+  Table table({{"MACs", Align::kRight},
+               {"parameters", Align::kRight},
+               {"activations", Align::kRight},
+               {"peak memory", Align::kRight},
+               {"architecture"}});
   Table layer_table({{"layer"}, {"kind"}, {"output"}, {"MACs", Align::kRight}, {"parameters", Align::kRight}});
   for (const auto& arch : options.read(*space)) {
     const NetworkGraph graph = space->build(space->canonical(arch), input);
@@ -41,13 +46,19 @@ void run_cost(const CostOptions& options) {
       item["layers"] = nlohmann::ordered_json::array();
       for (const auto& layer : layer_costs(graph)) {
         const Layer& l = graph[layer.vertex];
-        item["layers"].push_back({{"name", l.name}, {"kind", to_string(l.kind)}, {"output", shape_text(l.output)}, {"macs", layer.macs}, {"params", layer.params}});
-        layer_table.add({l.name.empty() ? "-" : l.name, std::string(to_string(l.kind)), shape_text(l.output), std::to_string(layer.macs), std::to_string(layer.params)});
+        item["layers"].push_back({{"name", l.name},
+                                  {"kind", to_string(l.kind)},
+                                  {"output", shape_text(l.output)},
+                                  {"macs", layer.macs},
+                                  {"params", layer.params}});
+        layer_table.add({l.name.empty() ? "-" : l.name, std::string(to_string(l.kind)), shape_text(l.output),
+                         std::to_string(layer.macs), std::to_string(layer.params)});
       }
     }
     document["results"].push_back(std::move(item));
-    table.add({std::to_string(c.macs), std::to_string(c.params), format_count(static_cast<double>(c.activation_bytes)) + "B", format_count(static_cast<double>(c.peak_bytes)) + "B",
-               space->to_string(arch)});
+    table.add({std::to_string(c.macs), std::to_string(c.params),
+               format_count(static_cast<double>(c.activation_bytes)) + "B",
+               format_count(static_cast<double>(c.peak_bytes)) + "B", space->to_string(arch)});
   }
   if (options.json) return print_json(document);
   print(options.layers ? layer_table.text() + "\n" + table.text() : table.text());
@@ -57,7 +68,8 @@ void run_cost(const CostOptions& options) {
 
 void add_cost_command(CLI::App& app) {
   auto options = std::make_shared<CostOptions>();
-  CLI::App* command = app.add_subcommand("cost", "Canonical form, multiply-accumulates, parameters and memory of architectures");
+  CLI::App* command =
+      app.add_subcommand("cost", "Canonical form, multiply-accumulates, parameters and memory of architectures");
   add_common_options(*command, *options);
   command->add_option("--space", options->space, "The search space")->required();
   add_arch_options(*command, *options);

@@ -19,7 +19,8 @@ void run_doctor(const DoctorOptions& options) {
   nlohmann::ordered_json document;
   document["frontier"] = FRONTIER_VERSION;
   utsname system{};
-  if (::uname(&system) == 0) document["system"] = std::string(system.sysname) + " " + system.release + " " + system.machine;
+  if (::uname(&system) == 0)
+    document["system"] = std::string(system.sysname) + " " + system.release + " " + system.machine;
   document["cores"] = ::sysconf(_SC_NPROCESSORS_ONLN);
   document["sqlite"] = ::sqlite3_libversion();
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
@@ -39,7 +40,8 @@ void run_doctor(const DoctorOptions& options) {
   std::string text;
   for (const auto& [key, value] : document.items()) {
     if (key == "missing") continue;
-    text += key + std::string(key.size() < 10 ? 10 - key.size() : 1, ' ') + (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
+    text += key + std::string(key.size() < 10 ? 10 - key.size() : 1, ' ') +
+            (value.is_string() ? value.get<std::string>() : value.dump()) + "\n";
   }
   for (const auto& item : missing) text += "missing   " + item.get<std::string>() + "\n";
   print(text + (missing.empty() ? "Everything is there.\n" : ""));

@@ -18,32 +18,47 @@ struct EvaluateOptions : CommonOptions, EngineOptions, ConfigOptions, ArchOption
   std::string evaluator = "supernet", checkpoint, split = "search";
 };
 
-nlohmann::ordered_json item_of(const SearchSpace& space, const InputShape& input, const Architecture& arch, const std::string& split, const Measurement& measured) {
+nlohmann::ordered_json item_of(const SearchSpace& space, const InputShape& input, const Architecture& arch,
+                               const std::string& split, const Measurement& measured) {
   const Cost c = cost(space.build(arch, input));
-  return {{"arch", space.to_string(arch)}, {"canonical", space.to_string(arch)}, {"space", space.name()}, {"macs", c.macs}, {"params", c.params},
-          {"split", split}, {"metrics", measured.metrics}, {"seconds", measured.seconds}};
+  return {{"arch", space.to_string(arch)},
+          {"canonical", space.to_string(arch)},
+          {"space", space.name()},
+          {"macs", c.macs},
+          {"params", c.params},
+          {"split", split},
+          {"metrics", measured.metrics},
+          {"seconds", measured.seconds}};
 }
 
 nlohmann::ordered_json with_supernet(const EvaluateOptions& options, Engine& engine) {
-  if (options.checkpoint.empty()) throw UsageError("--evaluator supernet needs --checkpoint, the folder that train wrote");
+  if (options.checkpoint.empty())
+    throw UsageError("--evaluator supernet needs --checkpoint, the folder that train wrote");
   nlohmann::json evaluation;
   const nlohmann::json config = options.config();
   for (const auto& [key, value] : config.items())
-    if (key != "evaluation" && key != "space") throw UsageError("setting '" + key + "' has no effect on --evaluator supernet; only evaluation.* does");
+    if (key != "evaluation" && key != "space")
+      throw UsageError("setting '" + key + "' has no effect on --evaluator supernet; only evaluation.* does");
   if (config.contains("evaluation")) evaluation = config["evaluation"];
   const auto session = engine.open(options.checkpoint, evaluation);
-  if (options.space && *options.space != session->space()) throw UsageError("the checkpoint is of space '" + session->space() + "', not '" + *options.space + "'");
+  if (options.space && *options.space != session->space())
+    throw UsageError("the checkpoint is of space '" + session->space() + "', not '" + *options.space + "'");
   const auto space = make_space(session->space());
   const auto archs = options.ArchOptions::read(*space);
   const CostTable table = space->cost_table(session->input());
   Store store(options.db, Store::Mode::kReadWrite);
-  const std::int64_t run = store.begin_run({.kind = "evaluate", .space = space->name(), .config = config.dump(), .version = FRONTIER_VERSION, .checkpoint = options.checkpoint});
+  const std::int64_t run = store.begin_run({.kind = "evaluate",
+                                            .space = space->name(),
+                                            .config = config.dump(),
+                                            .version = FRONTIER_VERSION,
+                                            .checkpoint = options.checkpoint});
   catch_interrupts();
   const auto job = [&]() -> nlohmann::ordered_json {
     StoredEvaluator evaluator(*session, *space, table, store, run, session->fingerprint());
     const auto measured = evaluator.evaluate(options.split, archs);
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
-    for (std::size_t i = 0; i < archs.size(); ++i) results.push_back(item_of(*space, session->input(), archs[i], options.split, measured[i]));
+    for (std::size_t i = 0; i < archs.size(); ++i)
+      results.push_back(item_of(*space, session->input(), archs[i], options.split, measured[i]));
     return {{"run", run}, {"evaluator", "supernet"}, {"results", results}};
   };
   return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
@@ -67,9 +82,21 @@ nlohmann::ordered_json from_scratch(const EvaluateOptions& options, Engine& engi
       std::vector<Evaluation> evaluations;
       for (const auto* split : {"search", "test"}) {
         const auto& [measured, how] = std::string_view(split) == "test" ? result.test : result.search;
-        evaluations.push_back({.architecture = {.space = space->name(), .canonical = key, .built_for = to_string(result.input), .arch = key, .macs = c.macs, .params = c.params},
-                               .protocol = {.evaluator = "scratch", .dataset = how.dataset, .split = split, .fidelity = how.fidelity, .calibration = how.calibration, .seed = seed},
-                               .metrics = measured.metrics, .seconds = measured.seconds, .run = recorder.run()});
+        evaluations.push_back({.architecture = {.space = space->name(),
+                                                .canonical = key,
+                                                .built_for = to_string(result.input),
+                                                .arch = key,
+                                                .macs = c.macs,
+                                                .params = c.params},
+                               .protocol = {.evaluator = "scratch",
+                                            .dataset = how.dataset,
+                                            .split = split,
+                                            .fidelity = how.fidelity,
+                                            .calibration = how.calibration,
+                                            .seed = seed},
+                               .metrics = measured.metrics,
+                               .seconds = measured.seconds,
+                               .run = recorder.run()});
         results.push_back(item_of(*space, result.input, arch, split, measured));
       }
       recorder.store().record(evaluations);
@@ -81,15 +108,26 @@ nlohmann::ordered_json from_scratch(const EvaluateOptions& options, Engine& engi
 }
 
 void run_evaluate(const EvaluateOptions& options) {
-  if (options.split != "search" && options.split != "test") throw UsageError("--split '" + printable(options.split) + "': write search or test");
-  if (options.evaluator != "supernet" && options.evaluator != "scratch") throw UsageError(unknown_name("evaluator", options.evaluator, std::vector<std::string>{"supernet", "scratch"}));
+  if (options.split != "search" && options.split != "test")
+    throw UsageError("--split '" + printable(options.split) + "': write search or test");
+  if (options.evaluator != "supernet" && options.evaluator != "scratch")
+    throw UsageError(unknown_name("evaluator", options.evaluator, std::vector<std::string>{"supernet", "scratch"}));
   const auto engine = load_engine(options);
-  const auto document = options.evaluator == "supernet" ? with_supernet(options, *engine) : from_scratch(options, *engine);
+  const auto document =
+      options.evaluator == "supernet" ? with_supernet(options, *engine) : from_scratch(options, *engine);
   if (options.json) return print_json(document);
-  Table table({{"MACs", Align::kRight}, {"parameters", Align::kRight}, {"split"}, {"top1", Align::kRight}, {"loss", Align::kRight}, {"seconds", Align::kRight}, {"architecture"}});
+  Table table({{"MACs", Align::kRight},
+               {"parameters", Align::kRight},
+               {"split"},
+               {"top1", Align::kRight},
+               {"loss", Align::kRight},
+               {"seconds", Align::kRight},
+               {"architecture"}});
   for (const auto& item : document["results"])
-    table.add({format_count(item["macs"].get<double>()), format_count(item["params"].get<double>()), item["split"].get<std::string>(), readable("top1", item["metrics"]["top1"].get<double>()),
-               readable("loss", item["metrics"]["loss"].get<double>()), readable("seconds", item["seconds"].get<double>()), item["arch"].get<std::string>()});
+    table.add({format_count(item["macs"].get<double>()), format_count(item["params"].get<double>()),
+               item["split"].get<std::string>(), readable("top1", item["metrics"]["top1"].get<double>()),
+               readable("loss", item["metrics"]["loss"].get<double>()),
+               readable("seconds", item["seconds"].get<double>()), item["arch"].get<std::string>()});
   print(table.text());
 }
 
@@ -97,12 +135,14 @@ void run_evaluate(const EvaluateOptions& options) {
 
 void add_evaluate_command(CLI::App& app) {
   auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* command = app.add_subcommand("evaluate", "Measure architectures with inherited weights or trained from scratch");
+  CLI::App* command =
+      app.add_subcommand("evaluate", "Measure architectures with inherited weights or trained from scratch");
   add_common_options(*command, *options);
   add_engine_options(*command, *options);
   add_config_options(*command, *options);
   add_arch_options(*command, *options);
-  command->add_option("--evaluator", options->evaluator, "supernet (inherited weights) or scratch")->capture_default_str();
+  command->add_option("--evaluator", options->evaluator, "supernet (inherited weights) or scratch")
+      ->capture_default_str();
   command->add_option("--checkpoint", options->checkpoint, "supernet: the folder that train wrote");
   command->add_option("--split", options->split, "supernet: search or test")->capture_default_str();
   command->callback([options] { run_evaluate(*options); });

@@ -10,7 +10,8 @@ nlohmann::json ConfigOptions::config() const {
   nlohmann::json config = nlohmann::json::object();
   if (!file.empty()) {
     config = parse_json(read_file(file), file);
-    if (config.is_object() && config.contains("format") && config.contains("config")) config = nlohmann::json(config["config"]);  // a checkpoint's run.json
+    if (config.is_object() && config.contains("format") && config.contains("config"))
+      config = nlohmann::json(config["config"]);  // a checkpoint's run.json
     if (!config.is_object()) throw UsageError(file + " must hold a JSON object");
   }
   for (const auto& assignment : assignments) set_option(config, assignment);
@@ -18,7 +19,8 @@ nlohmann::json ConfigOptions::config() const {
     if (!value) return;
     const nlohmann::json::json_pointer place(pointer);
     const auto parent = place.parent_pointer();
-    if (!parent.empty() && config.contains(parent) && !config[parent].is_object()) throw UsageError("setting '" + parent.back() + "' must be an object");
+    if (!parent.empty() && config.contains(parent) && !config[parent].is_object())
+      throw UsageError("setting '" + parent.back() + "' must be an object");
     config[place] = *value;
   };
   set("/space", space);

@@ -29,7 +29,12 @@ void catch_interrupts() {
 bool interrupted() { return g_interrupted != 0; }
 
 Progress::Progress(std::string label, std::int64_t total, std::string unit, bool quiet)
-    : label_(std::move(label)), unit_(std::move(unit)), total_(total), quiet_(quiet), terminal_(::isatty(2) == 1), last_(start_) {}
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      quiet_(quiet),
+      terminal_(::isatty(2) == 1),
+      last_(start_) {}
 
 Progress::~Progress() { finish(); }
 
@@ -43,8 +48,11 @@ void Progress::update(std::int64_t done, const std::string& detail) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
   char numbers[96];
-  std::snprintf(numbers, sizeof numbers, "%lld/%lld, %.3g %s/s, ", static_cast<long long>(done), static_cast<long long>(total_), rate, unit_.c_str());
-  const std::string time = last ? format_seconds(seconds) : rate > 0 ? format_seconds(static_cast<double>(total_ - done) / rate) + " left" : "";
+  std::snprintf(numbers, sizeof numbers, "%lld/%lld, %.3g %s/s, ", static_cast<long long>(done),
+                static_cast<long long>(total_), rate, unit_.c_str());
+  const std::string time = last       ? format_seconds(seconds)
+                           : rate > 0 ? format_seconds(static_cast<double>(total_ - done) / rate) + " left"
+                                      : "";
   std::string line = label_ + ": ";
   if (terminal_) {
     constexpr std::int64_t kWidth = 24;

@@ -6,7 +6,8 @@
 
 namespace frontier {
 
-/// Progress of long work on stderr: a bar with rate and time left where stderr is a terminal, else a plain line every ten seconds.
+/// Progress of long work on stderr: a bar with rate and time left where stderr is a terminal, else a plain line every
+/// ten seconds.
 class Progress {
  public:
   /// @param unit of the rate, e.g. "steps".

@@ -11,8 +11,8 @@
 
 namespace frontier {
 
-/// Runs `job`, tells `close(state, message)` how it ended, and gives its result or its exception on. Where the job failed,
-/// that is what the user must hear about: a failure of `close` is then dropped.
+/// Runs `job`, tells `close(state, message)` how it ended, and gives its result or its exception on. Where the job
+/// failed, that is what the user must hear about: a failure of `close` is then dropped.
 template <class Job, class Close>
 auto close_after(const Job& job, const Close& close) {
   const auto close_failed = [&](RunState state, const std::exception& error) {

@@ -9,7 +9,10 @@ namespace frontier {
 InputShape BuiltFor::input_of(const SearchSpace& space) const {
   InputShape shape = space.default_input();
   if (classes != 0) shape.classes = classes;
-  if (input.empty()) return parse_input_shape(std::to_string(shape.channels) + "x" + std::to_string(shape.height) + "x" + std::to_string(shape.width), shape.classes);
+  if (input.empty())
+    return parse_input_shape(
+        std::to_string(shape.channels) + "x" + std::to_string(shape.height) + "x" + std::to_string(shape.width),
+        shape.classes);
   return parse_input_shape(input, shape.classes);
 }
 
@@ -19,7 +22,8 @@ void add_built_for(CLI::App& command, BuiltFor& options) {
 }
 
 void add_arch_options(CLI::App& command, ArchOptions& options) {
-  command.add_option("--arch", options.archs, "An architecture in the space's notation or as JSON; may be repeated")->take_all();
+  command.add_option("--arch", options.archs, "An architecture in the space's notation or as JSON; may be repeated")
+      ->take_all();
   command.add_option("--archs", options.file, "A file with one architecture a line");
 }
 
@@ -38,7 +42,9 @@ std::vector<Architecture> ArchOptions::read(const SearchSpace& space) const {
       }
     }
   }
-  if (result.empty()) throw UsageError(file.empty() ? "which architecture? Give --arch or --archs FILE" : file + " holds no architecture");
+  if (result.empty())
+    throw UsageError(file.empty() ? "which architecture? Give --arch or --archs FILE"
+                                  : file + " holds no architecture");
   return result;
 }
 

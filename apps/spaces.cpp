@@ -27,7 +27,8 @@ void list_spaces(const SpacesOptions& options) {
     const FeasibleSet all(*space, space->default_input(), Budget{});
     const std::int64_t least = all.least_macs().macs, most = all.most_macs().macs;
     const std::string size = to_string(all.size());
-    table.add({info.name, size.size() > 9 ? format_count(std::stod(size)) : size, format_count(static_cast<double>(least)) + " to " + format_count(static_cast<double>(most)),
+    table.add({info.name, size.size() > 9 ? format_count(std::stod(size)) : size,
+               format_count(static_cast<double>(least)) + " to " + format_count(static_cast<double>(most)),
                to_string(space->default_input()), info.summary});
     nlohmann::ordered_json item;
     item["space"] = info.name;
@@ -63,18 +64,25 @@ void show_space(const SpacesOptions& options) {
   document["cheapest"] = space->to_string(least.arch);
   document["dearest"] = space->to_string(most.arch);
   std::string text = table.text();
-  const auto line = [&](const std::string& name, const std::string& value) { text += name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n"; };
+  const auto line = [&](const std::string& name, const std::string& value) {
+    text += name + std::string(name.size() < 12 ? 12 - name.size() : 1, ' ') + value + "\n";
+  };
   text += "\n";
   line("space", space->name() + ", built for " + to_string(input));
   line("subnets", to_string(set.size()));
   line("MACs", format_count(static_cast<double>(least.macs)) + " to " + format_count(static_cast<double>(most.macs)));
-  line("parameters", format_count(static_cast<double>(set.least_params().params)) + " to " + format_count(static_cast<double>(set.most_params().params)));
+  line("parameters", format_count(static_cast<double>(set.least_params().params)) + " to " +
+                         format_count(static_cast<double>(set.most_params().params)));
   line("cheapest", space->to_string(least.arch));
   line("dearest", space->to_string(most.arch));
   if (!budget.is_unlimited()) {
     const CountRange count = set.count();
-    document["within_budget"] = {{"at_least", to_string(count.at_least)}, {"at_most", to_string(count.at_most)}, {"exact", count.is_exact()}};
-    line("within", to_string(budget) + ": " + (count.is_exact() ? to_string(count.at_least) : to_string(count.at_least) + " to " + to_string(count.at_most)) + " subnets");
+    document["within_budget"] = {
+        {"at_least", to_string(count.at_least)}, {"at_most", to_string(count.at_most)}, {"exact", count.is_exact()}};
+    line("within", to_string(budget) + ": " +
+                       (count.is_exact() ? to_string(count.at_least)
+                                         : to_string(count.at_least) + " to " + to_string(count.at_most)) +
+                       " subnets");
   }
   options.json ? print_json(document) : print(text);
 }
@@ -87,7 +95,10 @@ void add_spaces_command(CLI::App& app) {
   command->add_option("name", options->name, "A space");
   add_common_options(*command, *options);
   add_built_for(*command, *options);
-  command->add_option("--max-macs", options->max_macs, "Count the subnets of at most so many multiply-accumulates, e.g. 4M")->check(not_empty());
+  command
+      ->add_option("--max-macs", options->max_macs,
+                   "Count the subnets of at most so many multiply-accumulates, e.g. 4M")
+      ->check(not_empty());
   command->add_option("--max-params", options->max_params, "... of at most so many parameters")->check(not_empty());
   command->callback([options] { options->name.empty() ? list_spaces(*options) : show_space(*options); });
 }

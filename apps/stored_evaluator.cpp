@@ -5,7 +5,8 @@
 
 namespace frontier {
 
-StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store, std::int64_t run, std::string checkpoint)
+StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table,
+                                 Store& store, std::int64_t run, std::string checkpoint)
     : session_(session), space_(space), table_(table), store_(store), run_(run), checkpoint_(std::move(checkpoint)) {}
 
 std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs) {
@@ -17,7 +18,13 @@ std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std
 std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std::span<const Architecture> archs) {
   const MeasuredHow how = session_.how(split);
   // Evaluating draws nothing at random, so the seed of the protocol is 0.
-  const Protocol protocol{.evaluator = "supernet", .checkpoint = checkpoint_, .dataset = how.dataset, .split = split, .fidelity = how.fidelity, .calibration = how.calibration, .seed = 0};
+  const Protocol protocol{.evaluator = "supernet",
+                          .checkpoint = checkpoint_,
+                          .dataset = how.dataset,
+                          .split = split,
+                          .fidelity = how.fidelity,
+                          .calibration = how.calibration,
+                          .seed = 0};
   const std::string built_for = to_string(session_.input());
   std::vector<std::string> keys;
   for (const auto& arch : archs) keys.push_back(space_.to_string(arch));
@@ -36,13 +43,22 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
   }
   if (missing.empty()) return results;
   const auto measured = session_.evaluate(split, missing, [] {
-    if (interrupted()) throw Interrupted("stopped while evaluating; what was measured before is stored, --resume goes on from there");
+    if (interrupted())
+      throw Interrupted("stopped while evaluating; what was measured before is stored, --resume goes on from there");
   });
   for (std::size_t k = 0; k < missing.size(); ++k) {
     const std::size_t i = places[k];
     results[i] = measured[k];
-    fresh_.push_back({.architecture = {.space = space_.name(), .canonical = keys[i], .built_for = built_for, .arch = keys[i], .macs = table_.macs(missing[k]), .params = table_.params(missing[k])},
-                      .protocol = protocol, .metrics = measured[k].metrics, .seconds = measured[k].seconds, .run = run_});
+    fresh_.push_back({.architecture = {.space = space_.name(),
+                                       .canonical = keys[i],
+                                       .built_for = built_for,
+                                       .arch = keys[i],
+                                       .macs = table_.macs(missing[k]),
+                                       .params = table_.params(missing[k])},
+                      .protocol = protocol,
+                      .metrics = measured[k].metrics,
+                      .seconds = measured[k].seconds,
+                      .run = run_});
   }
   return results;
 }

@@ -9,11 +9,12 @@
 
 namespace frontier {
 
-/// Evaluates subnets of a checkpoint through the results database: what is stored for the same weights, data and settings is reused, what
-/// is new is stored before it is reported.
+/// Evaluates subnets of a checkpoint through the results database: what is stored for the same weights, data and
+/// settings is reused, what is new is stored before it is reported.
 class StoredEvaluator {
  public:
-  StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store, std::int64_t run, std::string checkpoint);
+  StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store,
+                  std::int64_t run, std::string checkpoint);
 
   /// measure() and record() in one.
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs);
@@ -28,7 +29,7 @@ class StoredEvaluator {
   Store& store_;
   std::int64_t run_;
   std::string checkpoint_;
-  std::vector<Evaluation> fresh_;        ///< measured, not yet recorded
+  std::vector<Evaluation> fresh_;  ///< measured, not yet recorded
   std::vector<std::int64_t> reused_;
 };
 

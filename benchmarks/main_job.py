@@ -29,7 +29,7 @@ def seeds(options):
         folder = options.work / f"seed{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         trained = frontier("train", "--config", ROOT / "examples/quickstart.json", "--seed", seed, "--out", folder / "supernet", "--db", folder / "frontier.db", "--resume")
-        found = frontier("search", "--checkpoint", folder / "supernet", "--searcher", "nsga2", "--max-macs", BUDGETS, "--budget", 450, "--generation", 25, "--seed", seed,
+        found = frontier("search", "--checkpoint", folder / "supernet", "--searcher", "nsga2", "--max-macs", BUDGETS, "--budget", 600, "--generation", 25, "--seed", seed,
                          "--db", folder / "frontier.db", "--resume")
         print(f"seed {seed}: {trained['steps']} steps in {trained['seconds']:.0f} s", flush=True)
         for item in found["results"]:

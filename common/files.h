@@ -12,8 +12,8 @@ namespace frontier {
 std::string read_file(const std::filesystem::path& path);
 
 /// Replaces `path` as one step: written under a temporary name beside it, synced, renamed, folder synced. A reader or a
-/// crash sees the old or the new content, never a part. A pipe or a device is written into instead. @throws Error with the system's reason (full disk, read-only
-/// folder).
+/// crash sees the old or the new content, never a part. A pipe or a device is written into instead. @throws Error with
+/// the system's reason (full disk, read-only folder).
 void write_file(const std::filesystem::path& path, std::string_view content);
 
 /// Writes `content` to a new file and syncs it; for files inside a folder that is renamed as a whole. @throws Error.

@@ -114,23 +114,14 @@ std::int64_t parse_count(std::string_view text, std::string_view what) {
   if (!body.empty()) {
     switch (body.back()) {
       case 'k':
-      case 'K':
-        unit = 1e3;
-        break;
+      case 'K': unit = 1e3; break;
       case 'M':
-      case 'm':
-        unit = 1e6;
-        break;
+      case 'm': unit = 1e6; break;
       case 'G':
-      case 'g':
-        unit = 1e9;
-        break;
+      case 'g': unit = 1e9; break;
       case 'T':
-      case 't':
-        unit = 1e12;
-        break;
-      default:
-        break;
+      case 't': unit = 1e12; break;
+      default: break;
     }
   }
   if (unit > 1) body.remove_suffix(1);

@@ -64,8 +64,8 @@ struct SyntheticOptions {
   std::int64_t train_size = 6000;  ///< images made for training and search together
   std::int64_t test_size = 1000;
   double noise = 0.15;  ///< standard deviation of the pixel noise, of pixel / 255
-  std::int64_t seed =
-      0;  ///< of the images; apart from DataOptions::seed, so that runs with other seeds see the same data
+  /// Of the images; apart from DataOptions::seed, so that runs with other seeds see the same data
+  std::int64_t seed = 0;
 };
 
 template <class Fields>

@@ -48,12 +48,9 @@ class Normaliser {
   void write(std::int64_t index, const Crop& crop, float* out) const {
     const std::uint8_t* image = images_.const_data_ptr<std::uint8_t>() + index * floats_per_image();
     switch (channels_) {
-      case 1:
-        return write_image<1>(image, crop, out);
-      case 3:
-        return write_image<3>(image, crop, out);
-      default:
-        return write_image<0>(image, crop, out);
+      case 1: return write_image<1>(image, crop, out);
+      case 3: return write_image<3>(image, crop, out);
+      default: return write_image<0>(image, crop, out);
     }
   }
 

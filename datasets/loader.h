@@ -23,8 +23,8 @@ struct LoaderOptions {
   int pad = 0;        ///< random crop after padding every side by so many zero pixels (before normalising); 4 is usual
   bool flip = false;  ///< mirror every other image, left to right, at random
   int prefetch = 4;   ///< batches made ahead; 0: each is made when asked for
-  int threads =
-      1;  ///< worker threads that make batches ahead (no more than TBB's own limit, cores - 1; none on one core)
+  /// Worker threads that make batches ahead (no more than TBB's own limit, cores - 1; none on one core)
+  int threads = 1;
   std::int64_t seed = 0;
 };
 

@@ -88,23 +88,14 @@ class WhereParser {
   double unit() {
     switch (text_[at_]) {
       case 'k':
-      case 'K':
-        ++at_;
-        return 1e3;
+      case 'K': ++at_; return 1e3;
       case 'm':
-      case 'M':
-        ++at_;
-        return 1e6;
+      case 'M': ++at_; return 1e6;
       case 'g':
-      case 'G':
-        ++at_;
-        return 1e9;
+      case 'G': ++at_; return 1e9;
       case 't':
-      case 'T':
-        ++at_;
-        return 1e12;
-      default:
-        return 1;
+      case 'T': ++at_; return 1e12;
+      default: return 1;
     }
   }
 

@@ -47,18 +47,12 @@ std::vector<std::string> texts(Database& db, const std::string& sql) {
 
 const char* sql_of(Comparison comparison) {
   switch (comparison) {
-    case Comparison::kLess:
-      return " < ?";
-    case Comparison::kLessOrEqual:
-      return " <= ?";
-    case Comparison::kGreater:
-      return " > ?";
-    case Comparison::kGreaterOrEqual:
-      return " >= ?";
-    case Comparison::kEqual:
-      return " = ?";
-    case Comparison::kNotEqual:
-      return " != ?";
+    case Comparison::kLess: return " < ?";
+    case Comparison::kLessOrEqual: return " <= ?";
+    case Comparison::kGreater: return " > ?";
+    case Comparison::kGreaterOrEqual: return " >= ?";
+    case Comparison::kEqual: return " = ?";
+    case Comparison::kNotEqual: return " != ?";
   }
   return "";
 }

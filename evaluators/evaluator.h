@@ -15,8 +15,8 @@ struct Measurement {
   double seconds = 0;                     ///< its share of the time spent
 };
 
-/// Measures architectures, many at once so that work can be shared. Deterministic: equal calls give equal metrics, and what an architecture
-/// gets does not depend on which others it is measured with.
+/// Measures architectures, many at once so that work can be shared. Deterministic: equal calls give equal metrics, and
+/// what an architecture gets does not depend on which others it is measured with.
 class Evaluator {
  public:
   virtual ~Evaluator() = default;

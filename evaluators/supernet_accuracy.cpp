@@ -13,11 +13,12 @@
 
 namespace frontier {
 
-SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images, const SupernetAccuracyOptions& options)
+SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
+                                   const SupernetAccuracyOptions& options)
     : supernet_(supernet), training_(training), images_(images), options_(options) {
   if (training_.size() < options_.calibration_batch)
-    throw UsageError("evaluation.calibration_batch = " + std::to_string(options_.calibration_batch) + " is more than the " + std::to_string(training_.size()) +
-                     " training images");
+    throw UsageError("evaluation.calibration_batch = " + std::to_string(options_.calibration_batch) +
+                     " is more than the " + std::to_string(training_.size()) + " training images");
   if (images_.size() == 0) throw UsageError("there are no images to evaluate on");
 }
 
@@ -53,7 +54,8 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
 
   Executor executor(supernet_.bank);
   BatchNormStatistics statistics;
-  const std::int64_t batches = std::max<std::int64_t>(1, std::min(options_.calibration_images, training_.size()) / options_.calibration_batch);
+  const std::int64_t batches =
+      std::max<std::int64_t>(1, std::min(options_.calibration_images, training_.size()) / options_.calibration_batch);
   for (std::int64_t b = 0; b < batches; ++b) {
     if (check_) check_();
     const Batch batch = evaluation_batch(training_, b * options_.calibration_batch, options_.calibration_batch);
@@ -67,7 +69,8 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
     if (check_) check_();
     const Batch batch = evaluation_batch(images_, first, std::min(options_.batch, total - first));
     const at::Tensor labels = batch.labels.to(device);
-    const auto logits = executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kEvaluate, &statistics);
+    const auto logits =
+        executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kEvaluate, &statistics);
     for (std::size_t i = 0; i < archs.size(); ++i) {
       correct[i] += logits[i].argmax(1).eq(labels).sum().item<std::int64_t>();
       loss[i] += at::cross_entropy_loss(logits[i].to(at::kFloat), labels, {}, at::Reduction::Sum).item<double>();
@@ -76,7 +79,9 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (std::size_t i = 0; i < archs.size(); ++i) {
     const double mean_loss = loss[i] / static_cast<double>(total);
-    if (!std::isfinite(mean_loss)) throw Error("the evaluation loss of " + supernet_.space->to_string(archs[i]) + " is not finite; the supernet's weights are unusable");
+    if (!std::isfinite(mean_loss))
+      throw Error("the evaluation loss of " + supernet_.space->to_string(archs[i]) +
+                  " is not finite; the supernet's weights are unusable");
     results[i].metrics = {{"top1", static_cast<double>(correct[i]) / static_cast<double>(total)}, {"loss", mean_loss}};
     results[i].seconds = seconds / static_cast<double>(archs.size());
   }

@@ -13,9 +13,9 @@ namespace frontier {
 struct SupernetAccuracyOptions {
   std::int64_t calibration_images = 1024;  ///< of the training split, for batch-norm statistics
   std::int64_t calibration_batch = 256;
-  std::int64_t images = 0;      ///< evaluate on the first so many of the split; 0: all
-  std::int64_t batch = 500;     ///< images at once
-  std::int64_t population = 64; ///< networks merged into one run at most
+  std::int64_t images = 0;       ///< evaluate on the first so many of the split; 0: all
+  std::int64_t batch = 500;      ///< images at once
+  std::int64_t population = 64;  ///< networks merged into one run at most
 };
 
 template <class Fields>
@@ -27,13 +27,15 @@ void describe(Fields& f, SupernetAccuracyOptions& o) {
   f("population", o.population, 1, 4096);
 }
 
-/// Accuracy with inherited weights: batch-norm statistics are recalibrated for every subnet on training images, then the subnet classifies
-/// the given images. A population is merged first, so that layers shared as prefixes are calibrated and run once.
-/// Metrics: "top1", "loss". Leaves the supernet as it was. Not thread-safe.
+/// Accuracy with inherited weights: batch-norm statistics are recalibrated for every subnet on training images, then
+/// the subnet classifies the given images. A population is merged first, so that layers shared as prefixes are
+/// calibrated and run once. Metrics: "top1", "loss". Leaves the supernet as it was. Not thread-safe.
 class SupernetAccuracy : public Evaluator {
  public:
-  /// @param training for calibration.  @param images what is classified: the search split while searching, the test split to report.
-  SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images, const SupernetAccuracyOptions& options);
+  /// @param training for calibration.  @param images what is classified: the search split while searching, the test
+  /// split to report.
+  SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
+                   const SupernetAccuracyOptions& options);
   std::vector<Measurement> evaluate(std::span<const Architecture> archs) override;
 
   /// Called between batches; may throw to stop.

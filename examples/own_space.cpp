@@ -1,4 +1,5 @@
-// A search space of one's own: residual networks with searched widths, depth and kernels, defined by one function; then what comes with it.
+// A search space of one's own: residual networks with searched widths, depth and kernels, defined by one function; then
+// what comes with it.
 
 #include <cstdio>
 
@@ -34,8 +35,9 @@ int main() {
 
   const FeasibleSet all(*space, space->default_input(), {});
   const FeasibleSet small(*space, space->default_input(), {.max_macs = 1'000'000});
-  std::printf("%s subnets, %lld to %lld MACs; %s of at most 1 M\n", to_string(all.size()).c_str(), static_cast<long long>(all.least_macs().macs),
-              static_cast<long long>(all.most_macs().macs), to_string(small.count().at_least).c_str());
+  std::printf("%s subnets, %lld to %lld MACs; %s of at most 1 M\n", to_string(all.size()).c_str(),
+              static_cast<long long>(all.least_macs().macs), static_cast<long long>(all.most_macs().macs),
+              to_string(small.count().at_least).c_str());
 
   DataOptions data_options{.name = "synthetic"};
   data_options.synthetic.height = data_options.synthetic.width = 16;
@@ -58,6 +60,6 @@ int main() {
   SupernetAccuracy evaluator(supernet, data.train, data.search, {.calibration_images = 512, .calibration_batch = 128});
   const auto measured = evaluator.evaluate(archs);
   for (std::size_t i = 0; i < archs.size(); ++i)
-    std::printf("%s: %lld MACs, %.1f %% of the search split\n", space->to_string(archs[i]).c_str(), static_cast<long long>(all.table().macs(archs[i])),
-                100 * measured[i].metrics.at("top1"));
+    std::printf("%s: %lld MACs, %.1f %% of the search split\n", space->to_string(archs[i]).c_str(),
+                static_cast<long long>(all.table().macs(archs[i])), 100 * measured[i].metrics.at("top1"));
 }

@@ -11,7 +11,7 @@ checkpoint=quickstart/supernet
 mkdir -p quickstart
 
 $frontier train --config examples/quickstart.json --out "$checkpoint" --db "$db" --resume
-$frontier search --checkpoint "$checkpoint" --searcher nsga2 --max-macs 400k,1M,3M --budget 450 --generation 25 --db "$db" --resume
+$frontier search --checkpoint "$checkpoint" --searcher nsga2 --max-macs 400k,1M,3M --budget 600 --generation 25 --db "$db" --resume
 
 echo
 echo "Pareto front of what the search measured (on images held out from training):"

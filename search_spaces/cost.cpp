@@ -27,10 +27,8 @@ Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
       const Shape& in = graph[graph.inputs(vertex).front()].output;
       return layer.exists * (in.channels * in.height * in.width * out + bias);
     }
-    case LayerKind::kBatchNorm:
-      return layer.exists * (out + out);
-    default:
-      return 0;
+    case LayerKind::kBatchNorm: return layer.exists * (out + out);
+    default: return 0;
   }
 }
 

@@ -14,8 +14,8 @@ struct Cost {
   std::int64_t macs = 0;              ///< multiply-accumulates of convolutions and linear layers; 1 MAC = 2 FLOPs
   std::int64_t params = 0;            ///< trainable scalars, classifier included, batch-norm statistics not
   std::int64_t activation_bytes = 0;  ///< float32 outputs of all layers: what training keeps
-  std::int64_t peak_bytes =
-      0;  ///< most float32 activation memory alive at once when layers run in order: what inference needs
+  /// Most float32 activation memory alive at once when layers run in order: what inference needs
+  std::int64_t peak_bytes = 0;
   bool operator==(const Cost&) const = default;
 };
 

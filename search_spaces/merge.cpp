@@ -20,8 +20,9 @@ MergedGraph merge(std::span<const NetworkGraph> networks) {
       std::vector<Vertex> inputs = network.inputs(v);
       for (auto& input : inputs) input = place[input];
       Key key{layer.name,
-              {static_cast<int>(layer.kind), layer.output.channels.value(), layer.output.height.value(), layer.output.width.value(),
-               layer.kernel.value(), layer.groups.value(), layer.stride, layer.dilation, layer.bias, static_cast<int>(layer.activation)},
+              {static_cast<int>(layer.kind), layer.output.channels.value(), layer.output.height.value(),
+               layer.output.width.value(), layer.kernel.value(), layer.groups.value(), layer.stride, layer.dilation,
+               layer.bias, static_cast<int>(layer.activation)},
               inputs};
       const auto [it, inserted] = known.try_emplace(std::move(key), 0);
       if (inserted) it->second = merged.graph.add(layer, inputs);

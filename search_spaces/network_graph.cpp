@@ -29,48 +29,30 @@ InputShape parse_input_shape(std::string_view text, std::int64_t classes) {
 
 std::string_view to_string(LayerKind kind) {
   switch (kind) {
-    case LayerKind::kInput:
-      return "input";
-    case LayerKind::kConv:
-      return "conv";
-    case LayerKind::kBatchNorm:
-      return "batch_norm";
-    case LayerKind::kActivation:
-      return "activation";
-    case LayerKind::kLinear:
-      return "linear";
-    case LayerKind::kGlobalPool:
-      return "global_pool";
-    case LayerKind::kAveragePool:
-      return "average_pool";
-    case LayerKind::kMaxPool:
-      return "max_pool";
-    case LayerKind::kAdd:
-      return "add";
-    case LayerKind::kMultiply:
-      return "multiply";
-    case LayerKind::kConcat:
-      return "concat";
-    case LayerKind::kZero:
-      return "zero";
-    case LayerKind::kMix:
-      return "mix";
+    case LayerKind::kInput: return "input";
+    case LayerKind::kConv: return "conv";
+    case LayerKind::kBatchNorm: return "batch_norm";
+    case LayerKind::kActivation: return "activation";
+    case LayerKind::kLinear: return "linear";
+    case LayerKind::kGlobalPool: return "global_pool";
+    case LayerKind::kAveragePool: return "average_pool";
+    case LayerKind::kMaxPool: return "max_pool";
+    case LayerKind::kAdd: return "add";
+    case LayerKind::kMultiply: return "multiply";
+    case LayerKind::kConcat: return "concat";
+    case LayerKind::kZero: return "zero";
+    case LayerKind::kMix: return "mix";
   }
   return "?";
 }
 
 std::string_view to_string(Activation activation) {
   switch (activation) {
-    case Activation::kReLU:
-      return "relu";
-    case Activation::kReLU6:
-      return "relu6";
-    case Activation::kHSwish:
-      return "hswish";
-    case Activation::kHSigmoid:
-      return "hsigmoid";
-    case Activation::kSigmoid:
-      return "sigmoid";
+    case Activation::kReLU: return "relu";
+    case Activation::kReLU6: return "relu6";
+    case Activation::kHSwish: return "hswish";
+    case Activation::kHSigmoid: return "hsigmoid";
+    case Activation::kSigmoid: return "sigmoid";
   }
   return "?";
 }

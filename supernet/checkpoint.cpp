@@ -46,11 +46,13 @@ void require_checkpoint_folder(const fs::path& folder) {
   std::error_code error;
   const auto status = fs::status(target, error);
   if (!fs::exists(status)) return;
-  if (!fs::is_directory(status)) throw UsageError(target.string() + " is a file; a checkpoint needs a folder of its own");
+  if (!fs::is_directory(status))
+    throw UsageError(target.string() + " is a file; a checkpoint needs a folder of its own");
   for (const auto& entry : fs::directory_iterator(target, error)) {
     const fs::path name = entry.path().filename();
     if (name != kWeights && name != kState && name != kRun)
-      throw UsageError(target.string() + " holds '" + printable(name.string()) + "', which is no part of a checkpoint and would be lost; choose a folder of its own");
+      throw UsageError(target.string() + " holds '" + printable(name.string()) +
+                       "', which is no part of a checkpoint and would be lost; choose a folder of its own");
   }
   if (error) failed("cannot read folder", target, error);
 }
@@ -102,23 +104,29 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
 bool has_checkpoint(const fs::path& folder) { return fs::exists(readable(folder) / kRun); }
 
 Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
-  if (!has_checkpoint(given)) throw UsageError("there is no checkpoint in " + given.string() + " (no run.json); give the folder that train wrote with --out");
+  if (!has_checkpoint(given))
+    throw UsageError("there is no checkpoint in " + given.string() +
+                     " (no run.json); give the folder that train wrote with --out");
   const fs::path folder = readable(given);
   const std::string run_path = (folder / kRun).string();
   Checkpoint checkpoint;
   checkpoint.run = parse_json(read_file(folder / kRun), run_path);
-  if (!checkpoint.run.is_object() || !checkpoint.run.contains("format") || !checkpoint.run["format"].is_number_integer())
+  if (!checkpoint.run.is_object() || !checkpoint.run.contains("format") ||
+      !checkpoint.run["format"].is_number_integer())
     throw UsageError(run_path + " is not a checkpoint's run.json: it has no format number");
   if (const auto format = checkpoint.run["format"].get<std::int64_t>(); format != kFormat)
-    throw UsageError(run_path + " has checkpoint format " + std::to_string(format) + "; this version reads format " + std::to_string(kFormat));
+    throw UsageError(run_path + " has checkpoint format " + std::to_string(format) + "; this version reads format " +
+                     std::to_string(kFormat));
   const auto read = [&](const char* name) {
     const std::string bytes = read_file(folder / name);
     const std::string path = (folder / name).string();
     const nlohmann::json::json_pointer place(std::string("/checksums/") + name);
     const auto& run = checkpoint.run;
-    const std::string expected = run.contains(place) && run[place].is_string() ? run[place].get<std::string>() : std::string();
+    const std::string expected =
+        run.contains(place) && run[place].is_string() ? run[place].get<std::string>() : std::string();
     if (const std::string seen = crc32_hex(bytes); seen != expected)
-      throw UsageError(path + " is damaged: its checksum is " + seen + ", run.json says " + (expected.empty() ? "nothing" : expected));
+      throw UsageError(path + " is damaged: its checksum is " + seen + ", run.json says " +
+                       (expected.empty() ? "nothing" : expected));
     return from_safetensors(bytes, path);
   };
   checkpoint.weights = read(kWeights);
@@ -128,7 +136,8 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
 
 std::string checkpoint_fingerprint(const Checkpoint& checkpoint) {
   const nlohmann::json::json_pointer place(std::string("/checksums/") + kWeights);
-  return checkpoint.run.contains(place) ? checkpoint.run[place].get<std::string>() : crc32_hex(to_safetensors(checkpoint.weights));
+  return checkpoint.run.contains(place) ? checkpoint.run[place].get<std::string>()
+                                        : crc32_hex(to_safetensors(checkpoint.weights));
 }
 
 }  // namespace frontier

@@ -19,7 +19,8 @@ void BatchNormStatistics::add(NetworkGraph::Vertex layer, const at::Tensor& mean
   // Moments of the union of `batches` batches and one more of the same size.
   const double old_share = static_cast<double>(entry.batches) / (entry.batches + 1);
   const at::Tensor difference = mean - entry.mean;
-  entry.variance = entry.variance * old_share + variance * (1 - old_share) + difference * difference * (old_share * (1 - old_share));
+  entry.variance =
+      entry.variance * old_share + variance * (1 - old_share) + difference * difference * (old_share * (1 - old_share));
   entry.mean = entry.mean + difference * (1 - old_share);
   ++entry.batches;
 }
@@ -37,10 +38,19 @@ using Vertex = NetworkGraph::Vertex;
 /// One run over a graph: the values still needed, and how many layers still read each.
 class Run {
  public:
-  Run(const NetworkGraph& graph, const WeightBank& bank, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights)
-      : graph_(graph), bank_(bank), pass_(pass), statistics_(statistics), weights_(weights), values_(graph.size()), readers_(graph.size()), fused_(graph.size()) {}
+  Run(const NetworkGraph& graph, const WeightBank& bank, Pass pass, BatchNormStatistics* statistics,
+      const SelectionWeights& weights)
+      : graph_(graph),
+        bank_(bank),
+        pass_(pass),
+        statistics_(statistics),
+        weights_(weights),
+        values_(graph.size()),
+        readers_(graph.size()),
+        fused_(graph.size()) {}
 
-  std::vector<at::Tensor> operator()(std::span<const Vertex> outputs, const at::Tensor& images, const Executor::Hook& hook) {
+  std::vector<at::Tensor> operator()(std::span<const Vertex> outputs, const at::Tensor& images,
+                                     const Executor::Hook& hook) {
     mark_needed(outputs);
     for (Vertex v = 0; v < graph_.size(); ++v) {
       if (readers_[v] == 0) continue;
@@ -120,8 +130,9 @@ class Run {
       }
       case LayerKind::kZero: {
         const auto& x = input();
-        return at::zeros({x.size(0), layer.output.channels.value(), layer.output.height.value(), layer.output.width.value()},
-                         x.options().memory_format(at::MemoryFormat::ChannelsLast));
+        return at::zeros(
+            {x.size(0), layer.output.channels.value(), layer.output.height.value(), layer.output.width.value()},
+            x.options().memory_format(at::MemoryFormat::ChannelsLast));
       }
       case LayerKind::kMix: return mix(layer);
     }
@@ -137,7 +148,8 @@ class Run {
     at::Tensor y;
     const auto norm = pass_ == Pass::kEvaluate ? sole_reader(v, LayerKind::kBatchNorm) : std::nullopt;
     if (norm) {
-      // Fold the norm's scale into the weights, which are far smaller than the activations; its shift goes with the activation.
+      // Fold the norm's scale into the weights, which are far smaller than the activations; its shift goes with the
+      // activation.
       fused_[v] = true;
       auto [scale, shift] = folded(*norm, out);
       if (bias) shift = *bias * scale + shift;
@@ -157,9 +169,12 @@ class Run {
     return y;
   }
 
-  void count_macs(const at::Tensor& weight, const at::Tensor& y) { macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1); }
+  void count_macs(const at::Tensor& weight, const at::Tensor& y) {
+    macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1);
+  }
 
-  /// Evaluation: y is the norm's output, up to `shift` where one is given; applies the activation behind it in place and hands the value on.
+  /// Evaluation: y is the norm's output, up to `shift` where one is given; applies the activation behind it in place
+  /// and hands the value on.
   void finish_norm(Vertex norm, at::Tensor& y, const std::optional<at::Tensor>& shift) {
     const auto act = sole_reader(norm, LayerKind::kActivation);
     const auto activation = act ? std::optional(graph_[*act].activation) : std::nullopt;
@@ -178,7 +193,8 @@ class Run {
   std::pair<at::Tensor, at::Tensor> folded(Vertex norm, std::int64_t channels) const {
     const Layer& layer = graph_[norm];
     const auto& entry = statistics_->at(norm);
-    const at::Tensor scale = bank_.slice(layer.name + ".weight", {channels}) * at::rsqrt(entry.variance + kBatchNormEpsilon);
+    const at::Tensor scale =
+        bank_.slice(layer.name + ".weight", {channels}) * at::rsqrt(entry.variance + kBatchNormEpsilon);
     return {scale, bank_.slice(layer.name + ".bias", {channels}) - entry.mean * scale};
   }
 
@@ -224,9 +240,11 @@ class Run {
 
   at::Tensor mix(const Layer& layer) {
     const auto decision = static_cast<std::size_t>(layer.decision);
-    if (decision >= weights_.size() || !weights_[decision].defined()) throw std::logic_error("a soft selection ran without the weights of its decision");
+    if (decision >= weights_.size() || !weights_[decision].defined())
+      throw std::logic_error("a soft selection ran without the weights of its decision");
     const at::Tensor& w = weights_[decision];
-    if (w.dim() != 1 || w.size(0) != static_cast<std::int64_t>(inputs_.size())) throw std::logic_error("selection weights have the wrong shape");
+    if (w.dim() != 1 || w.size(0) != static_cast<std::int64_t>(inputs_.size()))
+      throw std::logic_error("selection weights have the wrong shape");
     at::Tensor sum;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       if (graph_[inputs_[i]].kind == LayerKind::kZero) continue;
@@ -251,11 +269,13 @@ class Run {
 
 }  // namespace
 
-std::vector<at::Tensor> Executor::run(const NetworkGraph& graph, std::span<const Vertex> outputs, const at::Tensor& images, Pass pass,
-                                      BatchNormStatistics* statistics, const SelectionWeights& weights) {
+std::vector<at::Tensor> Executor::run(const NetworkGraph& graph, std::span<const Vertex> outputs,
+                                      const at::Tensor& images, Pass pass, BatchNormStatistics* statistics,
+                                      const SelectionWeights& weights) {
   const bool records = pass == Pass::kTrain || pass == Pass::kArchitect;
   c10::AutoGradMode grad_mode(records);
-  if (!records && statistics == nullptr) throw std::logic_error("calibration and evaluation need a place for batch-norm statistics");
+  if (!records && statistics == nullptr)
+    throw std::logic_error("calibration and evaluation need a place for batch-norm statistics");
   Run run(graph, *bank_, pass, statistics, weights);
   auto results = run(outputs, images, hook_);
   executed_macs_ = run.macs();
@@ -268,14 +288,16 @@ std::vector<at::Tensor> Executor::run(const NetworkGraph& graph, std::span<const
 void Executor::backward(const at::Tensor& loss) {
   std::vector<at::Tensor> slices;
   for (const auto& leaf : leaves_) slices.push_back(leaf.slice);
-  const auto gradients = torch::autograd::grad({loss}, slices, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  const auto gradients =
+      torch::autograd::grad({loss}, slices, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
   at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < slices.size(); ++i)
     if (gradients[i].defined()) leaves_[i].gradient.add_(gradients[i]);
   leaves_.clear();
 }
 
-at::Tensor Executor::run(const NetworkGraph& graph, const at::Tensor& images, Pass pass, BatchNormStatistics* statistics, const SelectionWeights& weights) {
+at::Tensor Executor::run(const NetworkGraph& graph, const at::Tensor& images, Pass pass,
+                         BatchNormStatistics* statistics, const SelectionWeights& weights) {
   const Vertex output = graph.output();
   return run(graph, std::span(&output, 1), images, pass, statistics, weights).front();
 }

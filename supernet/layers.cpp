@@ -16,7 +16,9 @@ namespace {
 using kernels::Act;
 
 /// Our own loops take float32 activations on the CPU; everything else goes to ATen, which gives the same numbers.
-bool has_kernels(const at::Tensor& x) { return x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && x.numel() > 0; }
+bool has_kernels(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && x.numel() > 0;
+}
 
 std::optional<Act> kernel_act(std::optional<Activation> act) {
   if (!act) return Act::kNone;
@@ -34,7 +36,8 @@ at::Tensor empty_channels_last(at::IntArrayRef shape, const at::Tensor& like) {
   return at::empty(shape, like.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
-/// A channels-last activation as a matrix [rows, width] of `fold` pixels a row, so that few channels still fill vector registers.
+/// A channels-last activation as a matrix [rows, width] of `fold` pixels a row, so that few channels still fill vector
+/// registers.
 struct Rows {
   std::int64_t channels, fold, rows, width;
   explicit Rows(const at::Tensor& x) : channels(x.size(1)), fold(1), rows(x.numel() / channels), width(channels) {
@@ -66,15 +69,17 @@ std::int64_t in_pieces(std::int64_t n, std::int64_t smallest_piece, const Body& 
 
 std::int64_t piece_rows(std::int64_t width) { return std::max<std::int64_t>(1, 32768 / width); }
 
-/// Two sums a channel over all pixels, gathered in pieces: work(first_row, rows, sums of the first, sums of the second).
+/// Two sums a channel over all pixels, gathered in pieces: work(first_row, rows, sums of the first, sums of the
+/// second).
 template <class Work>
 std::pair<std::vector<double>, std::vector<double>> channel_sums(const Rows& shape, const Work& work) {
   const auto width = static_cast<std::size_t>(shape.width), channels = static_cast<std::size_t>(shape.channels);
   std::vector<double> partial(2 * width * kPieces, 0.0);
-  const std::int64_t pieces = in_pieces(shape.rows, piece_rows(shape.width), [&](std::int64_t piece, std::int64_t first, std::int64_t last) {
-    double* sums = partial.data() + 2 * width * static_cast<std::size_t>(piece);
-    work(first, last - first, sums, sums + width);
-  });
+  const std::int64_t pieces =
+      in_pieces(shape.rows, piece_rows(shape.width), [&](std::int64_t piece, std::int64_t first, std::int64_t last) {
+        double* sums = partial.data() + 2 * width * static_cast<std::size_t>(piece);
+        work(first, last - first, sums, sums + width);
+      });
   std::vector<double> a(channels, 0.0), b(channels, 0.0);
   for (std::size_t p = 0; p < static_cast<std::size_t>(pieces); ++p) {
     for (std::size_t i = 0; i < width; ++i) {
@@ -107,12 +112,14 @@ Moments moments_of(const at::Tensor& x, const Rows& shape) {
   return result;
 }
 
-void run_scale_shift(const at::Tensor& x, at::Tensor& y, const Rows& shape, const std::vector<float>& scale, const std::vector<float>& shift, Act act) {
+void run_scale_shift(const at::Tensor& x, at::Tensor& y, const Rows& shape, const std::vector<float>& scale,
+                     const std::vector<float>& shift, Act act) {
   const std::vector<float> wide_scale = shape.repeat(scale), wide_shift = shape.repeat(shift);
   const float* in = x.const_data_ptr<float>();
   float* out = y.data_ptr<float>();
   in_pieces(shape.rows, piece_rows(shape.width), [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    kernels::table().scale_shift(in + first * shape.width, out + first * shape.width, last - first, shape.width, wide_scale.data(), wide_shift.data(), act);
+    kernels::table().scale_shift(in + first * shape.width, out + first * shape.width, last - first, shape.width,
+                                 wide_scale.data(), wide_shift.data(), act);
   });
 }
 
@@ -126,11 +133,12 @@ at::Tensor to_tensor(const std::vector<float>& values) {
   return tensor;
 }
 
-/// Batch norm by batch statistics with its activation. Keeps only x: the output's sign is worked out again in the backward pass, which saves a
-/// write and a read of every activation.
+/// Batch norm by batch statistics with its activation. Keeps only x: the output's sign is worked out again in the
+/// backward pass, which saves a write and a read of every activation.
 class BatchNormAct : public torch::autograd::Function<BatchNormAct> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& gamma, const at::Tensor& beta, std::int64_t act) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& gamma,
+                            const at::Tensor& beta, std::int64_t act) {
     const at::Tensor x = channels_last(input);
     const Rows shape(x);
     const Moments m = moments_of(x, shape);
@@ -142,24 +150,28 @@ class BatchNormAct : public torch::autograd::Function<BatchNormAct> {
     }
     at::Tensor y = empty_channels_last(x.sizes(), x);
     run_scale_shift(x, y, shape, scale, shift, static_cast<Act>(act));
-    context->save_for_backward({x, gamma, to_tensor(m.mean), to_tensor(m.variance), to_tensor(scale), to_tensor(shift)});
+    context->save_for_backward(
+        {x, gamma, to_tensor(m.mean), to_tensor(m.variance), to_tensor(scale), to_tensor(shift)});
     context->saved_data["act"] = act;
     return y;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const Act act = static_cast<Act>(context->saved_data["act"].toInt());
     const at::Tensor dy = channels_last(gradients[0]);
     const Rows shape(x);
-    const std::vector<float> gamma = to_vector(saved[1]), mean = to_vector(saved[2]), variance = to_vector(saved[3]), scale = to_vector(saved[4]), shift = to_vector(saved[5]);
-    const std::vector<float> wide_scale = shape.repeat(scale), wide_shift = shape.repeat(shift), wide_mean = shape.repeat(mean);
+    const std::vector<float> gamma = to_vector(saved[1]), mean = to_vector(saved[2]), variance = to_vector(saved[3]),
+                             scale = to_vector(saved[4]), shift = to_vector(saved[5]);
+    const std::vector<float> wide_scale = shape.repeat(scale), wide_shift = shape.repeat(shift),
+                             wide_mean = shape.repeat(mean);
     const float* in = x.const_data_ptr<float>();
     const float* grad = dy.const_data_ptr<float>();
     const auto [sum_g, sum_gx] = channel_sums(shape, [&](std::int64_t first, std::int64_t rows, double* a, double* b) {
-      kernels::table().norm_backward_sums(in + first * shape.width, grad + first * shape.width, rows, shape.width, wide_scale.data(), wide_shift.data(),
-                                          wide_mean.data(), act, a, b);
+      kernels::table().norm_backward_sums(in + first * shape.width, grad + first * shape.width, rows, shape.width,
+                                          wide_scale.data(), wide_shift.data(), wide_mean.data(), act, a, b);
     });
     const double n = static_cast<double>(shape.rows * shape.fold);
     std::vector<float> dgamma(gamma.size()), dbeta(gamma.size()), by_x(gamma.size()), constant(gamma.size());
@@ -169,15 +181,16 @@ class BatchNormAct : public torch::autograd::Function<BatchNormAct> {
       dgamma[c] = static_cast<float>(sum_gx[c] * inverse);
       const double slope = -static_cast<double>(scale[c]) * inverse * inverse * sum_gx[c] / n;
       by_x[c] = static_cast<float>(slope);
-      constant[c] = static_cast<float>(-static_cast<double>(scale[c]) * sum_g[c] / n - slope * static_cast<double>(mean[c]));
+      constant[c] =
+          static_cast<float>(-static_cast<double>(scale[c]) * sum_g[c] / n - slope * static_cast<double>(mean[c]));
     }
     at::Tensor dx = empty_channels_last(x.sizes(), x);
     const std::vector<float> wide_by_x = shape.repeat(by_x), wide_constant = shape.repeat(constant);
     float* out = dx.data_ptr<float>();
     in_pieces(shape.rows, piece_rows(shape.width), [&](std::int64_t, std::int64_t first, std::int64_t last) {
       const std::int64_t at = first * shape.width;
-      kernels::table().norm_backward(in + at, grad + at, out + at, last - first, shape.width, wide_scale.data(), wide_shift.data(), wide_by_x.data(),
-                                     wide_constant.data(), act);
+      kernels::table().norm_backward(in + at, grad + at, out + at, last - first, shape.width, wide_scale.data(),
+                                     wide_shift.data(), wide_by_x.data(), wide_constant.data(), act);
     });
     return {dx, to_tensor(dgamma), to_tensor(dbeta), at::Tensor()};
   }
@@ -201,7 +214,8 @@ at::Tensor taps_first(const at::Tensor& weight) { return weight.detach().squeeze
 
 class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, std::int64_t stride) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
+                            const at::Tensor& weight, std::int64_t stride) {
     const at::Tensor x = channels_last(input), w = taps_first(weight);
     const auto s = conv_shape(x, weight.size(2), stride);
     at::Tensor y = empty_channels_last({x.size(0), s.channels, s.out_height, s.out_width}, x);
@@ -217,7 +231,8 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
     return y;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &w = saved[1];
     const at::Tensor dy = channels_last(gradients[0]);
@@ -252,10 +267,12 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
 /// Pixels as rows: a view [N * H * W, C] of a channels-last activation.
 at::Tensor pixel_rows(const at::Tensor& x) { return x.permute({0, 2, 3, 1}).view({-1, x.size(1)}); }
 
-/// A 1x1 convolution is a matrix product over pixels; as such it needs no reordering of weights and is a fifth faster than the general convolution.
+/// A 1x1 convolution is a matrix product over pixels; as such it needs no reordering of weights and is a fifth faster
+/// than the general convolution.
 class PointwiseConv : public torch::autograd::Function<PointwiseConv> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
+                            const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     const at::Tensor x = channels_last(input), w = weight.detach().squeeze(-1).squeeze(-1);
     at::Tensor y = empty_channels_last({x.size(0), w.size(0), x.size(2), x.size(3)}, x);
     at::Tensor rows = pixel_rows(y);
@@ -269,7 +286,8 @@ class PointwiseConv : public torch::autograd::Function<PointwiseConv> {
     return y;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &w = saved[1];
     const at::Tensor dy = channels_last(gradients[0]), dy_rows = pixel_rows(dy);
@@ -292,7 +310,8 @@ at::Tensor image_sums(const at::Tensor& x, const at::Tensor* y) {
   const float* b = y ? y->const_data_ptr<float>() : nullptr;
   float* out = sums.data_ptr<float>();
   in_pieces(x.size(0), 1, [&](std::int64_t, std::int64_t first, std::int64_t last) {
-    for (std::int64_t n = first; n < last; ++n) kernels::table().pixel_sums(a + n * image, b ? b + n * image : nullptr, pixels, channels, out + n * channels);
+    for (std::int64_t n = first; n < last; ++n)
+      kernels::table().pixel_sums(a + n * image, b ? b + n * image : nullptr, pixels, channels, out + n * channels);
   });
   return sums;
 }
@@ -306,7 +325,8 @@ at::Tensor image_scale_shift(const at::Tensor& x, const float* scale, const floa
   float* out = y.data_ptr<float>();
   in_pieces(x.size(0), 1, [&](std::int64_t, std::int64_t first, std::int64_t last) {
     for (std::int64_t n = first; n < last; ++n)
-      kernels::table().scale_shift(in + n * image, out + n * image, pixels, channels, scale ? scale + n * channels : zeros.data(),
+      kernels::table().scale_shift(in + n * image, out + n * image, pixels, channels,
+                                   scale ? scale + n * channels : zeros.data(),
                                    shift ? shift + n * channels : zeros.data(), Act::kNone);
   });
   return y;
@@ -314,12 +334,14 @@ at::Tensor image_scale_shift(const at::Tensor& x, const float* scale, const floa
 
 class ChannelGate : public torch::autograd::Function<ChannelGate> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input, const at::Tensor& gate_input) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& input,
+                            const at::Tensor& gate_input) {
     const at::Tensor x = channels_last(input), gate = gate_input.contiguous();
     context->save_for_backward({x, gate});
     return image_scale_shift(x, gate.const_data_ptr<float>(), nullptr);
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const at::Tensor dy = channels_last(gradients[0]);
     return {image_scale_shift(dy, saved[1].const_data_ptr<float>(), nullptr), image_sums(saved[0], &dy)};
@@ -333,7 +355,8 @@ class GlobalPool : public torch::autograd::Function<GlobalPool> {
     context->saved_data["shape"] = x.sizes().vec();
     return image_sums(x, nullptr).div_(static_cast<double>(x.size(2) * x.size(3)));
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
     const auto shape = context->saved_data["shape"].toIntVector();
     const at::Tensor share = (gradients[0] / static_cast<double>(shape[2] * shape[3])).contiguous();
     at::Tensor dx = empty_channels_last(shape, share);
@@ -342,7 +365,8 @@ class GlobalPool : public torch::autograd::Function<GlobalPool> {
     float* out = dx.data_ptr<float>();
     in_pieces(shape[0], 1, [&](std::int64_t, std::int64_t first, std::int64_t last) {
       for (std::int64_t n = first; n < last; ++n)
-        for (std::int64_t p = 0; p < pixels; ++p) std::copy_n(values + n * channels, channels, out + (n * pixels + p) * channels);
+        for (std::int64_t p = 0; p < pixels; ++p)
+          std::copy_n(values + n * channels, channels, out + (n * pixels + p) * channels);
     });
     return {dx};
   }
@@ -383,7 +407,8 @@ void apply_activation_(at::Tensor& x, Activation act) {
   }
 }
 
-at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta, std::optional<Activation> act) {
+at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                            std::optional<Activation> act) {
   const auto fused = kernel_act(act);
   if (has_kernels(x)) {
     const at::Tensor y = BatchNormAct::apply(x, gamma, beta, static_cast<std::int64_t>(fused.value_or(Act::kNone)));
@@ -403,7 +428,8 @@ std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x) {
   return {mean, variance};
 }
 
-at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act) {
+at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                       std::optional<Activation> act) {
   const auto fused = kernel_act(act);
   at::Tensor y;
   if (has_kernels(x)) {
@@ -429,22 +455,28 @@ void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shif
   if (act) apply_activation_(x, *act);
 }
 
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride, int dilation, std::int64_t groups) {
-  const bool depthwise = groups > 1 && groups == x.size(1) && groups == weight.size(0) && dilation == 1 && weight.size(2) % 2 == 1;
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride,
+                       int dilation, std::int64_t groups) {
+  const bool depthwise =
+      groups > 1 && groups == x.size(1) && groups == weight.size(0) && dilation == 1 && weight.size(2) % 2 == 1;
   if (depthwise && has_kernels(x)) {
     const at::Tensor y = DepthwiseConv::apply(x, weight, static_cast<std::int64_t>(stride));
     return bias ? y + bias->reshape({1, -1, 1, 1}) : y;
   }
-  if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && has_kernels(x)) return PointwiseConv::apply(x, weight, bias);
+  if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && has_kernels(x))
+    return PointwiseConv::apply(x, weight, bias);
   const std::int64_t padding = dilation * (weight.size(2) - 1) / 2;
   return at::conv2d(x, weight, bias, stride, padding, dilation, groups);
 }
 
 at::Tensor channel_gate(const at::Tensor& x, const at::Tensor& gate) {
-  if (has_kernels(x) && gate.size(2) == 1 && gate.size(3) == 1 && gate.scalar_type() == at::kFloat) return ChannelGate::apply(x, gate);
+  if (has_kernels(x) && gate.size(2) == 1 && gate.size(3) == 1 && gate.scalar_type() == at::kFloat)
+    return ChannelGate::apply(x, gate);
   return x * gate;
 }
 
-at::Tensor global_pool(const at::Tensor& x) { return has_kernels(x) ? GlobalPool::apply(x) : at::mean(x, at::IntArrayRef{2, 3}, /*keepdim=*/true); }
+at::Tensor global_pool(const at::Tensor& x) {
+  return has_kernels(x) ? GlobalPool::apply(x) : at::mean(x, at::IntArrayRef{2, 3}, /*keepdim=*/true);
+}
 
 }  // namespace frontier

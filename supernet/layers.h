@@ -14,12 +14,15 @@ at::Tensor apply_activation(const at::Tensor& x, Activation act);
 /// The same in place, for tensors that nobody else reads and autograd does not watch.
 void apply_activation_(at::Tensor& x, Activation act);
 
-/// Batch norm by the batch's own statistics, then the activation, in as few passes over memory as there are; with gradients.
+/// Batch norm by the batch's own statistics, then the activation, in as few passes over memory as there are; with
+/// gradients.
 /// @param x [N, C, H, W].  @param gamma, beta [C].
-at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta, std::optional<Activation> act);
+at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                            std::optional<Activation> act);
 
 /// y = act(x * scale + shift), a channel each; no gradients. @param scale, shift [C].
-at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
+at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                       std::optional<Activation> act);
 
 /// The same in place.
 void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
@@ -35,8 +38,10 @@ std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 /// The epsilon of every batch norm.
 inline constexpr double kBatchNormEpsilon = 1e-5;
 
-/// Convolution without bias or with; padding dilation * (k - 1) / 2. Depthwise convolutions on the CPU take our own kernels.
+/// Convolution without bias or with; padding dilation * (k - 1) / 2. Depthwise convolutions on the CPU take our own
+/// kernels.
 /// @param x [N, C, H, W] channels-last.  @param weight [out, C / groups, k, k], any strides.
-at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride, int dilation, std::int64_t groups);
+at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride,
+                       int dilation, std::int64_t groups);
 
 }  // namespace frontier

@@ -33,7 +33,8 @@ void Optimizer::step(at::Tensor parameters, at::Tensor gradients, double learnin
   first_.lerp_(gradients, 1 - options_.beta1);
   second_.mul_(options_.beta2).addcmul_(gradients, gradients, 1 - options_.beta2);
   const double correction1 = 1 - std::pow(options_.beta1, n), correction2 = 1 - std::pow(options_.beta2, n);
-  parameters.addcdiv_(first_, second_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon), -learning_rate / correction1);
+  parameters.addcdiv_(first_, second_.sqrt().div_(std::sqrt(correction2)).add_(options_.epsilon),
+                      -learning_rate / correction1);
 }
 
 std::map<std::string, at::Tensor> Optimizer::state() const {
@@ -45,7 +46,9 @@ void Optimizer::load(const std::map<std::string, at::Tensor>& state) {
   const auto take = [&](const char* name, at::Tensor& target) {
     const auto it = state.find(name);
     if (it == state.end() || it->second.sizes() != target.sizes() || it->second.scalar_type() != at::kFloat)
-      throw UsageError(std::string("the optimiser's '") + name + "' is missing from the checkpoint or has another shape: the checkpoint was made with other settings");
+      throw UsageError(
+          std::string("the optimiser's '") + name +
+          "' is missing from the checkpoint or has another shape: the checkpoint was made with other settings");
     target.copy_(it->second);
   };
   if (!second_.defined()) {
@@ -55,7 +58,8 @@ void Optimizer::load(const std::map<std::string, at::Tensor>& state) {
   take("first", first_);
   take("second", second_);
   const auto it = state.find("steps");
-  if (it == state.end() || it->second.numel() != 1 || it->second.scalar_type() != at::kLong) throw UsageError("the optimiser's 'steps' is missing from the checkpoint");
+  if (it == state.end() || it->second.numel() != 1 || it->second.scalar_type() != at::kLong)
+    throw UsageError("the optimiser's 'steps' is missing from the checkpoint");
   steps_ = it->second.item<std::int64_t>();
 }
 

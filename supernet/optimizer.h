@@ -9,13 +9,14 @@
 namespace frontier {
 
 struct OptimizerOptions {
-  std::string name = "sgd";    ///< "sgd" (with momentum) or "adamw"
-  double momentum = 0.9;       ///< sgd
-  bool nesterov = true;        ///< sgd
-  double beta1 = 0.9;          ///< adamw
-  double beta2 = 0.999;        ///< adamw
-  double epsilon = 1e-8;       ///< adamw
-  double weight_decay = 5e-5;  ///< sgd: added to the gradient; adamw: decoupled (Loshchilov and Hutter, arXiv 1711.05101)
+  std::string name = "sgd";  ///< "sgd" (with momentum) or "adamw"
+  double momentum = 0.9;     ///< sgd
+  bool nesterov = true;      ///< sgd
+  double beta1 = 0.9;        ///< adamw
+  double beta2 = 0.999;      ///< adamw
+  double epsilon = 1e-8;     ///< adamw
+  /// sgd: added to the gradient; adamw: decoupled (Loshchilov and Hutter, arXiv 1711.05101)
+  double weight_decay = 5e-5;
 };
 
 template <class Fields>
@@ -30,7 +31,8 @@ void describe(Fields& f, OptimizerOptions& o) {
 }
 
 /// One optimiser over one flat buffer of parameters, a few operations a step whatever the number of layers.
-/// Differs from torch::optim: a parameter whose gradient is zero in a step still moves by its momentum, as there with dense gradients.
+/// Differs from torch::optim: a parameter whose gradient is zero in a step still moves by its momentum, as there with
+/// dense gradients.
 class Optimizer {
  public:
   /// @param num_decayed weight decay acts on the first so many scalars.

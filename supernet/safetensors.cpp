@@ -19,9 +19,11 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 48;  // of one tensor, extents of 0 taken for 1
 
-constexpr struct { const char* name; at::ScalarType type; } kTypes[] = {
-    {"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"F16", at::kHalf},
-    {"I64", at::kLong},  {"I32", at::kInt},    {"U8", at::kByte},       {"BOOL", at::kBool}};
+constexpr struct {
+  const char* name;
+  at::ScalarType type;
+} kTypes[] = {{"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"F16", at::kHalf},
+              {"I64", at::kLong},  {"I32", at::kInt},    {"U8", at::kByte},       {"BOOL", at::kBool}};
 
 const char* type_name(at::ScalarType type) {
   for (const auto& entry : kTypes)
@@ -38,7 +40,9 @@ std::string to_safetensors(const std::map<std::string, at::Tensor>& tensors) {
   for (const auto& [name, tensor] : tensors) {
     data.push_back(tensor.detach().to(at::kCPU).contiguous());
     const std::size_t bytes = data.back().nbytes();
-    header[name] = {{"dtype", type_name(tensor.scalar_type())}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + bytes}}};
+    header[name] = {{"dtype", type_name(tensor.scalar_type())},
+                    {"shape", tensor.sizes().vec()},
+                    {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
   std::string head = header.dump();
@@ -53,11 +57,16 @@ std::string to_safetensors(const std::map<std::string, at::Tensor>& tensors) {
 }
 
 std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::string_view source) {
-  const auto bad = [&](const std::string& why) -> UsageError { return UsageError(std::string(source) + " is not a valid safetensors file: " + why); };
-  if (bytes.size() < 8) throw bad("it has " + std::to_string(bytes.size()) + " bytes, fewer than its length field needs");
+  const auto bad = [&](const std::string& why) -> UsageError {
+    return UsageError(std::string(source) + " is not a valid safetensors file: " + why);
+  };
+  if (bytes.size() < 8)
+    throw bad("it has " + std::to_string(bytes.size()) + " bytes, fewer than its length field needs");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
-  if (length > bytes.size() - 8) throw bad("its header should have " + std::to_string(length) + " bytes, the file has only " + std::to_string(bytes.size() - 8) + " more");
+  if (length > bytes.size() - 8)
+    throw bad("its header should have " + std::to_string(length) + " bytes, the file has only " +
+              std::to_string(bytes.size() - 8) + " more");
   const nlohmann::json header = parse_json(bytes.substr(8, length), std::string(source) + " (header)");
   if (!header.is_object()) throw bad("its header is no JSON object");
   const std::string_view data = bytes.substr(8 + length);
@@ -68,28 +77,32 @@ std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::
     const std::string shown = std::string("'").append(printable(name)).append("'");
     const auto is_unsigned = [](const nlohmann::json& x) { return x.is_number_unsigned(); };
     const auto all_unsigned = [&](const char* key) {
-      return entry.contains(key) && entry[key].is_array() && std::all_of(entry[key].begin(), entry[key].end(), is_unsigned);
+      return entry.contains(key) && entry[key].is_array() &&
+             std::all_of(entry[key].begin(), entry[key].end(), is_unsigned);
     };
-    if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !all_unsigned("shape") || !all_unsigned("data_offsets") ||
-        entry["data_offsets"].size() != 2)
+    if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !all_unsigned("shape") ||
+        !all_unsigned("data_offsets") || entry["data_offsets"].size() != 2)
       throw bad("tensor " + shown + " lacks dtype, shape or data_offsets");
     const auto dtype = entry["dtype"].get<std::string>();
-    const auto* type = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& t) { return dtype == t.name; });
+    const auto* type =
+        std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& t) { return dtype == t.name; });
     if (type == std::end(kTypes)) throw bad("tensor " + shown + " has the unknown dtype '" + printable(dtype) + "'");
-    const auto begin = entry["data_offsets"][0].get<std::uint64_t>(), end = entry["data_offsets"][1].get<std::uint64_t>();
+    const auto begin = entry["data_offsets"][0].get<std::uint64_t>(),
+               end = entry["data_offsets"][1].get<std::uint64_t>();
     std::uint64_t size = c10::elementSize(type->type);
     std::uint64_t bound = size;
     std::vector<std::int64_t> shape;
     for (const auto& item : entry["shape"]) {
       const auto extent = item.get<std::uint64_t>();
-      if (bound > kMostBytes / std::max<std::uint64_t>(extent, 1)) throw bad("tensor " + shown + " is larger than the file");
+      if (bound > kMostBytes / std::max<std::uint64_t>(extent, 1))
+        throw bad("tensor " + shown + " is larger than the file");
       bound *= std::max<std::uint64_t>(extent, 1);
       size *= extent;
       shape.push_back(static_cast<std::int64_t>(extent));
     }
     if (begin > end || end > data.size() || end - begin != size)
-      throw bad("tensor " + shown + " should take " + std::to_string(size) + " bytes at " + std::to_string(begin) + " to " + std::to_string(end) + " of " +
-                std::to_string(data.size()));
+      throw bad("tensor " + shown + " should take " + std::to_string(size) + " bytes at " + std::to_string(begin) +
+                " to " + std::to_string(end) + " of " + std::to_string(data.size()));
     spans.emplace_back(begin, end);
     at::Tensor tensor = at::empty(shape, type->type);
     if (size > 0) std::memcpy(tensor.data_ptr(), data.data() + begin, size);

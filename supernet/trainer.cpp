@@ -48,8 +48,8 @@ at::Tensor flattened(const std::vector<at::Tensor>& tensors) {
 
 }  // namespace
 
-Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& options, std::uint64_t seed, BatchSource batches,
-                 BatchSource architecture_batches)
+Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& options, std::uint64_t seed,
+                 BatchSource batches, BatchSource architecture_batches)
     : supernet_(supernet),
       sampler_(sampler),
       options_(options),
@@ -60,10 +60,14 @@ Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& opt
       optimizer_(options.optimizer, supernet.bank.weights(), supernet.bank.num_decayed()),
       rng_(Rng(seed).split(0x73616d70)) {
   if (options_.distill == "inplace" && !sampler_.teaches())
-    throw UsageError("trainer.distill = \"inplace\" needs a sampler that trains a teacher first, such as sandwich; '" + std::string(sampler_.name()) + "' has none");
-  if (options_.bf16 && !supernet_.bank.weights().is_cuda()) throw UsageError("trainer.bf16 = true is for --device cuda only");
+    throw UsageError("trainer.distill = \"inplace\" needs a sampler that trains a teacher first, such as sandwich; '" +
+                     std::string(sampler_.name()) + "' has none");
+  if (options_.bf16 && !supernet_.bank.weights().is_cuda())
+    throw UsageError("trainer.bf16 = true is for --device cuda only");
   if (const auto parameters = sampler_.parameters(); !parameters.empty()) {
-    if (!architecture_batches_) throw UsageError("sampler '" + std::string(sampler_.name()) + "' learns on batches of its own; set data.arch_fraction above 0");
+    if (!architecture_batches_)
+      throw UsageError("sampler '" + std::string(sampler_.name()) +
+                       "' learns on batches of its own; set data.arch_fraction above 0");
     const at::Tensor flat = flattened(parameters);
     arch_optimizer_.emplace(arch_optimizer_options(options_), flat, flat.numel());
   }
@@ -71,19 +75,27 @@ Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& opt
 }
 
 double Trainer::learning_rate(std::int64_t step) const {
-  const auto s = static_cast<double>(step), warmup = static_cast<double>(options_.warmup_steps), total = static_cast<double>(options_.steps);
+  const auto s = static_cast<double>(step), warmup = static_cast<double>(options_.warmup_steps),
+             total = static_cast<double>(options_.steps);
   if (s < warmup) return options_.lr * (s + 1) / warmup;
   return options_.lr * 0.5 * (1 + std::cos(std::numbers::pi * (s - warmup) / std::max(1.0, total - warmup)));
 }
 
-void Trainer::require_finite(double loss, const SampledSubnet& subnet) const {
-  if (std::isfinite(loss)) return;
-  const std::string arch = subnet.selection.is_hard() ? supernet_.space->to_string(subnet.selection.architecture()) : "a soft selection";
-  throw Error("the training loss is not finite (" + std::to_string(loss) + ") at step " + std::to_string(step_) + ", seed " + std::to_string(seed_) +
-              ", subnet " + arch + "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
+void Trainer::require_finite(const std::string& what, double value, std::span<const SampledSubnet> subnets) const {
+  if (std::isfinite(value)) return;
+  std::string archs;
+  for (const auto& subnet : subnets) {
+    archs += archs.empty() ? "" : ", ";
+    archs +=
+        subnet.selection.is_hard() ? supernet_.space->to_string(subnet.selection.architecture()) : "a soft selection";
+  }
+  throw Error("the " + what + " is not finite (" + std::to_string(value) + ") at step " + std::to_string(step_) +
+              ", seed " + std::to_string(seed_) + ", subnet " + archs +
+              "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
 }
 
-at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher, std::int64_t* macs) {
+at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
+                            std::int64_t* macs) {
   Autocast autocast(options_.bf16);
   const NetworkGraph graph = supernet_.build(subnet.selection);
   const at::Tensor logits = executor_.run(graph, batch.images, pass, nullptr, subnet.weights).to(at::kFloat);
@@ -104,13 +116,14 @@ double Trainer::architecture_step() {
   for (const auto& subnet : subnets) {
     const at::Tensor loss = loss_of(subnet, batch, Pass::kArchitect, nullptr, &macs);
     const double value = loss.item<double>();
-    require_finite(value, subnet);
+    require_finite("loss of the architecture parameters", value, std::span(&subnet, 1));
     total += value / static_cast<double>(subnets.size());
     loss.backward();
   }
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> gradients;
-  for (const auto& parameter : parameters) gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
+  for (const auto& parameter : parameters)
+    gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
   at::Tensor values = flattened(parameters);
   arch_optimizer_->step(values, flattened(gradients), options_.arch_lr);
   std::int64_t offset = 0;
@@ -134,23 +147,25 @@ StepReport Trainer::step() {
   for (std::size_t i = 0; i < subnets.size(); ++i) {
     for (auto& weights : subnets[i].weights)  // this batch trains weights only
       if (weights.defined()) weights = weights.detach();
-    const at::Tensor loss = loss_of(subnets[i], batch, Pass::kTrain, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
+    const at::Tensor loss =
+        loss_of(subnets[i], batch, Pass::kTrain, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
     const double value = loss.item<double>();
-    require_finite(value, subnets[i]);
+    require_finite("training loss", value, std::span(&subnets[i], 1));
     executor_.backward(loss);
     feedback.push_back({i, value});
     report.loss += value / static_cast<double>(subnets.size());
   }
   if (options_.clip_norm > 0) {
     const double norm = gradients.norm().item<double>();
-    if (!std::isfinite(norm)) throw Error("the gradient norm is not finite at step " + std::to_string(step_) + ", seed " + std::to_string(seed_));
+    require_finite("gradient norm", norm, subnets);
     if (norm > options_.clip_norm) gradients.mul_(options_.clip_norm / norm);
   }
   report.lr = learning_rate(step_);
   optimizer_.step(supernet_.bank.weights(), gradients, report.lr);
   if (average_.defined()) {
     // The first steps count as much as an average over them would.
-    const double decay = std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) / (10.0 + static_cast<double>(step_)));
+    const double decay =
+        std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) / (10.0 + static_cast<double>(step_)));
     average_.lerp_(supernet_.bank.weights(), 1 - decay);
   }
   sampler_.observe(feedback);
@@ -185,7 +200,8 @@ void Trainer::load(const std::map<std::string, at::Tensor>& tensors, const nlohm
   };
   const auto need = [&](const char* name, std::int64_t numel) -> const at::Tensor& {
     const auto it = tensors.find(name);
-    if (it == tensors.end() || it->second.numel() != numel) throw UsageError(std::string("the checkpoint's '") + name + "' is missing or was made with other settings");
+    if (it == tensors.end() || it->second.numel() != numel)
+      throw UsageError(std::string("the checkpoint's '") + name + "' is missing or was made with other settings");
     return it->second;
   };
   optimizer_.load(with_prefix("optimizer."));
@@ -200,7 +216,8 @@ void Trainer::load(const std::map<std::string, at::Tensor>& tensors, const nlohm
       offset += parameter.numel();
     }
   }
-  if (!state.is_object() || !state.contains("step") || !state["step"].is_number_integer() || !state.contains("rng") || !state["rng"].is_string() || !state.contains("sampler"))
+  if (!state.is_object() || !state.contains("step") || !state["step"].is_number_integer() || !state.contains("rng") ||
+      !state["rng"].is_string() || !state.contains("sampler"))
     throw UsageError("the checkpoint's trainer state is incomplete");
   step_ = state["step"].get<std::int64_t>();
   rng_ = Rng::from_state(state["rng"].get<std::string>());

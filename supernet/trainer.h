@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 
@@ -21,11 +22,12 @@ struct TrainerOptions {
   std::int64_t warmup_steps = 0;  ///< linear from 0 to lr; then a cosine to 0
   OptimizerOptions optimizer = {};
   double label_smoothing = 0.1;
-  double clip_norm = 5;            ///< largest norm of all gradients together; 0: no clipping
-  double ema_decay = 0;            ///< of a running average of the weights, which is then what is evaluated; 0: none
-  std::string distill = "none";    ///< "inplace": the step's first subnet teaches the others (needs a sampler that puts a teacher first)
-  bool bf16 = false;               ///< autocast to bfloat16; CUDA only
-  double arch_lr = 3e-3;           ///< Adam on the sampler's architecture parameters (6e-4 in DARTS, batch 64, 50 epochs)
+  double clip_norm = 5;  ///< largest norm of all gradients together; 0: no clipping
+  double ema_decay = 0;  ///< of a running average of the weights, which is then what is evaluated; 0: none
+  /// "inplace": the step's first subnet teaches the others (needs a sampler that puts a teacher first)
+  std::string distill = "none";
+  bool bf16 = false;      ///< autocast to bfloat16; CUDA only
+  double arch_lr = 3e-3;  ///< Adam on the sampler's architecture parameters (6e-4 in DARTS, batch 64, 50 epochs)
   double arch_weight_decay = 1e-3;
   std::int64_t arch_warmup_steps = 0;  ///< steps before the architecture parameters start to move
 };
@@ -62,8 +64,8 @@ struct StepReport {
   std::int64_t macs = 0;  ///< an image, summed over the step's subnets, forward only, as executed
 };
 
-/// Trains a supernet step by step: asks the sampler for subnets, runs each on the batch, adds up their gradients, takes one optimiser step.
-/// A single network is the case of a space without decisions. Not thread-safe.
+/// Trains a supernet step by step: asks the sampler for subnets, runs each on the batch, adds up their gradients, takes
+/// one optimiser step. A single network is the case of a space without decisions. Not thread-safe.
 class Trainer {
  public:
   /// @param architecture_batches needed if the sampler has parameters(); never the batches that train weights.
@@ -80,7 +82,8 @@ class Trainer {
   /// Writes the averaged weights into the supernet if there is an average: the end of training.
   void use_average();
 
-  /// Everything besides the weights that the next step depends on: optimiser, average, architecture parameters as tensors ...
+  /// Everything besides the weights that the next step depends on: optimiser, average, architecture parameters as
+  /// tensors ...
   std::map<std::string, at::Tensor> state_tensors() const;
   /// ... step, random state and sampler state as JSON.
   nlohmann::json state() const;
@@ -88,9 +91,10 @@ class Trainer {
   void load(const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& state);
 
  private:
-  at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher, std::int64_t* macs);
+  at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
+                     std::int64_t* macs);
   double architecture_step();
-  void require_finite(double loss, const SampledSubnet& subnet) const;
+  void require_finite(const std::string& what, double value, std::span<const SampledSubnet> subnets) const;
 
   Supernet& supernet_;
   Sampler& sampler_;

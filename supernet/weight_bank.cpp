@@ -28,7 +28,8 @@ std::vector<Wanted> wanted_parameters(const NetworkGraph& graph) {
     switch (layer.kind) {
       case LayerKind::kConv: {
         const Dim in = graph[graph.inputs(v).front()].output.channels / layer.groups;
-        wanted.push_back({layer.name + ".weight", {out, in.max(), layer.kernel.max(), layer.kernel.max()}, layer.kind, true});
+        wanted.push_back(
+            {layer.name + ".weight", {out, in.max(), layer.kernel.max(), layer.kernel.max()}, layer.kind, true});
         break;
       }
       case LayerKind::kLinear: {
@@ -63,7 +64,8 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng) {
   for (const auto& [name, shape, kind, decays] : wanted) {
     std::int64_t numel = 1;
     for (const auto size : shape) numel *= size;
-    if (!index_.emplace(name, parameters_.size()).second) throw std::logic_error("two parameters are named '" + name + "'");
+    if (!index_.emplace(name, parameters_.size()).second)
+      throw std::logic_error("two parameters are named '" + name + "'");
     parameters_.push_back({name, shape, parameter_strides(shape), offset, numel});
     offset += numel;
     if (decays) num_decayed_ = offset;
@@ -76,7 +78,8 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng) {
     float* values = data + parameters_[i].offset;
     const auto fill_normal = [&](double deviation) {
       Rng draws = rng.split(i);
-      for (std::int64_t k = 0; k < parameters_[i].numel; ++k) values[k] = static_cast<float>(deviation * draws.normal());
+      for (std::int64_t k = 0; k < parameters_[i].numel; ++k)
+        values[k] = static_cast<float>(deviation * draws.normal());
     };
     if (!decays) {
       const bool norm_scale = kind == LayerKind::kBatchNorm && name.ends_with(".weight");
@@ -84,14 +87,18 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng) {
     } else if (kind == LayerKind::kLinear) {
       fill_normal(0.01);
     } else {
-      // He et al. over the fan-out; a depthwise convolution (one input channel a group) has a fan-out of its kernel alone.
-      const double fan_out = static_cast<double>(shape[2] * shape[3]) * static_cast<double>(shape[1] == 1 ? 1 : shape[0]);
+      // He et al. over the fan-out; a depthwise convolution (one input channel a group) has a fan-out of its kernel
+      // alone.
+      const double fan_out =
+          static_cast<double>(shape[2] * shape[3]) * static_cast<double>(shape[1] == 1 ? 1 : shape[0]);
       fill_normal(std::sqrt(2.0 / fan_out));
     }
   }
 }
 
-at::Tensor WeightBank::view(const at::Tensor& flat, const Parameter& p) { return flat.as_strided(p.shape, p.strides, p.offset); }
+at::Tensor WeightBank::view(const at::Tensor& flat, const Parameter& p) {
+  return flat.as_strided(p.shape, p.strides, p.offset);
+}
 
 at::Tensor WeightBank::view_slice(const at::Tensor& flat, const std::string& name, at::IntArrayRef shape) const {
   const auto it = index_.find(name);
@@ -124,12 +131,14 @@ void WeightBank::load(const std::map<std::string, at::Tensor>& tensors) {
   at::NoGradGuard no_grad;
   for (const auto& p : parameters_) {
     const auto it = tensors.find(p.name);
-    if (it == tensors.end()) throw UsageError("the weights lack parameter '" + p.name + "'; they belong to another space or version");
+    if (it == tensors.end())
+      throw UsageError("the weights lack parameter '" + p.name + "'; they belong to another space or version");
     if (it->second.sizes() != at::IntArrayRef(p.shape) || it->second.scalar_type() != at::kFloat)
       throw UsageError("the weights of '" + p.name + "' have another shape or type than this space needs");
   }
   for (const auto& [name, tensor] : tensors)
-    if (!contains(name)) throw UsageError("the weights hold parameter '" + printable(name) + "', which this space does not know");
+    if (!contains(name))
+      throw UsageError("the weights hold parameter '" + printable(name) + "', which this space does not know");
   for (const auto& p : parameters_) parameter(p).copy_(tensors.at(p.name));
 }
 

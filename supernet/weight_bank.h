@@ -23,29 +23,32 @@ struct Parameter {
   std::int64_t numel = 0;
 };
 
-/// The shared weights of a supernet, or the own weights of one network: one parameter a key at its largest shape, all in one flat
-/// float32 buffer, their gradients in another. Convolution weights lie channels-last. Parameters with weight decay come first, so an
-/// optimiser step, a norm or an average is a few operations on whole buffers.
+/// The shared weights of a supernet, or the own weights of one network: one parameter a key at its largest shape, all
+/// in one flat float32 buffer, their gradients in another. Convolution weights lie channels-last. Parameters with
+/// weight decay come first, so an optimiser step, a norm or an average is a few operations on whole buffers.
 ///
-/// Slices are views: the first channels, the centre of a kernel. A backward pass adds to the same slices of the gradient buffer and touches
-/// nothing else of it (Executor::backward).
-/// Not thread-safe.
+/// Slices are views: the first channels, the centre of a kernel. A backward pass adds to the same slices of the
+/// gradient buffer and touches nothing else of it (Executor::backward). Not thread-safe.
 class WeightBank {
  public:
-  /// Registers what the layers of `graph` need at its largest (a supernet: the graph with everything selected) and initialises it:
-  /// convolutions He-normal over their fan-out, linear N(0, 0.01^2), norms 1, biases 0.
+  /// Registers what the layers of `graph` need at its largest (a supernet: the graph with everything selected) and
+  /// initialises it: convolutions He-normal over their fan-out, linear N(0, 0.01^2), norms 1, biases 0.
   WeightBank(const NetworkGraph& graph, const Rng& rng);
 
   /// A view of the slice. @throws std::logic_error if there is no such parameter or it is smaller.
   at::Tensor slice(const std::string& name, at::IntArrayRef shape) const { return view_slice(weights_, name, shape); }
-  at::Tensor gradient_slice(const std::string& name, at::IntArrayRef shape) const { return view_slice(gradients_, name, shape); }
+  at::Tensor gradient_slice(const std::string& name, at::IntArrayRef shape) const {
+    return view_slice(gradients_, name, shape);
+  }
 
   /// The weights of a hard network as a bank of its own: copies of its slices.
   WeightBank extract(const NetworkGraph& subnet) const;
 
   bool contains(const std::string& name) const { return index_.contains(name); }
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  at::Tensor parameter(const Parameter& parameter) const { return view(weights_, parameter); }  ///< whole, a view, no autograd
+  at::Tensor parameter(const Parameter& parameter) const {
+    return view(weights_, parameter);
+  }  ///< whole, a view, no autograd
   at::Tensor gradient(const Parameter& parameter) const { return view(gradients_, parameter); }
 
   const at::Tensor& weights() const { return weights_; }      ///< [num_scalars] float32
@@ -54,7 +57,8 @@ class WeightBank {
   std::int64_t num_decayed() const { return num_decayed_; }  ///< scalars with weight decay: the front of the buffer
 
   void to(at::Device device);
-  /// Replaces the values by those of `tensors` (every parameter, equal shapes). @throws UsageError naming what does not fit.
+  /// Replaces the values by those of `tensors` (every parameter, equal shapes). @throws UsageError naming what does not
+  /// fit.
   void load(const std::map<std::string, at::Tensor>& tensors);
   std::map<std::string, at::Tensor> tensors() const;
 

@@ -50,11 +50,13 @@ Prepared prepare(const nlohmann::json& json) {
   p.space = make_space(p.config.space);
   p.data = load_data(p.config.data);
   const Dataset& train = p.data.train;
-  const std::string data_input = std::to_string(train.channels()) + "x" + std::to_string(train.height()) + "x" + std::to_string(train.width());
+  const std::string data_input =
+      std::to_string(train.channels()) + "x" + std::to_string(train.height()) + "x" + std::to_string(train.width());
   if (p.config.input.empty()) p.config.input = data_input;
   if (p.config.classes == 0) p.config.classes = train.classes;
   if (p.config.input != data_input || p.config.classes != train.classes)
-    throw UsageError("input " + p.config.input + " with " + std::to_string(p.config.classes) + " classes does not fit the data, which is " + data_input + " with " +
+    throw UsageError("input " + p.config.input + " with " + std::to_string(p.config.classes) +
+                     " classes does not fit the data, which is " + data_input + " with " +
                      std::to_string(train.classes) + " classes");
   p.input = parse_input_shape(p.config.input, p.config.classes);
   p.config.loader.seed = p.config.seed;
@@ -82,11 +84,13 @@ std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double 
 }
 
 const nlohmann::json& config_of(const nlohmann::json& run) {
-  if (!run.contains("config") || !run["config"].is_object()) throw UsageError("the checkpoint's run.json has no configuration (config must be a JSON object)");
+  if (!run.contains("config") || !run["config"].is_object())
+    throw UsageError("the checkpoint's run.json has no configuration (config must be a JSON object)");
   return run["config"];
 }
 
-/// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes it.
+/// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes
+/// it.
 void check_progress(const nlohmann::json& run) {
   const auto refuse = [](const std::string& what) { throw UsageError("the checkpoint's run.json: " + what); };
   if (!run.contains("trainer")) refuse("it has no trainer state");
@@ -98,13 +102,16 @@ void check_progress(const nlohmann::json& run) {
 }
 
 std::string calibration_text(const SupernetAccuracyOptions& options) {
-  return "batch norm recalibrated on " + std::to_string(options.calibration_images) + " training images in batches of " + std::to_string(options.calibration_batch);
+  return "batch norm recalibrated on " + std::to_string(options.calibration_images) +
+         " training images in batches of " + std::to_string(options.calibration_batch);
 }
 
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
-      : run_(checkpoint.run), fingerprint_(checkpoint_fingerprint(checkpoint)), prepared_(prepare(with_evaluation(run_, evaluation))),
+      : run_(checkpoint.run),
+        fingerprint_(checkpoint_fingerprint(checkpoint)),
+        prepared_(prepare(with_evaluation(run_, evaluation))),
         supernet_(prepared_.space, prepared_.input, Rng(0)) {
     supernet_.bank.load(checkpoint.weights);
     supernet_.bank.to(device);
@@ -119,13 +126,15 @@ class Session : public SupernetSession {
     const auto& options = prepared_.config.evaluation;
     const std::int64_t count = options.images > 0 ? std::min(options.images, images.size()) : images.size();
     std::string& fingerprint = data_fingerprints_[split];
-    if (fingerprint.empty()) fingerprint = images.fingerprint();  // reads every byte, and a search asks once a generation
+    if (fingerprint.empty())
+      fingerprint = images.fingerprint();  // reads every byte, and a search asks once a generation
     return {fingerprint, std::to_string(count) + " images", calibration_text(options)};
   }
 
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
 
-  std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs, const std::function<void()>& check) override {
+  std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
+                                    const std::function<void()>& check) override {
     return without_backtrace([&] {
       SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
       evaluator.set_check(check);
@@ -137,12 +146,16 @@ class Session : public SupernetSession {
   static nlohmann::json with_evaluation(const nlohmann::json& run, const nlohmann::json& evaluation) {
     nlohmann::json config = config_of(run);
     if (evaluation.is_null()) return config;
-    if (!evaluation.is_object()) throw UsageError("evaluation must be a JSON object, not " + printable(evaluation.dump()));
-    if (config.contains("evaluation") && !config["evaluation"].is_object()) throw UsageError("the checkpoint's run.json: config.evaluation must be a JSON object");
+    if (!evaluation.is_object())
+      throw UsageError("evaluation must be a JSON object, not " + printable(evaluation.dump()));
+    if (config.contains("evaluation") && !config["evaluation"].is_object())
+      throw UsageError("the checkpoint's run.json: config.evaluation must be a JSON object");
     config["evaluation"].update(evaluation);
     return config;
   }
-  const Dataset& part(const std::string& split) const { return split == "test" ? prepared_.data.test : prepared_.data.search; }
+  const Dataset& part(const std::string& split) const {
+    return split == "test" ? prepared_.data.test : prepared_.data.search;
+  }
 
   nlohmann::json run_;
   std::string fingerprint_;
@@ -153,10 +166,14 @@ class Session : public SupernetSession {
 
 class TorchEngine : public Engine {
  public:
-  explicit TorchEngine(const EngineOptions& options) : device_(options.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)) {
-    if (options.device != "cpu" && options.device != "cuda") throw UsageError("--device '" + options.device + "': write cpu or cuda");
-    if (device_.is_cuda() && !at::hasCUDA()) throw UsageError("--device cuda: this machine or this build of LibTorch has no CUDA device");
-    // Activations of a few MB are made and freed all the time; giving them back to the system each time costs page faults.
+  explicit TorchEngine(const EngineOptions& options)
+      : device_(options.device == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU)) {
+    if (options.device != "cpu" && options.device != "cuda")
+      throw UsageError("--device '" + options.device + "': write cpu or cuda");
+    if (device_.is_cuda() && !at::hasCUDA())
+      throw UsageError("--device cuda: this machine or this build of LibTorch has no CUDA device");
+    // Activations of a few MB are made and freed all the time; giving them back to the system each time costs page
+    // faults.
     ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
     ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
     cpu_set_t cores;
@@ -164,38 +181,53 @@ class TorchEngine : public Engine {
     at::set_num_threads(options.threads > 0 ? options.threads : available);
   }
 
-  nlohmann::json train(const nlohmann::json& config, const std::string& out, bool resume, JobObserver& observer) override {
-    return without_backtrace([&] { return train_supernet(config, out, resume, observer); });
+  nlohmann::json train(const nlohmann::json& config, const std::string& out, Existing existing,
+                       JobObserver& observer) override {
+    return without_backtrace([&] { return train_supernet(config, out, existing, observer); });
   }
   std::unique_ptr<SupernetSession> open(const std::string& checkpoint, const nlohmann::json& evaluation) override {
-    return without_backtrace([&] { return std::make_unique<Session>(load_checkpoint(checkpoint, false), evaluation, device_); });
+    return without_backtrace(
+        [&] { return std::make_unique<Session>(load_checkpoint(checkpoint, false), evaluation, device_); });
   }
-  ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch, JobObserver& observer) override {
+  ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch,
+                                   JobObserver& observer) override {
     return without_backtrace([&] { return train_alone(config, arch, observer); });
   }
   nlohmann::json describe() override {
-    return {{"libtorch", TORCH_VERSION}, {"cuda", at::hasCUDA()}, {"threads", at::get_num_threads()}, {"kernels", kernels::table().name}};
+    return {{"libtorch", TORCH_VERSION},
+            {"cuda", at::hasCUDA()},
+            {"threads", at::get_num_threads()},
+            {"kernels", kernels::table().name}};
   }
 
  private:
-  nlohmann::json train_supernet(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer);
+  nlohmann::json train_supernet(const nlohmann::json& given, const std::string& out, Existing existing,
+                                JobObserver& observer);
   ScratchResult train_alone(const nlohmann::json& given, const Architecture& arch, JobObserver& observer);
 
   at::Device device_;
 };
 
 std::vector<std::pair<std::string, double>> curve_values(const StepReport& report) {
-  std::vector<std::pair<std::string, double>> values{{"train/loss", report.loss}, {"train/lr", report.lr}, {"train/macs", static_cast<double>(report.macs)}};
+  std::vector<std::pair<std::string, double>> values{
+      {"train/loss", report.loss}, {"train/lr", report.lr}, {"train/macs", static_cast<double>(report.macs)}};
   if (report.arch_loss != 0) values.emplace_back("train/arch_loss", report.arch_loss);
   return values;
 }
 
-nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const std::string& out, bool resume, JobObserver& observer) {
+nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const std::string& out, Existing existing,
+                                           JobObserver& observer) {
   std::string folder = out;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
-  for (const char* suffix : {"", ".tmp", ".old"}) require_checkpoint_folder(folder + suffix);  // those that saving replaces
+  for (const char* suffix : {"", ".tmp", ".old"})
+    require_checkpoint_folder(folder + suffix);  // those that saving replaces
   std::optional<Checkpoint> from;
-  if (resume && has_checkpoint(out)) from = load_checkpoint(out, true);
+  if (existing != Existing::kOverwrite && has_checkpoint(out)) {
+    if (existing == Existing::kRefuse)
+      throw UsageError("'" + printable(out) +
+                       "' holds a checkpoint already: --resume goes on with it, --overwrite starts anew");
+    from = load_checkpoint(out, true);
+  }
   if (from) {
     check_progress(from->run);
     std::error_code ignored;
@@ -203,7 +235,8 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
   }
   Prepared p = prepare(from ? config_of(from->run) : given);
   TrainConfig& config = p.config;
-  if (!config.sampler.is_object() || !config.sampler.contains("name") || !config.sampler["name"].is_string()) throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");
+  if (!config.sampler.is_object() || !config.sampler.contains("name") || !config.sampler["name"].is_string())
+    throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");
   nlohmann::json sampler_options = config.sampler;
   sampler_options.erase("name");
   const auto sampler = make_sampler(config.sampler["name"].get<std::string>(), p.space, sampler_options);
@@ -222,13 +255,15 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
   Supernet supernet(p.space, p.input, Rng(static_cast<std::uint64_t>(config.seed)));
   if (from) supernet.bank.load(from->weights);
   supernet.bank.to(device_);
-  Trainer trainer(supernet, *sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_), architecture_batches);
+  Trainer trainer(supernet, *sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_),
+                  architecture_batches);
   double seconds_before = 0;
   if (from) {
     trainer.load(from->state, from->run["trainer"]);
     seconds_before = from->run.value("seconds", 0.0);
   }
-  SupernetAccuracy evaluator(supernet, p.data.train, p.data.search, config.evaluation);  // refuses its settings before the work, not after
+  SupernetAccuracy evaluator(supernet, p.data.train, p.data.search,
+                             config.evaluation);  // refuses its settings before the work, not after
   const nlohmann::json resolved = write_options(config);
   observer.begin(resolved, trainer.steps_done(), config.trainer.steps);
 
@@ -237,7 +272,10 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
     Checkpoint checkpoint;
     checkpoint.weights = supernet.bank.tensors();
     checkpoint.state = trainer.state_tensors();
-    checkpoint.run = {{"config", resolved}, {"trainer", trainer.state()}, {"seconds", seconds_before + seconds_since(start)}, {"note", observer.checkpoint_note()}};
+    checkpoint.run = {{"config", resolved},
+                      {"trainer", trainer.state()},
+                      {"seconds", seconds_before + seconds_since(start)},
+                      {"note", observer.checkpoint_note()}};
     if (!metrics.is_null()) checkpoint.run["metrics"] = metrics;
     if (const auto derived = sampler->derive()) checkpoint.run["derived"] = p.space->to_string(*derived);
     save_checkpoint(out, checkpoint);
@@ -249,12 +287,15 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
     const StepReport report = trainer.step();
     observer.step(report.step, curve_values(report));
     const bool stop = observer.should_stop();
-    const bool due = config.checkpoint_steps > 0 ? report.step % config.checkpoint_steps == 0 : seconds_since(last_save) >= config.checkpoint_seconds;
+    const bool due = config.checkpoint_steps > 0 ? report.step % config.checkpoint_steps == 0
+                                                 : seconds_since(last_save) >= config.checkpoint_seconds;
     if ((due || stop) && !trainer.finished()) {
       save(nullptr);
       last_save = Clock::now();
     }
-    if (stop && !trainer.finished()) throw Interrupted("stopped at step " + std::to_string(report.step) + "; the checkpoint in " + out + " is complete, --resume goes on from it");
+    if (stop && !trainer.finished())
+      throw Interrupted("stopped at step " + std::to_string(report.step) + "; the checkpoint in " + out +
+                        " is complete, --resume goes on from it");
   }
   nlohmann::json metrics = already_finished ? from->run["metrics"] : nlohmann::json::object();
   if (!already_finished) {
@@ -267,14 +308,18 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
     for (std::int64_t i = 0; i < config.final_random_subnets; ++i) archs.push_back(p.space->random(draws));
     const auto measured = evaluator.evaluate(archs);
     double mean = 0;
-    for (std::size_t i = 2; i < measured.size(); ++i) mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
+    for (std::size_t i = 2; i < measured.size(); ++i)
+      mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
     metrics = {{"top1_cheapest", measured[0].metrics.at("top1")}, {"top1_dearest", measured[1].metrics.at("top1")}};
     if (measured.size() > 2) metrics["top1_random"] = mean;
     save(metrics);
   }
-  nlohmann::json result = {{"steps", trainer.steps_done()}, {"images", trainer.steps_done() * config.loader.batch_size},
-                           {"epochs", static_cast<double>(trainer.steps_done()) / static_cast<double>(loader->steps_per_epoch())},
-                           {"seconds", seconds_before + seconds_since(start)}, {"metrics", metrics}};
+  nlohmann::json result = {
+      {"steps", trainer.steps_done()},
+      {"images", trainer.steps_done() * config.loader.batch_size},
+      {"epochs", static_cast<double>(trainer.steps_done()) / static_cast<double>(loader->steps_per_epoch())},
+      {"seconds", seconds_before + seconds_since(start)},
+      {"metrics", metrics}};
   if (const auto derived = sampler->derive()) result["derived"] = p.space->to_string(*derived);
   return result;
 }
@@ -290,12 +335,16 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
   FixedSampler sampler(arch);
   Trainer trainer(network, sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_));
   const auto measure = [&](const Dataset& images, Clock::time_point since) -> ScratchResult::Measured {
-    auto measurement = SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front();
+    auto measurement =
+        SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front();
     measurement.seconds = seconds_since(since);
-    return {std::move(measurement), {images.fingerprint(), std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
-                                     calibration_text(config.evaluation)}};
+    return {std::move(measurement),
+            {images.fingerprint(),
+             std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
+             calibration_text(config.evaluation)}};
   };
-  const SupernetAccuracy check(network, p.data.train, p.data.search, config.evaluation);  // refuses its settings before the work, not after
+  const SupernetAccuracy check(network, p.data.train, p.data.search,
+                               config.evaluation);  // refuses its settings before the work, not after
   ScratchResult result;
   result.config = write_options(config);
   result.input = p.input;
@@ -304,7 +353,8 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
   while (!trainer.finished()) {
     const StepReport report = trainer.step();
     observer.step(report.step, curve_values(report));
-    if (observer.should_stop()) throw Interrupted("stopped while training " + p.space->to_string(arch) + " from scratch");
+    if (observer.should_stop())
+      throw Interrupted("stopped while training " + p.space->to_string(arch) + " from scratch");
   }
   trainer.use_average();
   result.search = measure(p.data.search, start);
@@ -315,6 +365,7 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
 }  // namespace
 }  // namespace frontier
 
-extern "C" __attribute__((visibility("default"))) frontier::Engine* frontier_make_engine(const frontier::EngineOptions& options) {
+extern "C" __attribute__((visibility("default"))) frontier::Engine* frontier_make_engine(
+    const frontier::EngineOptions& options) {
   return new frontier::TorchEngine(options);
 }

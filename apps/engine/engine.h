@@ -12,8 +12,8 @@
 
 namespace frontier {
 
-// The part of the program that needs LibTorch, behind an interface without it. The program opens it on demand (load_engine), so that commands
-// without tensors start in milliseconds.
+// The part of the program that needs LibTorch, behind an interface without it. The program opens it on demand
+// (load_engine), so that commands without tensors start in milliseconds.
 
 /// What a long job tells the program, and asks it.
 class JobObserver {
@@ -42,11 +42,12 @@ class SupernetSession {
   virtual ~SupernetSession() = default;
   virtual const std::string& space() const = 0;
   virtual const InputShape& input() const = 0;
-  virtual const std::string& fingerprint() const = 0;    ///< of the weights
-  virtual const nlohmann::json& run() const = 0;         ///< the checkpoint's run.json
+  virtual const std::string& fingerprint() const = 0;     ///< of the weights
+  virtual const nlohmann::json& run() const = 0;          ///< the checkpoint's run.json
   virtual MeasuredHow how(const std::string& split) = 0;  ///< "search" or "test"
   virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
-  virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs, const std::function<void()>& check) = 0;
+  virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
+                                            const std::function<void()>& check) = 0;
 };
 
 /// Training one architecture from scratch.
@@ -66,22 +67,28 @@ struct EngineOptions {
   std::string device = "cpu";  ///< "cpu" or "cuda"
 };
 
+/// What training does where its folder holds a checkpoint already.
+enum class Existing { kRefuse, kResume, kOverwrite };
+
 class Engine {
  public:
   virtual ~Engine() = default;
   /// Trains a supernet into checkpoint folder `out`.
-  /// @param config see TrainConfig in apps/engine/train_config.h; with `resume` the checkpoint's own is used where it exists.
-  /// @returns {"steps", "seconds", "images", "metrics"}.
-  virtual nlohmann::json train(const nlohmann::json& config, const std::string& out, bool resume, JobObserver& observer) = 0;
-  virtual std::unique_ptr<SupernetSession> open(const std::string& checkpoint, const nlohmann::json& evaluation_options) = 0;
+  /// @param config see TrainConfig in apps/engine/train_config.h; where a checkpoint is resumed, its own is used.
+  /// @returns {"steps", "seconds", "images", "metrics"}. @throws UsageError for a checkpoint that `existing` refuses.
+  virtual nlohmann::json train(const nlohmann::json& config, const std::string& out, Existing existing,
+                               JobObserver& observer) = 0;
+  virtual std::unique_ptr<SupernetSession> open(const std::string& checkpoint,
+                                                const nlohmann::json& evaluation_options) = 0;
   /// @param config as for train(); the sampler is not used.
-  virtual ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch, JobObserver& observer) = 0;
+  virtual ScratchResult train_from_scratch(const nlohmann::json& config, const Architecture& arch,
+                                           JobObserver& observer) = 0;
   /// Versions, devices, threads.
   virtual nlohmann::json describe() = 0;
 };
 
-/// Opens the engine library beside the program (or $FRONTIER_ENGINE). @throws Error if it or LibTorch cannot be loaded, UsageError for a
-/// device that is not there.
+/// Opens the engine library beside the program (or $FRONTIER_ENGINE). @throws Error if it or LibTorch cannot be loaded,
+/// UsageError for a device that is not there.
 std::unique_ptr<Engine> load_engine(const EngineOptions& options);
 
 /// What the library exports, as "frontier_make_engine".

@@ -11,11 +11,13 @@ namespace frontier {
 
 std::unique_ptr<Engine> load_engine(const EngineOptions& options) {
   namespace fs = std::filesystem;
-  // Read by libgomp when it is loaded. Threads that wait long give their core away; and threads that have a core each stay there: without that,
-  // the scheduler may keep two of them on one core as soon as anything else runs (a training beside a compiler: 4 steps a second, bound 20).
+  // Read by libgomp when it is loaded. Threads that wait long give their core away; and threads that have a core each
+  // stay there: without that, the scheduler may keep two of them on one core as soon as anything else runs (a training
+  // beside a compiler: 4 steps a second, bound 20).
   ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   cpu_set_t cores;
-  if (::sched_getaffinity(0, sizeof cores, &cores) == 0 && (options.threads == 0 || options.threads == CPU_COUNT(&cores)) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
+  if (::sched_getaffinity(0, sizeof cores, &cores) == 0 &&
+      (options.threads == 0 || options.threads == CPU_COUNT(&cores)) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
     ::setenv("OMP_PROC_BIND", "true", /*overwrite=*/0);
   constexpr const char* kName = "libfrontier_engine.so";
   std::vector<fs::path> places;
@@ -24,12 +26,17 @@ std::unique_ptr<Engine> load_engine(const EngineOptions& options) {
   } else {
     std::error_code error;
     const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-    for (const auto& place : {folder / kName, folder / ".." / "lib" / kName, folder / FRONTIER_RELATIVE_LIB_DIR / kName})
+    for (const auto& place :
+         {folder / kName, folder / ".." / "lib" / kName, folder / FRONTIER_RELATIVE_LIB_DIR / kName})
       if (fs::exists(place, error)) places.push_back(place);
   }
-  if (places.empty()) throw Error(std::string(kName) + " is not beside the program; this build was made without LibTorch (FRONTIER_TORCH=OFF), or the installation is incomplete");
+  if (places.empty())
+    throw Error(std::string(kName) +
+                " is not beside the program; this build was made without LibTorch (FRONTIER_TORCH=OFF), or the "
+                "installation is incomplete");
   void* library = ::dlopen(places.front().c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) throw Error(std::string("cannot load the engine: ") + ::dlerror() + "; scripts/setup.sh installs LibTorch");
+  if (library == nullptr)
+    throw Error(std::string("cannot load the engine: ") + ::dlerror() + "; scripts/setup.sh installs LibTorch");
   void* symbol = ::dlsym(library, "frontier_make_engine");
   if (symbol == nullptr) throw Error(places.front().string() + " is not Frontier's engine");
   return std::unique_ptr<Engine>(reinterpret_cast<MakeEngine*>(symbol)(options));

@@ -11,7 +11,8 @@
 
 namespace frontier {
 
-/// Everything that decides a training run; stored resolved in run.json, from where `frontier train --config run.json` repeats it.
+/// Everything that decides a training run; stored resolved in run.json, from where `frontier train --config run.json`
+/// repeats it.
 struct TrainConfig {
   std::string space = "mobile_cnn";
   std::string input;         ///< "1x28x28"; empty: the data's
@@ -19,14 +20,16 @@ struct TrainConfig {
   std::int64_t seed = 0;     ///< weights, sampling, order of the data; the split has data.seed
   std::int64_t epochs = 0;   ///< above 0: sets trainer.steps
   DataOptions data;
-  double arch_fraction = 0;  ///< share of the training images kept for architecture parameters (samplers that learn them)
+  /// Share of the training images kept for architecture parameters (samplers that learn them)
+  double arch_fraction = 0;
   LoaderOptions loader;
   nlohmann::json sampler = {{"name", "uniform"}};
   TrainerOptions trainer;
   SupernetAccuracyOptions evaluation;
-  std::int64_t checkpoint_steps = 0;    ///< checkpoint every so many steps; 0: by time
-  double checkpoint_seconds = 30;       ///< checkpoint this often
-  std::int64_t final_random_subnets = 8;  ///< evaluated on the search split at the end, beside the cheapest and the dearest
+  std::int64_t checkpoint_steps = 0;  ///< checkpoint every so many steps; 0: by time
+  double checkpoint_seconds = 30;     ///< checkpoint this often
+  /// Evaluated on the search split at the end, beside the cheapest and the dearest
+  std::int64_t final_random_subnets = 8;
 };
 
 template <class Fields>

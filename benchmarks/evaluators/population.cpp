@@ -1,6 +1,7 @@
-// population [images] [threads] [seed]: evaluates 64 mobile_cnn subnets (8 random parents and 7 children of each that differ in one decision) on Fashion-MNIST with
-// inherited weights, batch-norm recalibration included: merged into one graph, and one by one. Prints seconds, the ratio and whether all metrics are equal to the
-// last bit; exits with 1 where they are not. The weights are untrained: the work is the same.
+// population [images] [threads] [seed]: evaluates 64 mobile_cnn subnets (8 random parents and 7 children of each that
+// differ in one decision) on Fashion-MNIST with inherited weights, batch-norm recalibration included: merged into one
+// graph, and one by one. Prints seconds, the ratio and whether all metrics are equal to the last bit; exits with 1
+// where they are not. The weights are untrained: the work is the same.
 
 #include <ATen/Parallel.h>
 #include <malloc.h>
@@ -52,7 +53,8 @@ int main(int argc, char** argv) {
     const auto start = std::chrono::steady_clock::now();
     measured = evaluator.evaluate(archs);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("%s: %.2f s, %zu layers run of %zu\n", population == 1 ? "one by one" : "merged", seconds, evaluator.layers_run().first, evaluator.layers_run().second);
+    std::printf("%s: %.2f s, %zu layers run of %zu\n", population == 1 ? "one by one" : "merged", seconds,
+                evaluator.layers_run().first, evaluator.layers_run().second);
     return seconds;
   };
   std::vector<Measurement> merged, single;

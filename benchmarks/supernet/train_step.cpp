@@ -1,5 +1,6 @@
-// train_step ARCH [steps] [threads] [batch]: milliseconds of one training step of one mobile_cnn subnet inside the supernet (forward, backward, clipping,
-// SGD over all shared weights), the median over `steps`. Compared with PyTorch by compare_train_step.py.
+// train_step ARCH [steps] [threads] [batch]: milliseconds of one training step of one mobile_cnn subnet inside the
+// supernet (forward, backward, clipping, SGD over all shared weights), the median over `steps`. Compared with PyTorch
+// by compare_train_step.py.
 
 #include <ATen/Parallel.h>
 #include <malloc.h>
@@ -17,7 +18,8 @@
 int main(int argc, char** argv) {
   using namespace frontier;
   if (argc < 2) return std::fprintf(stderr, "train_step ARCH [steps] [threads] [batch]\n"), 2;
-  const int steps = argc > 2 ? std::atoi(argv[2]) : 20, threads = argc > 3 ? std::atoi(argv[3]) : 2, batch = argc > 4 ? std::atoi(argv[4]) : 128;
+  const int steps = argc > 2 ? std::atoi(argv[2]) : 20, threads = argc > 3 ? std::atoi(argv[3]) : 2,
+            batch = argc > 4 ? std::atoi(argv[4]) : 128;
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);  // as the program's engine does
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   at::set_num_threads(threads);
@@ -37,6 +39,7 @@ int main(int argc, char** argv) {
     milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
   }
   milliseconds.erase(milliseconds.begin(), milliseconds.begin() + 5);
-  std::nth_element(milliseconds.begin(), milliseconds.begin() + static_cast<std::ptrdiff_t>(milliseconds.size() / 2), milliseconds.end());
+  std::nth_element(milliseconds.begin(), milliseconds.begin() + static_cast<std::ptrdiff_t>(milliseconds.size() / 2),
+                   milliseconds.end());
   std::printf("%.3f\n", milliseconds[milliseconds.size() / 2]);
 }

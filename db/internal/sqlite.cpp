@@ -174,15 +174,12 @@ void Database::fail(int code) const {
   const std::string file = path_.string();
   const int reason = sqlite3_system_errno(handle_.get());
   switch (code & 0xff) {
-    case SQLITE_NOTADB:
-      throw UsageError(file + " is not a SQLite database");
+    case SQLITE_NOTADB: throw UsageError(file + " is not a SQLite database");
     case SQLITE_CORRUPT:
       throw Error(file + " is damaged (" + sqlite3_errmsg(handle_.get()) +
                   "); restore a copy, or save what is left with: sqlite3 '" + file + "' .recover");
-    case SQLITE_FULL:
-      throw Error(with_errno("cannot write database " + file, ENOSPC));
-    case SQLITE_READONLY:
-      throw Error("cannot write database " + file + ": it or its folder is read-only");
+    case SQLITE_FULL: throw Error(with_errno("cannot write database " + file, ENOSPC));
+    case SQLITE_READONLY: throw Error("cannot write database " + file + ": it or its folder is read-only");
     case SQLITE_CANTOPEN:
       throw Error(reason != 0 ? with_errno("cannot open database " + file, reason) : "cannot open database " + file);
     case SQLITE_BUSY:
@@ -190,10 +187,8 @@ void Database::fail(int code) const {
     case SQLITE_IOERR:
       if (reason != 0) throw Error(with_errno("cannot read or write database " + file, reason));
       break;
-    case SQLITE_NOMEM:
-      throw std::bad_alloc();
-    default:
-      break;
+    case SQLITE_NOMEM: throw std::bad_alloc();
+    default: break;
   }
   throw Error("database " + file + ": " + sqlite3_errmsg(handle_.get()));
 }

@@ -5,10 +5,10 @@
 
 namespace frontier {
 
-/// Differentiable architecture search (Liu, Simonyan and Yang, "DARTS", arXiv 1806.09055), first order: every decision is a softmax over
-/// its branches, whose outputs are summed by it; the logits learn on batches of their own.
-/// For spaces all of whose decisions are between branches (Builder::mix).
-/// Differs from the paper: one vector of logits a decision of any space, in place of the two cell types' edges.
+/// Differentiable architecture search (Liu, Simonyan and Yang, "DARTS", arXiv 1806.09055), first order: every decision
+/// is a softmax over its branches, whose outputs are summed by it; the logits learn on batches of their own. For spaces
+/// all of whose decisions are between branches (Builder::mix). Differs from the paper: one vector of logits a decision
+/// of any space, in place of the two cell types' edges.
 class DartsSampler : public Sampler {
  public:
   struct Options {

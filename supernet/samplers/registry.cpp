@@ -23,7 +23,8 @@ struct Entry {
   const char* name;
   std::unique_ptr<Sampler> (*make)(SpacePointer, const nlohmann::json&);
 };
-constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>}, {"sandwich", make<SandwichSampler>}, {"darts", make<DartsSampler>}};
+constexpr Entry kEntries[] = {
+    {"uniform", make<UniformSampler>}, {"sandwich", make<SandwichSampler>}, {"darts", make<DartsSampler>}};
 
 }  // namespace
 

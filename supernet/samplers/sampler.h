@@ -22,7 +22,8 @@ struct TrainingState {
   std::int64_t total_steps = 0;
 };
 
-/// One subnet to train on a batch. Soft selections bring the weights of their decisions, as functions of the sampler's parameters.
+/// One subnet to train on a batch. Soft selections bring the weights of their decisions, as functions of the sampler's
+/// parameters.
 struct SampledSubnet {
   Selection selection;
   SelectionWeights weights;
@@ -56,7 +57,8 @@ class Sampler {
 
 /// @param options the sampler's own settings; unknown ones are refused.
 /// @throws UsageError listing the known samplers.
-std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space, const nlohmann::json& options);
+std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
+                                      const nlohmann::json& options);
 std::vector<std::string> known_samplers();
 
 }  // namespace frontier

@@ -4,7 +4,8 @@
 
 namespace frontier {
 
-SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options) : space_(std::move(space)), options_(options) {
+SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options)
+    : space_(std::move(space)), options_(options) {
   const FeasibleSet all(*space_, space_->default_input(), Budget{});
   largest_ = all.most_macs().arch;
   smallest_ = all.least_macs().arch;

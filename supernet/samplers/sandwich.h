@@ -5,9 +5,10 @@
 
 namespace frontier {
 
-/// The sandwich rule (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", arXiv 1903.05134): each step trains
-/// the largest subnet, the smallest and some random ones; the largest teaches the others in in-place distillation.
-/// Differs from the paper: largest and smallest are by MACs at the space's default input, over all decisions instead of widths only.
+/// The sandwich rule (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", arXiv
+/// 1903.05134): each step trains the largest subnet, the smallest and some random ones; the largest teaches the others
+/// in in-place distillation. Differs from the paper: largest and smallest are by MACs at the space's default input,
+/// over all decisions instead of widths only.
 class SandwichSampler : public Sampler {
  public:
   struct Options {

@@ -287,6 +287,14 @@ TEST_F(WrongJob, InCheckpoints) {
        BadInput{"OutIsFile", train({"--out", "plain"}), 2, {"plain is a file", "folder of its own"}},
        BadInput{"OutIsOthers", train({"--out", "others"}), 2, {"others holds 'thesis.tex'", "would be lost"}},
        BadInput{"OutBesideOthers", train({"--out", "draft"}), 2, {"draft.tmp holds 'thesis.tex'", "would be lost"}},
+       BadInput{"OutIsTrained",
+                train({"--out", "supernet"}),
+                2,
+                {"'supernet' holds a checkpoint already", "--resume", "--overwrite"}},
+       BadInput{"ResumeAndOverwrite",
+                train({"--out", "supernet", "--resume", "--overwrite"}),
+                2,
+                {"--resume or --overwrite, not both"}},
        BadInput{"OutIsEmpty", train({"--out", ""}), 2, {"--out ''", "name a folder"}},
        BadInput{"OutIsHere", train({"--out", "."}), 2, {"--out '.'", "name a folder"}}});
 }
@@ -372,6 +380,15 @@ TEST_F(FailingJob, ThatIsRefusedLeavesTheFinishedRunAsItWas) {
   ASSERT_EQ(runs().size(), 1U);
   EXPECT_EQ(runs().front().state, RunState::kDone);
   EXPECT_EQ(runs().front().message, "");
+}
+
+TEST_F(FailingJob, OverATrainedCheckpointChangesItOnlyWithOverwrite) {
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  const std::string before = read_file(folder_ / "supernet/weights.safetensors");
+  EXPECT_EQ(run(train({"--out", "supernet", "--seed", "1"})).exit_code, 2);
+  EXPECT_EQ(read_file(folder_ / "supernet/weights.safetensors"), before);
+  EXPECT_EQ(run(train({"--out", "supernet", "--seed", "1", "--overwrite"})).exit_code, 0);
+  EXPECT_NE(read_file(folder_ / "supernet/weights.safetensors"), before);
 }
 
 TEST_F(FailingJob, KilledAfterItsLastCheckpointLeavesNothingBehindOnceResumed) {

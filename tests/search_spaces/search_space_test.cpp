@@ -178,12 +178,8 @@ TEST(SearchSpace, ParsersSurviveRandomBytesAndMutatedNotations) {
           case 0:
             text.insert(text.begin() + static_cast<std::ptrdiff_t>(place), static_cast<char>(rng.below(256)));
             break;
-          case 1:
-            text.erase(place, 1 + rng.below(3));
-            break;
-          default:
-            text = text.substr(0, place) + text.substr(rng.below(text.size() + 1));
-            break;
+          case 1: text.erase(place, 1 + rng.below(3)); break;
+          default: text = text.substr(0, place) + text.substr(rng.below(text.size() + 1)); break;
         }
       }
       try {

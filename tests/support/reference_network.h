@@ -31,9 +31,7 @@ inline std::vector<at::Tensor> reference_values(const NetworkGraph& graph,
     at::Tensor& y = values[v];
     const std::int64_t k = layer.kernel.value(), padding = layer.dilation * (k - 1) / 2;
     switch (layer.kind) {
-      case LayerKind::kInput:
-        y = images;
-        break;
+      case LayerKind::kInput: y = images; break;
       case LayerKind::kConv:
         y = at::conv2d(in[0], parameter(layer.name + ".weight"), bias(layer), layer.stride, padding, layer.dilation,
                        layer.groups.value());
@@ -52,44 +50,22 @@ inline std::vector<at::Tensor> reference_values(const NetworkGraph& graph,
       }
       case LayerKind::kActivation:
         switch (layer.activation) {
-          case Activation::kReLU:
-            y = in[0].clamp_min(0);
-            break;
-          case Activation::kReLU6:
-            y = in[0].clamp(0, 6);
-            break;
-          case Activation::kHSwish:
-            y = in[0] * (in[0] + 3).clamp(0, 6) / 6;
-            break;
-          case Activation::kHSigmoid:
-            y = (in[0] + 3).clamp(0, 6) / 6;
-            break;
-          case Activation::kSigmoid:
-            y = 1 / (1 + (-in[0]).exp());
-            break;
+          case Activation::kReLU: y = in[0].clamp_min(0); break;
+          case Activation::kReLU6: y = in[0].clamp(0, 6); break;
+          case Activation::kHSwish: y = in[0] * (in[0] + 3).clamp(0, 6) / 6; break;
+          case Activation::kHSigmoid: y = (in[0] + 3).clamp(0, 6) / 6; break;
+          case Activation::kSigmoid: y = 1 / (1 + (-in[0]).exp()); break;
         }
         break;
       case LayerKind::kLinear:
         y = at::linear(in[0].flatten(1), parameter(layer.name + ".weight"), bias(layer)).unsqueeze(2).unsqueeze(3);
         break;
-      case LayerKind::kGlobalPool:
-        y = in[0].mean(at::IntArrayRef{2, 3}, true);
-        break;
-      case LayerKind::kAveragePool:
-        y = at::avg_pool2d(in[0], k, layer.stride, k / 2, false, false);
-        break;
-      case LayerKind::kMaxPool:
-        y = at::max_pool2d(in[0], k, layer.stride, k / 2);
-        break;
-      case LayerKind::kAdd:
-        y = in[0] + in[1];
-        break;
-      case LayerKind::kMultiply:
-        y = in[0] * in[1];
-        break;
-      case LayerKind::kConcat:
-        y = at::cat(in, 1);
-        break;
+      case LayerKind::kGlobalPool: y = in[0].mean(at::IntArrayRef{2, 3}, true); break;
+      case LayerKind::kAveragePool: y = at::avg_pool2d(in[0], k, layer.stride, k / 2, false, false); break;
+      case LayerKind::kMaxPool: y = at::max_pool2d(in[0], k, layer.stride, k / 2); break;
+      case LayerKind::kAdd: y = in[0] + in[1]; break;
+      case LayerKind::kMultiply: y = in[0] * in[1]; break;
+      case LayerKind::kConcat: y = at::cat(in, 1); break;
       case LayerKind::kZero:
         y = at::zeros(
             {images.size(0), layer.output.channels.value(), layer.output.height.value(), layer.output.width.value()},
