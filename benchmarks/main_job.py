@@ -4,11 +4,13 @@
 usage: benchmarks/main_job.py seeds   [--seeds 0 1 2] [--work DIR]       accuracy under the three budgets, mean and spread
        benchmarks/main_job.py scratch [--checkpoint DIR] [--work DIR]    five subnets across the range: inherited, and trained from scratch for as many images
 
-Python's standard library only; needs build/release/frontier. `seeds` repeats scripts/quickstart.sh's training and search with other seeds (12 minutes each on two
+Python's standard library only; needs build/release/frontier. `seeds` repeats scripts/quickstart.sh's training and search with other seeds (7 minutes each on two
 cores), `scratch` trains five networks for as many steps as the supernet took. What is already in DIR is not done again.
 """
 import argparse
+import concurrent.futures
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -56,15 +58,19 @@ def scratch(options):
         drawn = frontier("search", "--checkpoint", options.checkpoint, "--searcher", "random", "--max-macs", limit, "--budget", 1, "--seed", quarter, "--db", db, "--resume")
         archs.append(drawn["results"][0]["best"]["arch"])
     archs.append(space["dearest"])
-    print(f"{steps} steps each\n\n| subnet | MACs | inherited, test | from scratch, test |\n|---|---|---|---|", flush=True)
-    for arch in archs:
-        inherited = frontier("evaluate", "--checkpoint", options.checkpoint, "--arch", arch, "--split", "test", "--db", db)["results"][0]
+    def measure(arch):
+        inherited = frontier("evaluate", "--checkpoint", options.checkpoint, "--arch", arch, "--split", "test", "--db", db, "--threads", 1)["results"][0]
         stored = options.work / (arch.replace(" ", "").replace("|", "_").replace(":", "-") + ".json")
         if not stored.exists():
-            own = frontier("evaluate", "--evaluator", "scratch", "--config", options.checkpoint / "run.json", "--arch", arch, "--db", db)
-            stored.write_text(json.dumps(own))
+            stored.write_text(json.dumps(frontier("evaluate", "--evaluator", "scratch", "--config", options.checkpoint / "run.json", "--arch", arch, "--db", db, "--threads", 1)))
         own = next(item for item in json.loads(stored.read_text())["results"] if item["split"] == "test")
-        print(f"| `{arch}` | {inherited['macs'] / 1e6:.2f} M | {100 * inherited['metrics']['top1']:.2f} % | {100 * own['metrics']['top1']:.2f} % |", flush=True)
+        print(f"trained {arch}", flush=True)
+        return f"| `{arch}` | {inherited['macs'] / 1e6:.2f} M | {100 * inherited['metrics']['top1']:.2f} % | {100 * own['metrics']['top1']:.2f} % |"
+
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # one network a core; the longest first
+        rows = list(pool.map(measure, reversed(archs)))
+    print(f"\n{steps} steps each\n\n| subnet | MACs | inherited, test | from scratch, test |\n|---|---|---|---|")
+    print(*reversed(rows), sep="\n")
 
 
 def main():

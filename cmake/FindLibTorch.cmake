@@ -47,7 +47,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   # at::parallel_for is a header whose body is serial unless it is compiled with OpenMP, as LibTorch is.
   find_package(OpenMP REQUIRED COMPONENTS CXX)
-  target_link_libraries(LibTorch::LibTorch INTERFACE LibTorch::cpu OpenMP::OpenMP_CXX)
+  # The flag alone: the library it names at run time is LibTorch's own copy of libgomp, so that there is one pool of threads.
+  target_compile_options(LibTorch::LibTorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>)
+  target_link_options(LibTorch::LibTorch INTERFACE ${OpenMP_CXX_FLAGS})
+  target_link_libraries(LibTorch::LibTorch INTERFACE LibTorch::cpu)
   if(LibTorch_CUDA)
     add_library(LibTorch::cuda SHARED IMPORTED)
     set_target_properties(LibTorch::cuda PROPERTIES IMPORTED_LOCATION ${LibTorch_CUDA_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES "${_dirs}")

@@ -61,7 +61,7 @@ endfunction()
 
 # frontier_test(<folder> SOURCES ... LIBS ... [TORCH] [LABEL unit|slow|gpu]): the test binary <folder>_test.
 function(frontier_test folder)
-  cmake_parse_arguments(arg "TORCH" "LABEL" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH" "LABEL;ENVIRONMENT" "SOURCES;LIBS" ${ARGN})
   if(NOT arg_LABEL)
     set(arg_LABEL unit)
   endif()
@@ -75,5 +75,5 @@ function(frontier_test folder)
   endif()
   include(GoogleTest)
   gtest_discover_tests(${folder}_test DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900)
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT 900 ENVIRONMENT "${arg_ENVIRONMENT}")
 endfunction()

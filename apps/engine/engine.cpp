@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 #include <malloc.h>
-#include <sched.h>
 #include <torch/types.h>
 #include <torch/version.h>
 
@@ -176,9 +175,7 @@ class TorchEngine : public Engine {
     // faults.
     ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
     ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
-    cpu_set_t cores;
-    const int available = ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-    at::set_num_threads(options.threads > 0 ? options.threads : available);
+    at::set_num_threads(options.threads);
   }
 
   nlohmann::json train(const nlohmann::json& config, const std::string& out, Existing existing,

@@ -63,7 +63,7 @@ struct ScratchResult {
 };
 
 struct EngineOptions {
-  int threads = 0;             ///< 0: one a core that this process may use
+  int threads = 0;             ///< load_engine() puts the number of cores this process may use for 0
   std::string device = "cpu";  ///< "cpu" or "cuda"
 };
 
@@ -89,7 +89,7 @@ class Engine {
 
 /// Opens the engine library beside the program (or $FRONTIER_ENGINE). @throws Error if it or LibTorch cannot be loaded,
 /// UsageError for a device that is not there.
-std::unique_ptr<Engine> load_engine(const EngineOptions& options);
+std::unique_ptr<Engine> load_engine(EngineOptions options);
 
 /// What the library exports, as "frontier_make_engine".
 using MakeEngine = Engine*(const EngineOptions& options);

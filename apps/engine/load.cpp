@@ -9,15 +9,16 @@
 
 namespace frontier {
 
-std::unique_ptr<Engine> load_engine(const EngineOptions& options) {
+std::unique_ptr<Engine> load_engine(EngineOptions options) {
   namespace fs = std::filesystem;
+  cpu_set_t cores;
+  if (::sched_getaffinity(0, sizeof cores, &cores) != 0) throw Error("cannot tell which cores this process may use");
+  if (options.threads == 0) options.threads = CPU_COUNT(&cores);
   // Read by libgomp when it is loaded. Threads that wait long give their core away; and threads that have a core each
   // stay there: without that, the scheduler may keep two of them on one core as soon as anything else runs (a training
   // beside a compiler: 4 steps a second, bound 20).
   ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
-  cpu_set_t cores;
-  if (::sched_getaffinity(0, sizeof cores, &cores) == 0 &&
-      (options.threads == 0 || options.threads == CPU_COUNT(&cores)) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
+  if (options.threads == CPU_COUNT(&cores) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
     ::setenv("OMP_PROC_BIND", "true", /*overwrite=*/0);
   constexpr const char* kName = "libfrontier_engine.so";
   std::vector<fs::path> places;

@@ -7,10 +7,11 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "program.h"
+#include "support/program.h"
 
 namespace frontier::testing_support {
 
@@ -48,6 +49,24 @@ inline std::map<std::string, std::string> checksums(const std::filesystem::path&
     if (entry.is_regular_file()) sums[entry.path().string()] = crc32_hex(read_file(entry.path()));
   return sums;
 }
+
+/// Cases that share files, made once by the derived suite.
+class BadInputTest : public ::testing::Test {
+ protected:
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  /// Nothing in the folder changes either.
+  static void expect_all_refused(const std::vector<BadInput>& cases) {
+    const auto before = checksums(folder_->path());
+    for (const BadInput& wrong : cases) {
+      SCOPED_TRACE(wrong.name);
+      expect_refused(Program(folder_->path().string()).run(wrong.arguments), wrong);
+      EXPECT_EQ(checksums(folder_->path()), before);
+    }
+  }
+
+  static inline std::unique_ptr<testing::TemporaryFolder> folder_;
+};
 
 /// Text of `levels` nested lists.
 inline std::string nested(std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); }

@@ -85,7 +85,7 @@ void write_data(const fs::path& folder) {
   write_idx_labels(folder / "t10k-labels-idx1-ubyte", 20, '\1');
 }
 
-class WrongJob : public ::testing::Test {
+class WrongJob : public testing_support::BadInputTest {
  protected:
   static void SetUpTestSuite() {
     folder_ = std::make_unique<testing::TemporaryFolder>();
@@ -142,18 +142,6 @@ class WrongJob : public ::testing::Test {
     write_idx_labels(f / "label_range/train-labels-idx1-ubyte", 40, '\x63');
     write_idx_labels(f / "fewer_labels/train-labels-idx1-ubyte", 39, '\1');
   }
-  static void TearDownTestSuite() { folder_.reset(); }
-
-  void expect_all_refused(const std::vector<BadInput>& cases) {
-    const auto before = testing_support::checksums(folder_->path());
-    for (const BadInput& wrong : cases) {
-      SCOPED_TRACE(wrong.name);
-      testing_support::expect_refused(Program(folder_->path().string()).run(wrong.arguments), wrong);
-      EXPECT_EQ(testing_support::checksums(folder_->path()), before);
-    }
-  }
-
-  static inline std::unique_ptr<testing::TemporaryFolder> folder_;
 };
 
 TEST_F(WrongJob, InConfig) {

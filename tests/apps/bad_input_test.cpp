@@ -28,7 +28,7 @@ void change_database(const std::string& path, const std::string& sql) {
 }
 
 /// Files that the cases name, made once for all of them.
-class WrongInput : public ::testing::Test {
+class WrongInput : public testing_support::BadInputTest {
  protected:
   static void SetUpTestSuite() {
     folder_ = std::make_unique<testing::TemporaryFolder>();
@@ -50,18 +50,6 @@ class WrongInput : public ::testing::Test {
     std::filesystem::create_directory(f / "folder");
     std::filesystem::create_symlink("/dev/full", f / "full");
   }
-  static void TearDownTestSuite() { folder_.reset(); }
-
-  void expect_all_refused(const std::vector<BadInput>& cases) {
-    const auto before = testing_support::checksums(folder_->path());
-    for (const BadInput& wrong : cases) {
-      SCOPED_TRACE(wrong.name);
-      testing_support::expect_refused(Program(folder_->path().string()).run(wrong.arguments), wrong);
-      EXPECT_EQ(testing_support::checksums(folder_->path()), before);
-    }
-  }
-
-  static inline std::unique_ptr<testing::TemporaryFolder> folder_;
 };
 
 TEST_F(WrongInput, InUsage) {

@@ -1,8 +1,6 @@
 // `frontier report` as a user runs it: what the page holds, that it fetches nothing, and that hostile text stays text.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,7 +9,7 @@
 
 #include "common/files.h"
 #include "sample_report_db.h"
-#include "support/temporary_folder.h"
+#include "support/program.h"
 
 namespace frontier {
 namespace {
@@ -19,12 +17,8 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
+using testing_support::Outcome;
+using testing_support::Program;
 
 std::size_t occurrences(const std::string& text, const std::string& part) {
   std::size_t count = 0;
@@ -46,20 +40,7 @@ nlohmann::json data_of(const std::string& page) {
 
 class ReportProgram : public ::testing::Test {
  protected:
-  void SetUp() override {
-    if (std::getenv("FRONTIER_BINARY") == nullptr) GTEST_SKIP() << "FRONTIER_BINARY is not set";
-  }
-
-  Outcome run(const std::string& arguments) {
-    const std::string command =
-        "cd '" + folder_.path().string() + "' && \"$FRONTIER_BINARY\" report " + arguments + " >out 2>err";
-    Outcome outcome;
-    const int status = std::system(command.c_str());
-    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.out = read_file(folder_ / "out");
-    outcome.err = read_file(folder_ / "err");
-    return outcome;
-  }
+  Outcome run(const std::string& arguments) const { return program_.shell("report " + arguments); }
 
   /// The page that a successful run writes.
   std::string report(const std::string& arguments = "") {
@@ -87,6 +68,7 @@ class ReportProgram : public ::testing::Test {
   }
 
   testing::TemporaryFolder folder_;
+  Program program_{folder_.path().string()};
 };
 
 TEST_F(ReportProgram, ShowsFrontsCurvesNetworksAndSettings) {

@@ -2,8 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <omp.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -328,6 +330,30 @@ TEST(Prefetcher, MakesBatchesOnOtherThreadsAhead) {
   const std::lock_guard lock(mutex);
   threads.erase(std::this_thread::get_id());
   EXPECT_EQ(threads.size(), 1u);
+}
+
+/// The program binds OpenMP's threads to cores (apps/engine/load.cpp), and so does the environment of this test.
+TEST(Prefetcher, WorkersMayUseEveryCoreWhereTheCallerIsBoundToOne) {
+  if (omp_get_num_places() < 2) GTEST_SKIP() << "needs OMP_PROC_BIND=true and two cores";
+  const auto cores = [] {
+    cpu_set_t set;
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+  };
+  ASSERT_EQ(cores(), 1);
+  const auto caller = std::this_thread::get_id();
+  std::atomic<int> seen = 0;
+  Prefetcher prefetcher(
+      [&](std::int64_t step) {
+        if (std::this_thread::get_id() != caller) seen = cores();
+        return numbered(step);
+      },
+      2, 1);
+  for (int i = 0; i < 1000 && seen == 0; ++i) {
+    prefetcher.next();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_EQ(seen, omp_get_num_procs());
+  EXPECT_EQ(cores(), 1);
 }
 
 TEST(Prefetcher, RethrowsAndStaysAtTheFailedStep) {

@@ -1,33 +1,24 @@
 // `frontier pareto` and `frontier runs` as a user runs them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
 #include "db/store.h"
 #include "sample.h"
-#include "support/temporary_folder.h"
+#include "support/program.h"
 
 namespace frontier {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
+using testing_support::Outcome;
 
 class Program : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (std::getenv("FRONTIER_BINARY") == nullptr) GTEST_SKIP() << "FRONTIER_BINARY is not set";
     Store store(file_, Store::Mode::kReadWrite);
     Evaluation run_best = sample("large", 0.9512, 3000000);
     run_best.run = store.begin_run({.kind = "search", .name = "first", .space = "toy", .config = R"({"budget": 10})"});
@@ -43,14 +34,7 @@ class Program : public ::testing::Test {
   Outcome run(std::string arguments) {
     for (std::size_t at = 0; (at = arguments.find("DB")) != std::string::npos;)
       arguments.replace(at, 2, "--db '" + file_ + "'");
-    const std::string command =
-        "cd '" + folder_.path().string() + "' && { \"$FRONTIER_BINARY\" " + arguments + "; } >out 2>err";
-    Outcome outcome;
-    const int status = std::system(command.c_str());
-    outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    outcome.out = read_file(folder_ / "out");
-    outcome.err = read_file(folder_ / "err");
-    return outcome;
+    return testing_support::Program(folder_.path().string()).shell(arguments);
   }
 
   void expect_refused(const std::string& arguments, const std::string& message, int exit_code = 2) {

@@ -28,6 +28,15 @@ class Program {
   /// @param folder where it runs.
   explicit Program(std::string folder) : folder_(std::move(folder)) {}
 
+  /// @param line what follows the program's name, as a shell reads it.
+  Outcome shell(const std::string& line) const {
+    const std::string command =
+        "cd '" + folder_ + "' && { \"$FRONTIER_BINARY\" " + line + "; } >shell.out 2>shell.err";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ + "/shell.out"),
+            read_file(folder_ + "/shell.err")};
+  }
+
   /// @param as_nobody give up root's rights first, so that permissions mean something.
   /// @param meanwhile called with the process while it runs.
   Outcome run(const std::vector<std::string>& arguments, bool as_nobody = false,
