@@ -75,8 +75,8 @@ TEST(ExecutorMacs, OfMobileCnn32EqualTheCostPass) {
 }
 TEST(ExecutorMacs, OfMobileCnn224EqualTheCostPass) {
   Threads threads(1);
-  expect_executed_macs_of("mobile_cnn_224", {3, 64, 64, 10}, 6);
-  expect_executed_macs_of("mobile_cnn_224", {3, 33, 33, 10}, 24);
+  expect_executed_macs_of("mobile_cnn_224", {3, 224, 224, 10}, 10);
+  expect_executed_macs_of("mobile_cnn_224", {3, 33, 33, 10}, 190);
 }
 TEST(ExecutorMacs, OfNasBenchMacroEqualTheCostPass) {
   Threads threads(1);
