@@ -132,20 +132,19 @@ JOIN protocols p ON p.id = e.protocol;
 
 constexpr const char* kMigrations[] = {kVersion1};
 
-std::string table_names(sqlite::Database& db) {
-  std::vector<std::string> names;
-  auto query = db.query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name LIMIT 5");
-  while (query.step()) names.push_back(printable(query.text(0), 40));
-  return join(names);
-}
-
 /// The schema version; 0 for a database without anything in it.
 std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {
-  const std::int64_t application = db.pragma("application_id");
-  const std::int64_t version = db.pragma("user_version");
-  if (application == 0 && version == 0 && table_names(db).empty()) return 0;
+  // One statement sees one state: another process may be making the schema at this moment.
+  auto query = db.query(
+      "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
+      "(SELECT group_concat(name, ', ') FROM (SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name LIMIT "
+      "5))");
+  query.step();
+  const std::int64_t application = query.integer(0), version = query.integer(1);
+  const std::string tables = printable(query.text(2), 200);
+  if (application == 0 && version == 0 && tables.empty()) return 0;
   if (application != kApplicationId)
-    throw UsageError(db.path().string() + " is a SQLite database of another program (tables " + table_names(db) +
+    throw UsageError(db.path().string() + " is a SQLite database of another program (tables " + tables +
                      "), not a Frontier results database; give another path");
   if (version < 1 || version > static_cast<std::int64_t>(newest))
     throw UsageError(db.path().string() + " has schema version " + std::to_string(version) +

@@ -64,6 +64,19 @@ TEST_F(Processes, WriteAtOnceWithoutLossOrRepetition) {
   EXPECT_EQ(cell_of(file_, "PRAGMA integrity_check"), "ok");
 }
 
+TEST_F(Processes, MakeTheSameFileAtOnce) {
+  for (int round = 0; round < 100; ++round) {
+    const std::string file = folder_ / ("new" + std::to_string(round) + ".db");
+    std::vector<pid_t> children;
+    for (int i = 0; i < 6; ++i)
+      children.push_back(start([&, i] {
+        std::this_thread::sleep_for(std::chrono::microseconds(700 * i));
+        const Store store(file, Store::Mode::kReadWrite);
+      }));
+    for (const pid_t child : children) ASSERT_EQ(status_of(child), 0) << "round " << round;
+  }
+}
+
 TEST_F(Processes, KilledWhileWritingLoseNothingReported) {
   std::int64_t reported = 0;
   for (std::uint64_t time = 0; time < 10; ++time) {
