@@ -10,8 +10,8 @@
 namespace frontier {
 namespace {
 
-constexpr std::int64_t kCurvePoints =
-    500;  // a run keeps about so many points of each curve, each the mean over its steps
+// A run keeps about so many points of each curve, each the mean over its steps.
+constexpr std::int64_t kCurvePoints = 500;
 
 }  // namespace
 
@@ -30,8 +30,8 @@ RunRecorder::RunRecorder(const std::string& db, RunInfo info, bool quiet, const 
   const nlohmann::json run = parse_json(read_file(path), path.string());
   const nlohmann::json::json_pointer place("/note/run");
   if (!run.is_object() || !run.contains(place) || !run[place].is_number_integer()) return;
-  for (const auto& known :
-       store_.runs({.id = run[place].get<std::int64_t>()}))  // another database knows another run by this number
+  // Another database knows another run by this number.
+  for (const auto& known : store_.runs({.id = run[place].get<std::int64_t>()}))
     if (known.kind == info_.kind && known.checkpoint == info_.checkpoint) resumed_ = known.id;
 }
 

@@ -16,7 +16,7 @@ std::unique_ptr<Engine> load_engine(EngineOptions options) {
   if (options.threads == 0) options.threads = CPU_COUNT(&cores);
   // Read by libgomp when it is loaded. Threads that wait long give their core away; and threads that have a core each
   // stay there: without that, the scheduler may keep two of them on one core as soon as anything else runs (a training
-  // beside a compiler: 4 steps a second, bound 20).
+  // beside one busy process on two cores: 3 steps a second, bound 8).
   ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   if (options.threads == CPU_COUNT(&cores) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
     ::setenv("OMP_PROC_BIND", "true", /*overwrite=*/0);

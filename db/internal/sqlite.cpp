@@ -140,11 +140,6 @@ Query Database::query(std::string_view sql, const std::vector<Value>& values) {
   return result;
 }
 
-std::int64_t Database::pragma(const std::string& name) {
-  auto result = query("PRAGMA " + name);
-  return result.step() ? result.integer(0) : 0;
-}
-
 void Database::use_write_ahead_log() {
   // SQLite does not ask the busy handler when it changes the mode.
   for (int times = 0;; ++times) {

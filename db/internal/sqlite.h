@@ -87,7 +87,6 @@ class Database {
 
   std::int64_t last_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
   std::int64_t changes() const { return sqlite3_changes64(handle_.get()); }
-  std::int64_t pragma(const std::string& name);
   bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
   /// Readers and a writer then do not wait for each other.
   void use_write_ahead_log();

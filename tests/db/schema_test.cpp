@@ -43,7 +43,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
     sqlite::Database db(file_, sqlite::Access::kWrite);
     migrate(db, steps);
     migrate(db, steps);
-    EXPECT_EQ(db.pragma("user_version"), 2);
+    EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "2");
     check_schema(db, steps);
   }
   EXPECT_EQ(cell_of(file_, "SELECT arch FROM results"), "arch-a");
@@ -51,7 +51,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
   // From nothing to the newest, too.
   sqlite::Database fresh(folder_ / "fresh.db", sqlite::Access::kCreate);
   migrate(fresh, steps);
-  EXPECT_EQ(fresh.pragma("user_version"), 2);
+  EXPECT_EQ(cell_of(folder_ / "fresh.db", "PRAGMA user_version"), "2");
 }
 
 TEST_F(SchemaTest, AFailedMigrationChangesNothing) {
