@@ -31,11 +31,11 @@ void run_cost(const CostOptions& options) {
                {"peak memory", Align::kRight},
                {"architecture"}});
   Table layer_table({{"layer"}, {"kind"}, {"output"}, {"MACs", Align::kRight}, {"parameters", Align::kRight}});
-  for (const auto& arch : options.read(*space)) {
-    const NetworkGraph graph = space->build(space->canonical(arch), input);
+  for (const auto& arch : options.read_as_written(*space)) {
+    const NetworkGraph graph = space->build(arch, input);
     const Cost c = cost(graph);
     nlohmann::ordered_json item;
-    item["arch"] = space->to_string(arch);
+    item["arch"] = space->to_string_as_written(arch);
     item["canonical"] = space->to_string(arch);
     item["space"] = space->name();
     item["macs"] = c.macs;
@@ -58,7 +58,8 @@ void run_cost(const CostOptions& options) {
     document["results"].push_back(std::move(item));
     table.add({std::to_string(c.macs), std::to_string(c.params),
                format_count(static_cast<double>(c.activation_bytes)) + "B",
-               format_count(static_cast<double>(c.peak_bytes)) + "B", space->to_string(arch)});
+               format_count(static_cast<double>(c.peak_bytes)) + "B", space->to_string_as_written(arch)});
+    if (space->canonical(arch) != arch) table.add({"", "", "", "", "= " + space->to_string(arch)});
   }
   if (options.json) return print_json(document);
   print(options.layers ? layer_table.text() + "\n" + table.text() : table.text());

@@ -28,15 +28,21 @@ void add_arch_options(CLI::App& command, ArchOptions& options) {
 }
 
 std::vector<Architecture> ArchOptions::read(const SearchSpace& space) const {
+  std::vector<Architecture> archs_read = read_as_written(space);
+  for (auto& arch : archs_read) arch = space.canonical(arch);
+  return archs_read;
+}
+
+std::vector<Architecture> ArchOptions::read_as_written(const SearchSpace& space) const {
   std::vector<Architecture> result;
-  for (const auto& text : archs) result.push_back(space.parse(text));
+  for (const auto& text : archs) result.push_back(space.parse_as_written(text));
   if (!file.empty()) {
     std::size_t number = 0;
     for (const auto& line : split(read_file(file), '\n')) {
       ++number;
       if (trim(line).empty()) continue;
       try {
-        result.push_back(space.parse(line));
+        result.push_back(space.parse_as_written(line));
       } catch (const UsageError& error) {
         throw InvalidArchitecture(file + ", line " + std::to_string(number) + ": " + error.what());
       }

@@ -215,13 +215,21 @@ struct FeasibleSet::Tables {
   std::once_flag ways_made, estimated, counted;
   Ways ways;
   CountRange estimate, count;
+  const SearchSpace* isomorphisms = nullptr;  ///< the space, where its normal form makes fewer of the chain's paths
 
-  Tables(CostTable cost_table, const Budget& limits) : table(std::move(cost_table)), budget(limits), chain(table) {
+  Tables(CostTable cost_table, const Budget& limits, const SearchSpace* space)
+      : table(std::move(cost_table)),
+        budget(limits),
+        chain(table),
+        isomorphisms(space && space->has_normal_form() ? space : nullptr) {
     if (budget.max_macs) left[0] = *budget.max_macs - chain.cheapest[0];
     if (budget.max_params) left[1] = *budget.max_params - chain.cheapest[1];
   }
 
+  bool is_canonical(const Architecture& arch) const { return !isomorphisms || isomorphisms->canonical(arch) == arch; }
+
   Priced priced(Architecture arch) const {
+    if (isomorphisms) arch = isomorphisms->canonical(arch);
     const auto macs = table.macs(arch), params = table.params(arch);
     return {std::move(arch), macs, params};
   }
@@ -345,6 +353,10 @@ struct FeasibleSet::Tables {
 
   void make_estimate() {
     const BigCount at_most = ways.total();
+    if (isomorphisms) {
+      estimate = {at_most > 0 ? BigCount{1} : BigCount{0}, at_most};
+      return;
+    }
     estimate = {is_exact(ways.grid) ? at_most : count_ways(chain, draw_grid(true), false).total(), at_most};
   }
 
@@ -362,29 +374,41 @@ struct FeasibleSet::Tables {
     return count_ways(chain, Grid{}, false).total();
   }
 
-  /// Exact sums of one limit, if that is affordable: paths to a middle place by what they spent, times paths from
-  /// there.
-  /// Paths within both limits, one by one: for few subnets the exact answer that no grid gives.
-  std::int64_t walk(std::size_t place, std::size_t state, const Prices& rest, std::int64_t& walked) const {
-    if (place == chain.steps.size()) return 1;
+  /// Canonical paths within both limits, one by one: for few subnets the exact answer that no grid gives.
+  std::int64_t walk(std::size_t place, std::size_t state, const Prices& rest, Architecture& arch,
+                    std::int64_t& walked) const {
+    if (place == chain.steps.size()) return is_canonical(arch) ? 1 : 0;
     std::int64_t paths = 0;
     for (const auto& move : chain.steps[place].moves_of(state)) {
       if (++walked > kMostWalked) return 0;
       const Prices next{rest[0] - move.price[0], rest[1] - move.price[1]};
-      if (next[0] >= 0 && next[1] >= 0) paths += walk(place + 1, move.next, next, walked);
+      if (next[0] < 0 || next[1] < 0) continue;
+      if (isomorphisms) chain.take(chain.steps[place], move, arch);
+      paths += walk(place + 1, move.next, next, arch, walked);
     }
     return paths;
   }
-  std::optional<BigCount> count_by_walking() const {
-    if (estimate.at_most > kMostWalked) return std::nullopt;
+  std::optional<BigCount> walk_all(const Prices& rest) const {
     std::int64_t walked = 0;
-    const std::int64_t paths = walk(0, 0, {left[0].value_or(Chain::kNever), left[1].value_or(Chain::kNever)}, walked);
+    Architecture arch;
+    arch.choices.assign(chain.radices.size(), 0);
+    const std::int64_t paths = walk(0, 0, rest, arch, walked);
     if (walked > kMostWalked) return std::nullopt;
     return static_cast<BigCount>(paths);
   }
+  std::optional<BigCount> count_by_walking() const {
+    if (estimate.at_most > most_walked()) return std::nullopt;
+    return walk_all({left[0].value_or(Chain::kNever), left[1].value_or(Chain::kNever)});
+  }
+  /// Normal forms take longer than moves.
+  BigCount most_walked() const { return static_cast<BigCount>(isomorphisms ? kMostWalked / 50 : kMostWalked); }
 
   void make_count() {
     auto exact = count_by_walking();
+    if (!exact && isomorphisms) {
+      count = estimate;
+      return;
+    }
     if (!exact) exact = count_exactly();
     if (exact) {
       count = {*exact, *exact};
@@ -481,12 +505,12 @@ std::optional<BigCount> FeasibleSet::Tables::count_by_halves(const Grid& grid) c
 }
 
 FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget)
-    : tables_(std::make_unique<Tables>(space.cost_table(input), budget)) {
+    : tables_(std::make_unique<Tables>(space.cost_table(input), budget, &space)) {
   tables_->check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
 }
 
 FeasibleSet::FeasibleSet(CostTable table, const Budget& budget)
-    : tables_(std::make_unique<Tables>(std::move(table), budget)) {
+    : tables_(std::make_unique<Tables>(std::move(table), budget, nullptr)) {
   const auto labels = [&](const Architecture& arch) {
     std::vector<std::string> options;
     for (std::size_t d = 0; d < arch.choices.size(); ++d)
@@ -504,7 +528,11 @@ Priced FeasibleSet::least_macs() const { return tables_->extreme(Price::kMacs, f
 Priced FeasibleSet::most_macs() const { return tables_->extreme(Price::kMacs, true); }
 Priced FeasibleSet::least_params() const { return tables_->extreme(Price::kParams, false); }
 Priced FeasibleSet::most_params() const { return tables_->extreme(Price::kParams, true); }
-BigCount FeasibleSet::size() const { return tables_->check_countable(); }
+BigCount FeasibleSet::size() const {
+  const BigCount as_written = tables_->check_countable();
+  if (!tables_->isomorphisms || as_written > tables_->most_walked()) return as_written;
+  return tables_->walk_all({Chain::kNever, Chain::kNever}).value_or(as_written);
+}
 
 bool FeasibleSet::contains(const Architecture& arch) const {
   const auto& [table, budget] = std::tie(tables_->table, tables_->budget);
@@ -550,7 +578,7 @@ Architecture FeasibleSet::draw(Rng& rng) const {
         ticket -= paths;
       }
     }
-    if (contains(arch)) return arch;
+    if (contains(arch) && tables_->is_canonical(arch)) return arch;
   }
   const Priced macs = least_macs(), params = least_params();
   throw UsageError("no subnet with " + to_string(tables_->budget) + " was found; the one with least MACs has " +

@@ -54,10 +54,13 @@ struct Priced {
 /// use sums rounded down to a grid, whose paths are a slightly larger set, and reject what is above the exact budget:
 /// they stay exactly uniform. Counts are exact where that takes seconds at most: always without a limit or when few
 /// million subnets fit, and with one limit while its distinct sums are some millions; beyond (two limits, or
-/// mobile_cnn_224 at 300 M MACs) they are bounds from sums rounded down and up. Tables are made when first needed.
+/// mobile_cnn_224 at 300 M MACs) they are bounds from sums rounded down and up. Where a space has a normal form, what
+/// is drawn as written is kept only if it is canonical, so draws stay uniform; counts are then exact up to some 100,000
+/// architectures as written, else bounds. Tables are made when first needed.
 /// Thread-safety: full.
 class FeasibleSet {
  public:
+  /// @param space must outlive the set.
   /// @throws UsageError with the cheapest subnet and its price if nothing fits.
   FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget);
   /// Without a space's notation for the message.
@@ -74,7 +77,9 @@ class FeasibleSet {
   Priced most_macs() const;
   Priced least_params() const;
   Priced most_params() const;
-  BigCount size() const;  ///< canonical architectures of the space. @throws Error beyond 2^128
+  /// Canonical architectures of the space; where a normal form makes them too many to count, those as written.
+  /// @throws Error beyond 2^128
+  BigCount size() const;
 
   bool contains(const Architecture& arch) const;  ///< within the budget? `arch` need not be canonical
   /// Number of canonical architectures within the budget. May take some seconds in large spaces.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 
 namespace frontier {
@@ -45,7 +46,7 @@ Builder::Scope::Scope(Builder& builder, std::string_view name) : builder_(builde
 Builder::Scope::~Scope() { builder_.prefix_.resize(length_); }
 
 std::uint16_t Builder::decide(std::string_view name, std::vector<std::string> options) {
-  const std::string full = full_name(name);
+  const std::string full = name.starts_with('/') ? std::string(name.substr(1)) : full_name(name);
   if (index_) {
     const auto it = index_->find(full);
     if (it == index_->end()) throw std::logic_error("decision '" + full + "' was not met when everything was selected");
@@ -145,9 +146,17 @@ Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {
     throw std::logic_error("two layers are named '" + layer.name + "'; give each its own scope");
   std::vector<NetworkGraph::Vertex> vertices;
   vertices.reserve(inputs.size());
-  for (const auto& input : inputs) vertices.push_back(input.vertex);
+  for (const auto& input : inputs) vertices.push_back(vertex_of(input));
   Shape shape = layer.output;
   return {graph_.add(std::move(layer), vertices), std::move(shape)};
+}
+
+NetworkGraph::Vertex Builder::vertex_of(const Signal& signal) {
+  if (!signal.is_zero) return signal.vertex;
+  Layer layer;
+  layer.kind = LayerKind::kZero;
+  layer.output = signal.shape;
+  return emit(std::move(layer), {{.vertex = signal.vertex, .shape = signal.shape}}).vertex;
 }
 
 Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
@@ -217,6 +226,15 @@ Signal Builder::add(Signal a, Signal b) {
   return emit(std::move(layer), {a, b});
 }
 
+Signal Builder::sum(const std::vector<Signal>& terms) {
+  std::optional<Signal> total;
+  for (const auto& term : terms) {
+    if (term.is_zero) continue;
+    total = total ? add(*total, term) : term;
+  }
+  return total ? *total : terms.at(0);
+}
+
 Signal Builder::residual(Signal x, Signal y) {
   const Dim same = Dim::equal(x.shape.channels, y.shape.channels) * Dim::equal(x.shape.height, y.shape.height) *
                    Dim::equal(x.shape.width, y.shape.width);
@@ -248,11 +266,7 @@ Signal Builder::concat(const std::vector<Signal>& inputs) {
 }
 
 Signal Builder::zero(Signal x, const Dim& channels, int stride) {
-  Layer layer;
-  layer.kind = LayerKind::kZero;
-  layer.stride = stride;
-  layer.output = {channels, reduced(x.shape.height, stride), reduced(x.shape.width, stride)};
-  return emit(std::move(layer), {x});
+  return {x.vertex, {channels, reduced(x.shape.height, stride), reduced(x.shape.width, stride)}, true};
 }
 
 Signal Builder::conv_bn(std::string_view name, Signal x, const ConvSpec& spec) {
@@ -282,7 +296,7 @@ Signal Builder::inverted_residual(Signal x, const InvertedResidual& block) {
 }
 
 NetworkGraph Builder::finish(Signal output) {
-  graph_.set_output(output.vertex);
+  graph_.set_output(vertex_of(output));
   return std::move(graph_);
 }
 

@@ -15,6 +15,7 @@ namespace frontier {
 struct Signal {
   NetworkGraph::Vertex vertex = 0;
   Shape shape;
+  bool is_zero = false;  ///< zeros of this shape, made from `vertex`; a layer only where something but a sum reads them
 };
 
 struct ConvSpec {
@@ -56,7 +57,8 @@ class Builder {
 
   Signal input() const { return input_; }
 
-  /// Names of layers and decisions made while the returned object lives get the prefix "name.".
+  /// Names of layers and decisions made while the returned object lives get the prefix "name.". A decision whose name
+  /// starts with '/' gets none: the same one wherever it is met ("/edge0-1" in every cell of a network).
   class [[nodiscard]] Scope {
    public:
     Scope(Builder& builder, std::string_view name);
@@ -86,9 +88,11 @@ class Builder {
   Signal average_pool(Signal x, int kernel, int stride);
   Signal max_pool(Signal x, int kernel, int stride);
   Signal add(Signal a, Signal b);
+  /// Of one or more signals; zeros are left out.
+  Signal sum(const std::vector<Signal>& terms);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
-  /// Zeros of the shape of `x`, spatially reduced by `stride`.
+  /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
   Signal zero(Signal x, const Dim& channels, int stride);
 
   // Compositions.
@@ -123,6 +127,7 @@ class Builder {
   std::span<const std::uint16_t> selected(std::uint16_t decision) const;
   Signal emit(Layer layer, const std::vector<Signal>& inputs);
   Signal pool(LayerKind kind, Signal x, int kernel, int stride);
+  NetworkGraph::Vertex vertex_of(const Signal& signal);
   Signal merge(std::uint16_t decision, std::span<const Signal> candidates);
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
 

@@ -3,6 +3,7 @@
 #include "common/errors.h"
 #include "common/text.h"
 #include "search_spaces/mobile_cnn.h"
+#include "search_spaces/nas_bench_201.h"
 #include "search_spaces/nas_bench_macro.h"
 
 namespace frontier {
@@ -23,6 +24,8 @@ const std::vector<Entry>& entries() {
        [] { return mobile_cnn(mobile_cnn_224()); }},
       {{"nas_bench_macro", "NAS-Bench-Macro: 8 layers x 3 blocks for 32x32 images, 6,561 networks"},
        [] { return nas_bench_macro(); }},
+      {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
+       [] { return nas_bench_201(); }},
   };
   return table;
 }

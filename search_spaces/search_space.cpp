@@ -38,11 +38,13 @@ Architecture parse_labels(std::span<const Decision> decisions, std::string_view 
 
 }  // namespace
 
-SearchSpace::SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation)
+SearchSpace::SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation,
+                         NormalForm normal_form)
     : name_(std::move(name)),
       default_input_(default_input),
       network_(std::move(network)),
-      notation_(std::move(notation)) {
+      notation_(std::move(notation)),
+      normal_form_(std::move(normal_form)) {
   if (!notation_.print) notation_ = {print_labels, parse_labels};
   Builder builder(default_input_);
   builder.finish(network_(builder, builder.input(), default_input_.classes));
@@ -70,6 +72,11 @@ void SearchSpace::validate(const Architecture& arch) const {
 }
 
 Architecture SearchSpace::canonical(const Architecture& arch) const {
+  const Architecture plain = without_idle_choices(arch);
+  return normal_form_ ? normal_form_(decisions_, plain) : plain;
+}
+
+Architecture SearchSpace::without_idle_choices(const Architecture& arch) const {
   validate(arch);
   Architecture result = arch;
   // An inactive decision may carry others with it (a choice inside a branch inside a block); repeat until nothing
@@ -112,14 +119,16 @@ CostTable SearchSpace::cost_table(const InputShape& input) const {
 std::string SearchSpace::to_string(const Architecture& arch) const {
   return notation_.print(decisions_, canonical(arch));
 }
+std::string SearchSpace::to_string_as_written(const Architecture& arch) const {
+  return notation_.print(decisions_, without_idle_choices(arch));
+}
 
-Architecture SearchSpace::parse(std::string_view text) const {
+Architecture SearchSpace::parse(std::string_view text) const { return canonical(parse_as_written(text)); }
+
+Architecture SearchSpace::parse_as_written(std::string_view text) const {
   text = trim(text);
   if (text.size() > 100'000) throw InvalidArchitecture("architecture text is longer than 100,000 characters");
-  if (text.empty() || text.front() != '{') {
-    Architecture arch = notation_.parse(decisions_, text);
-    return canonical(arch);
-  }
+  if (text.empty() || text.front() != '{') return without_idle_choices(notation_.parse(decisions_, text));
   const nlohmann::json json = parse_json(text, "architecture");
   Architecture arch;
   arch.choices.assign(decisions_.size(), 0);
@@ -134,7 +143,7 @@ Architecture SearchSpace::parse(std::string_view text) const {
     if (!given[d] && activity_[d].at(arch) != 0)
       throw InvalidArchitecture("architecture does not say '" + decisions_[d].name +
                                 "'; options: " + join(decisions_[d].options));
-  return canonical(arch);
+  return without_idle_choices(arch);
 }
 
 nlohmann::json SearchSpace::to_json(const Architecture& arch) const {

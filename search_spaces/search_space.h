@@ -24,6 +24,11 @@ struct Notation {
   std::function<Architecture(std::span<const Decision>, std::string_view)> parse;
 };
 
+/// Where a space knows more equal functions than "this decision has no effect": one representative of all
+/// architectures that compute the same function as `arch`, the same for each of them, not dearer than any. Sees
+/// architectures whose decisions without effect are option 0. Pure.
+using NormalForm = std::function<Architecture(std::span<const Decision>, const Architecture& arch)>;
+
 /// A finite set of architectures, described without weights: a name and a function from a Selection to a network graph.
 /// Its decisions, costs and canonical forms come from running that function once with everything selected.
 /// Immutable; thread-safety: const, as long as the network function is pure.
@@ -31,7 +36,8 @@ class SearchSpace {
  public:
   /// @param name stored with every architecture: change it ("toy.v2") whenever old choices change meaning.
   /// @param notation default: the options' labels in order of the decisions, separated by commas.
-  SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation = {});
+  SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation = {},
+              NormalForm normal_form = {});
 
   const std::string& name() const { return name_; }
   std::span<const Decision> decisions() const { return decisions_; }
@@ -41,8 +47,11 @@ class SearchSpace {
 
   /// @throws InvalidArchitecture, naming the decision and its allowed options, if `arch` is not a member.
   void validate(const Architecture& arch) const;
-  /// Equal function, equal canonical form: decisions without effect (of blocks beyond the depth) become option 0.
+  /// Equal function, equal canonical form: decisions without effect (of blocks beyond the depth) become option 0, and
+  /// of isomorphic architectures the space's normal form stays.
   Architecture canonical(const Architecture& arch) const;
+  /// Whether different architectures without idle choices can compute the same function.
+  bool has_normal_form() const { return normal_form_ != nullptr; }
 
   /// The network of a selection. About 50 microseconds for a hundred layers.
   NetworkGraph build(const Selection& selection, const InputShape& input) const;
@@ -50,10 +59,13 @@ class SearchSpace {
   NetworkGraph build_everything(const InputShape& input) const;
   CostTable cost_table(const InputShape& input) const;
 
-  /// The field's notation. parse(to_string(a)) == canonical(a).
+  /// The field's notation, of the canonical form. parse(to_string(a)) == canonical(a).
   std::string to_string(const Architecture& arch) const;
-  /// Reads the notation or the JSON form. @throws InvalidArchitecture.
+  /// Reads the notation or the JSON form; canonical. @throws InvalidArchitecture.
   Architecture parse(std::string_view text) const;
+  /// The same two without the normal form: the network as it is written, dead operations included.
+  std::string to_string_as_written(const Architecture& arch) const;
+  Architecture parse_as_written(std::string_view text) const;
   /// {"decision": "option", ...} without the decisions that have no effect.
   nlohmann::json to_json(const Architecture& arch) const;
 
@@ -61,10 +73,13 @@ class SearchSpace {
   Architecture random(Rng& rng) const;
 
  private:
+  Architecture without_idle_choices(const Architecture& arch) const;
+
   std::string name_;
   InputShape default_input_;
   NetworkFunction network_;
   Notation notation_;
+  NormalForm normal_form_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
   std::unordered_map<std::string, std::uint16_t> index_;

@@ -51,7 +51,7 @@ TEST(Builder, MakesSoundGraphsOfEverySpace) {
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
       SCOPED_TRACE(testing::Message() << info.name << " seed " << seed);
       Rng rng(seed);
-      const NetworkGraph graph = space->build(random_choices(*space, rng), space->default_input());
+      const NetworkGraph graph = space->build(space->canonical(random_choices(*space, rng)), space->default_input());
       expect_sound(graph);
       EXPECT_EQ(graph[graph.output()].kind, LayerKind::kLinear);
       EXPECT_EQ(graph[graph.output()].output.channels.value(), space->default_input().classes);
