@@ -71,16 +71,43 @@ std::span<const std::uint16_t> Builder::selected(std::uint16_t decision) const {
 }
 
 Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options) {
+  std::vector<LabelledValue> labelled;
+  for (const auto option : options) labelled.push_back({index_ ? std::string() : std::to_string(option), option});
+  return choose(name, labelled);
+}
+
+Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options) {
   std::vector<std::string> labels;
   if (!index_)
-    for (const auto option : options) labels.push_back(std::to_string(option));
+    for (const auto& option : options) labels.push_back(option.label);
   const std::uint16_t decision = decide(name, std::move(labels));
-  if (!index_) return Dim(decision, options);
-  const auto chosen = selected(decision);
-  if (chosen.size() == 1) return options.at(chosen.front());
   std::vector<std::int64_t> values;
-  for (const auto option : chosen) values.push_back(options.at(option));
-  return Dim(decision, std::move(values));
+  if (!index_)
+    for (const auto& option : options) values.push_back(option.value);
+  else
+    for (const auto option : selected(decision)) values.push_back(options.at(option).value);
+  return values.size() == 1 ? Dim(values.front()) : Dim(decision, values);
+}
+
+void Builder::require(const Dim& condition, std::string_view message) {
+  if (index_) return;
+  const Dim holds = Dim::either(condition, Dim::equal(exists_, 0));
+  if (!holds.is_constant() || holds.value() == 0) constraints_.push_back({holds, prefix_ + std::string(message)});
+}
+
+Signal Builder::when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers) {
+  if (condition.is_constant()) return condition.value() != 0 ? layers(x) : x;
+  if (index_) throw std::logic_error("layers at '" + prefix_ + "' depend on a dimension that is not decided");
+  const Dim holds = Dim::either(condition, 0), outer = exists_;
+  exists_ = outer * holds;
+  Signal y = layers(x);
+  exists_ = outer;
+  const auto either_of = [&](const Dim& with, const Dim& without) {
+    return with == without ? with : holds * with + (Dim(1) - holds) * without;
+  };
+  y.shape = {either_of(y.shape.channels, x.shape.channels), either_of(y.shape.height, x.shape.height),
+             either_of(y.shape.width, x.shape.width)};
+  return y;
 }
 
 Signal Builder::merge(std::uint16_t decision, std::span<const Signal> candidates) {
@@ -134,8 +161,66 @@ Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& d
   }
   exists_ = outer;
   std::vector<Signal> candidates;
-  for (const auto d : depth.values()) candidates.push_back(after.at(static_cast<std::size_t>(d)));
-  return merge(depth.decisions().front(), candidates);
+  for (const Dim& d : depth.branches()) candidates.push_back(after.at(static_cast<std::size_t>(d.value())));
+  return merge(depth.first_decision(), candidates);
+}
+
+Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms) {
+  std::vector<std::vector<int>> subsets;  // of `count` terms, in lexicographic order
+  std::vector<int> subset(count);
+  std::iota(subset.begin(), subset.end(), 0);
+  const int n = static_cast<int>(terms.size());
+  for (bool more = count > 0 && count <= terms.size(); more;) {
+    subsets.push_back(subset);
+    more = false;
+    for (std::size_t i = count; i-- > 0 && !more;) {
+      if (subset[i] == n - static_cast<int>(count - i)) continue;
+      more = true;
+      ++subset[i];
+      for (std::size_t k = i + 1; k < count; ++k) subset[k] = subset[k - 1] + 1;
+    }
+  }
+  if (subsets.empty()) throw std::logic_error("a sum at '" + prefix_ + "' takes more terms than there are, or none");
+  std::vector<std::uint16_t> chosen{0};
+  std::uint16_t decision = 0;
+  if (subsets.size() > 1) {
+    std::vector<std::string> labels;
+    if (!index_)
+      for (const auto& members : subsets) {
+        std::string label;
+        for (const int member : members)
+          label += (label.empty() ? "" : "+") + terms[static_cast<std::size_t>(member)].label;
+        labels.push_back(std::move(label));
+      }
+    decision = decide(name, std::move(labels));
+    chosen.resize(subsets.size());
+    std::iota(chosen.begin(), chosen.end(), std::uint16_t{0});
+    if (index_) chosen.assign(selected(decision).begin(), selected(decision).end());
+  }
+  std::vector<Signal> signals;
+  std::vector<int> place(terms.size(), -1);
+  const Dim outer = exists_;
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    std::vector<std::int64_t> contains;
+    for (const auto option : chosen)
+      contains.push_back(std::count(subsets[option].begin(), subsets[option].end(), static_cast<int>(t)));
+    const Dim taken(decision, contains);
+    if (taken.max() == 0) continue;
+    exists_ = outer * taken;
+    place[t] = static_cast<int>(signals.size());
+    signals.push_back(terms[t].layers());
+  }
+  exists_ = outer;
+  if (chosen.size() == 1) return sum(signals);
+  Layer layer;
+  layer.kind = LayerKind::kMix;
+  layer.decision = decision;
+  layer.output = signals.front().shape;
+  for (const auto option : chosen) {
+    layer.members.emplace_back();
+    for (const int member : subsets[option]) layer.members.back().push_back(place[static_cast<std::size_t>(member)]);
+  }
+  return emit(std::move(layer), signals);
 }
 
 Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {

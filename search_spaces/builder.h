@@ -27,6 +27,18 @@ struct ConvSpec {
   bool bias = false;
 };
 
+/// One option of Builder::choose where its label is not the number itself: {"3.5", 7} for a ratio counted in halves.
+struct LabelledValue {
+  std::string label;
+  std::int64_t value = 0;
+};
+
+/// A condition on architectures, and what to say where it is not met.
+struct Constraint {
+  Dim holds;  ///< 0: not met
+  std::string message;
+};
+
 /// One option of Builder::mix: its label and the layers it stands for.
 struct Branch {
   std::string label;
@@ -43,10 +55,10 @@ struct Branch {
 ///     });
 ///
 /// Decisions are declared where they are used; their order is that of first use with everything selected. `choose`,
-/// `repeat` and `mix` are the only places where a selection is read, and `repeat` and `mix` the only ones where hard
-/// and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and their weighted sum. The
-/// space's function must not branch on a Dim: it is a table when several options are selected. Not thread-safe; one
-/// builder builds one graph.
+/// `repeat`, `mix` and `sum_of` are the only places where a selection is read, and the last three the only ones where
+/// hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and their weighted
+/// sum. The space's function must not branch on a Dim: it is a table when several options are selected. Not
+/// thread-safe; one builder builds one graph.
 class Builder {
  public:
   /// Selects everything and records the decisions met on the way.
@@ -74,11 +86,26 @@ class Builder {
 
   /// A decision among numbers: a width, a kernel size, an expansion.
   Dim choose(std::string_view name, const std::vector<std::int64_t>& options);
+  Dim choose(std::string_view name, const std::vector<LabelledValue>& options);
   /// A decision among layers; all branches must give the same shape of output.
   Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches);
   /// A decision about depth: `body(i, x)` is applied for i = 0 .. depth - 1.
   Signal repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                 const std::function<Signal(int, Signal)>& body);
+
+  /// A decision about which `count` of the terms are added (DARTS: two of a node's incoming edges); options are
+  /// labelled by the terms' labels, joined by +. All of them: no decision. All terms must have the same shape.
+  struct Term {
+    std::string label;
+    std::function<Signal()> layers;
+  };
+  Signal sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms);
+  /// Layers that are there only where a dimension asks for them (a shortcut's convolution where channels differ): x
+  /// passes unchanged where `condition` is 0. Not for soft selections that leave the condition open.
+  Signal when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
+  /// Architectures of which `condition` is 0 are no members of the space; said in terms of the place by `message`, e.g.
+  /// "narrower than the stage before".
+  void require(const Dim& condition, std::string_view message);
 
   Signal conv(std::string_view name, Signal x, const ConvSpec& spec);
   Signal batch_norm(std::string_view name, Signal x);
@@ -121,6 +148,7 @@ class Builder {
   /// or without effect because no layer that uses it exists (0).
   std::vector<Decision> take_decisions() { return std::move(decisions_); }
   std::vector<Dim> take_activity() { return std::move(activity_); }
+  std::vector<Constraint> take_constraints() { return std::move(constraints_); }
 
  private:
   std::uint16_t decide(std::string_view name, std::vector<std::string> options);
@@ -137,6 +165,7 @@ class Builder {
   std::unordered_map<std::string, std::uint16_t> recorded_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
+  std::vector<Constraint> constraints_;
   std::unordered_map<std::string, int> layer_names_;
   NetworkGraph graph_;
   Signal input_;

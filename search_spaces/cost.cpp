@@ -61,22 +61,39 @@ Cost cost(const NetworkGraph& graph) {
 }
 
 CostSum::CostSum(std::vector<Dim> terms) {
-  std::stable_sort(terms.begin(), terms.end(),
-                   [](const Dim& a, const Dim& b) { return a.decisions().size() > b.decisions().size(); });
-  for (const auto& term : terms) {
+  struct Factor {
+    Dim dim;
+    std::vector<std::uint16_t> decisions;
+  };
+  std::vector<Factor> sorted;
+  for (auto& term : terms) {
     if (term.is_constant()) {
       constant_ += term.value();
-      continue;
-    }
-    const auto needs = term.decisions();
-    const auto host = std::find_if(factors_.begin(), factors_.end(), [&](const Dim& factor) {
-      const auto has = factor.decisions();
-      return std::includes(has.begin(), has.end(), needs.begin(), needs.end());
-    });
-    if (host == factors_.end()) {
-      factors_.push_back(term);
     } else {
-      *host = *host + term;
+      auto decisions = term.decisions();
+      sorted.push_back({std::move(term), std::move(decisions)});
+    }
+  }
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Factor& a, const Factor& b) { return a.decisions.size() > b.decisions.size(); });
+  std::vector<Factor> factors;
+  for (auto& term : sorted) {
+    const auto folds_into = [&](Factor& factor) {
+      if (!std::includes(factor.decisions.begin(), factor.decisions.end(), term.decisions.begin(),
+                         term.decisions.end()))
+        return false;
+      const Dim sum = factor.dim + term.dim;
+      if (sum.size() > factor.dim.size() + term.dim.size()) return false;
+      factor.dim = sum;
+      return true;
+    };
+    if (std::none_of(factors.begin(), factors.end(), folds_into)) factors.push_back(std::move(term));
+  }
+  for (auto& factor : factors) {
+    if (factor.dim.is_constant()) {
+      constant_ += factor.dim.value();
+    } else {
+      factors_.push_back(std::move(factor.dim));
     }
   }
 }
@@ -87,8 +104,9 @@ std::int64_t CostSum::operator()(const Architecture& arch) const {
   return sum;
 }
 
-CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity)
-    : decisions_(std::move(decisions)), activity_(std::move(activity)) {
+CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
+                     std::vector<Dim> constraints)
+    : decisions_(std::move(decisions)), activity_(std::move(activity)), constraints_(std::move(constraints)) {
   std::vector<Dim> macs, params;
   for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v) {
     macs.push_back(layer_macs(everything, v));

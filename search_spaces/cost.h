@@ -33,11 +33,12 @@ std::vector<LayerCost> layer_costs(const NetworkGraph& graph);
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 
-/// A function of an architecture as a sum of small tables. Thread-safety: const.
+/// A function of an architecture as a sum of small ones. Thread-safety: const.
 class CostSum {
  public:
   CostSum() = default;
-  /// Adds up the terms; a term over a subset of another's decisions is folded into that one.
+  /// Adds up the terms; a term over a subset of another's decisions is folded into that one where the sum is no larger
+  /// than the two.
   explicit CostSum(std::vector<Dim> terms);
   std::int64_t operator()(const Architecture& arch) const;
   std::int64_t constant() const { return constant_; }
@@ -53,7 +54,8 @@ class CostSum {
 /// const.
 class CostTable {
  public:
-  CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity);
+  CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
+            std::vector<Dim> constraints = {});
   std::int64_t macs(const Architecture& arch) const { return macs_(arch); }
   std::int64_t params(const Architecture& arch) const { return params_(arch); }
   const CostSum& macs_sum() const { return macs_; }
@@ -61,12 +63,15 @@ class CostTable {
   std::span<const Decision> decisions() const { return decisions_; }
   /// For every decision 1 where it has an effect, 0 where canonical form sets it to option 0.
   std::span<const Dim> activity() const { return activity_; }
+  /// Not 0 for members of the space.
+  std::span<const Dim> constraints() const { return constraints_; }
 
  private:
   CostSum macs_;
   CostSum params_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
+  std::vector<Dim> constraints_;
 };
 
 }  // namespace frontier

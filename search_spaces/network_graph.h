@@ -66,7 +66,9 @@ struct Layer {
   bool bias = false;
   Activation activation = Activation::kReLU;
   int decision = -1;  ///< of a kMix: whose weights
-  Dim exists = 1;     ///< 1 where the decisions keep this layer, 0 where not; always 1 under a hard selection
+  /// Of a kMix: the inputs that each option adds up; empty: one input an option.
+  std::vector<std::vector<int>> members = {};
+  Dim exists = 1;  ///< 1 where the decisions keep this layer, 0 where not; always 1 under a hard selection
 };
 
 /// A DAG of primitive layers with inferred shapes. Vertices are in topological order (a layer follows its inputs);

@@ -10,6 +10,8 @@
 namespace frontier {
 namespace {
 
+constexpr int kMostDraws = 1'000'000;
+
 std::string print_labels(std::span<const Decision> decisions, const Architecture& arch) {
   std::string text;
   for (std::size_t d = 0; d < decisions.size(); ++d) text += (d ? "," : "") + decisions[d].options[arch.choices[d]];
@@ -50,6 +52,7 @@ SearchSpace::SearchSpace(std::string name, InputShape default_input, NetworkFunc
   builder.finish(network_(builder, builder.input(), default_input_.classes));
   decisions_ = builder.take_decisions();
   activity_ = builder.take_activity();
+  constraints_ = builder.take_constraints();
   for (std::size_t d = 0; d < decisions_.size(); ++d) index_.emplace(decisions_[d].name, static_cast<std::uint16_t>(d));
 }
 
@@ -61,6 +64,16 @@ std::size_t SearchSpace::decision_index(std::string_view decision) const {
 }
 
 void SearchSpace::validate(const Architecture& arch) const {
+  validate_options(arch);
+  for (const auto& constraint : constraints_)
+    if (constraint.holds.at(arch) == 0) throw InvalidArchitecture("architecture, " + constraint.message);
+}
+
+bool SearchSpace::meets_constraints(const Architecture& arch) const {
+  return std::all_of(constraints_.begin(), constraints_.end(), [&](const auto& c) { return c.holds.at(arch) != 0; });
+}
+
+void SearchSpace::validate_options(const Architecture& arch) const {
   if (arch.choices.size() != decisions_.size())
     throw InvalidArchitecture("architecture has " + std::to_string(arch.choices.size()) + " choices, '" + name_ +
                               "' has " + std::to_string(decisions_.size()) + " decisions");
@@ -113,7 +126,9 @@ NetworkGraph SearchSpace::build_everything(const InputShape& input) const {
 }
 
 CostTable SearchSpace::cost_table(const InputShape& input) const {
-  return CostTable(build_everything(input), decisions_, activity_);
+  std::vector<Dim> conditions;
+  for (const auto& constraint : constraints_) conditions.push_back(constraint.holds);
+  return CostTable(build_everything(input), decisions_, activity_, std::move(conditions));
 }
 
 std::string SearchSpace::to_string(const Architecture& arch) const {
@@ -156,10 +171,14 @@ nlohmann::json SearchSpace::to_json(const Architecture& arch) const {
 
 Architecture SearchSpace::random(Rng& rng) const {
   Architecture arch;
-  arch.choices.reserve(decisions_.size());
-  for (const auto& decision : decisions_)
-    arch.choices.push_back(static_cast<std::uint16_t>(rng.below(decision.options.size())));
-  return canonical(arch);
+  arch.choices.resize(decisions_.size());
+  for (int tries = 0; tries < kMostDraws; ++tries) {
+    for (std::size_t d = 0; d < decisions_.size(); ++d)
+      arch.choices[d] = static_cast<std::uint16_t>(rng.below(decisions_[d].options.size()));
+    if (meets_constraints(arch)) return canonical(arch);
+  }
+  throw Error("no architecture that meets the constraints of '" + name_ + "' was found in " +
+              std::to_string(kMostDraws) + " draws");
 }
 
 }  // namespace frontier

@@ -45,8 +45,11 @@ class SearchSpace {
   /// Index of a decision. @throws UsageError naming the nearest one if there is none of that name.
   std::size_t decision_index(std::string_view decision) const;
 
-  /// @throws InvalidArchitecture, naming the decision and its allowed options, if `arch` is not a member.
+  /// @throws InvalidArchitecture if `arch` is not a member, naming the decision and its allowed options or the
+  /// constraint that is not met.
   void validate(const Architecture& arch) const;
+  /// Whether an architecture of valid options meets the space's constraints.
+  bool meets_constraints(const Architecture& arch) const;
   /// Equal function, equal canonical form: decisions without effect (of blocks beyond the depth) become option 0, and
   /// of isomorphic architectures the space's normal form stays.
   Architecture canonical(const Architecture& arch) const;
@@ -69,10 +72,11 @@ class SearchSpace {
   /// {"decision": "option", ...} without the decisions that have no effect.
   nlohmann::json to_json(const Architecture& arch) const;
 
-  /// Every option equally likely for every decision; canonical.
+  /// Every option equally likely for every decision, among what meets the constraints; canonical.
   Architecture random(Rng& rng) const;
 
  private:
+  void validate_options(const Architecture& arch) const;
   Architecture without_idle_choices(const Architecture& arch) const;
 
   std::string name_;
@@ -82,6 +86,7 @@ class SearchSpace {
   NormalForm normal_form_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
+  std::vector<Constraint> constraints_;
   std::unordered_map<std::string, std::uint16_t> index_;
 };
 

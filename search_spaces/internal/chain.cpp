@@ -1,7 +1,8 @@
 #include "search_spaces/internal/chain.h"
 
 #include <algorithm>
-#include <set>
+#include <functional>
+#include <unordered_map>
 
 #include "common/errors.h"
 
@@ -11,36 +12,103 @@ namespace {
 constexpr std::uint64_t kMostStates = 1'000'000;
 constexpr std::uint64_t kMostCombinations = 4096;  // taken in one step
 
-/// A table that is due as soon as its last decision is taken.
-using Due = std::vector<std::vector<Dim>>;
+/// Something that decisions still change: a cost factor, or a condition that every path must meet.
+struct Term {
+  enum Kind : std::uint8_t { kMacs, kParams, kCondition } kind;
+  Dim dim;
+};
+constexpr std::size_t kMostTerms = 65536;
 
-/// Decisions that tables of later decisions still need, for every place between two decisions.
-std::vector<std::vector<std::size_t>> frontiers(std::size_t num_decisions, const Due& costs, const Due& conditions) {
-  std::vector<std::set<std::size_t>> needed(num_decisions + 1);
-  for (const Due* due : {&costs, &conditions})
-    for (std::size_t last = 0; last < num_decisions; ++last)
-      for (const Dim& table : (*due)[last])
-        for (const std::size_t decision : table.decisions())
-          for (std::size_t place = decision + 1; place <= last; ++place) needed[place].insert(decision);
-  std::vector<std::vector<std::size_t>> result;
-  for (const auto& set : needed) result.emplace_back(set.begin(), set.end());
-  return result;
-}
+[[noreturn]] void nothing_meets() { throw Error("no architecture meets the constraints of this space"); }
 
-/// Counts through all choices of `decisions`, the last fastest; false after the last one.
-bool advance(Architecture& arch, std::span<const std::size_t> decisions, std::span<const std::uint32_t> radices) {
-  for (std::size_t i = decisions.size(); i-- > 0;) {
-    if (++arch.choices[decisions[i]] < radices[decisions[i]]) return true;
-    arch.choices[decisions[i]] = 0;
+/// What is open at a place between two decisions: of every term that is neither untouched nor settled, what is left of
+/// it. Equal states have equal futures.
+struct State {
+  std::vector<std::pair<std::uint16_t, Dim>> open;  ///< term, rest; ascending
+  friend bool operator==(const State& a, const State& b) {
+    return std::equal(a.open.begin(), a.open.end(), b.open.begin(), b.open.end(), [](const auto& x, const auto& y) {
+      return x.first == y.first && is_identical(x.second, y.second);
+    });
   }
-  return false;
-}
+};
+struct HashState {
+  std::size_t operator()(const State& state) const {
+    std::size_t hash = state.open.size();
+    for (const auto& [term, rest] : state.open) hash = hash * 0x9e3779b97f4a7c15ULL + (rest.identity() ^ (hash >> 29));
+    return hash;
+  }
+};
 
-std::uint64_t saturating_product(std::span<const std::size_t> decisions, std::span<const std::uint32_t> radices) {
-  std::uint64_t product = 1;
-  for (const auto d : decisions) product = std::min<std::uint64_t>(product * radices[d], 1ULL << 40);
-  return product;
-}
+/// The states of every place, and where one decision leads from each.
+class Places {
+ public:
+  struct Edge {
+    Chain::Prices price{};
+    std::int64_t next = -1;  ///< state after the decision; -1 where a condition is broken
+  };
+
+  Places(std::span<const Decision> decisions, std::vector<Term> terms) : terms_(std::move(terms)) {
+    std::vector<std::vector<std::uint16_t>> begins(
+        decisions.size());  // the terms that a decision is the first to touch
+    for (std::size_t t = 0; t < terms_.size(); ++t)
+      begins[terms_[t].dim.first_decision()].push_back(static_cast<std::uint16_t>(t));
+    num_states_.push_back(1);
+    std::vector<State> here{State{}};
+    for (std::size_t d = 0; d < decisions.size(); ++d) {
+      std::unordered_map<State, std::int64_t, HashState> known;
+      std::vector<State> next;
+      edges_.emplace_back();
+      edges_.back().reserve(here.size() * decisions[d].options.size());
+      for (State& state : here) {
+        for (const std::uint16_t term : begins[d]) state.open.emplace_back(term, terms_[term].dim);
+        for (std::size_t option = 0; option < decisions[d].options.size(); ++option) {
+          Edge edge;
+          State after;
+          if (decide(state, static_cast<std::uint16_t>(d), option, after, edge.price)) {
+            const auto [it, is_new] = known.try_emplace(after, static_cast<std::int64_t>(next.size()));
+            if (is_new) next.push_back(std::move(after));
+            edge.next = it->second;
+          }
+          edges_.back().push_back(edge);
+        }
+      }
+      here = std::move(next);
+      num_states_.push_back(here.size());
+      if (here.size() > kMostStates)
+        throw Error("budgets cannot be counted exactly in this space: after decision '" + decisions[d].name +
+                    "' the cost of later layers still depends on what was decided in more than " +
+                    std::to_string(kMostStates) + " ways");
+    }
+  }
+
+  const std::vector<std::uint64_t>& num_states() const { return num_states_; }
+  const Edge& edge(std::size_t decision, std::uint64_t state, std::uint32_t radix, std::uint32_t option) const {
+    return edges_[decision][state * radix + option];
+  }
+
+ private:
+  /// What is open after one more decision; false where a condition is broken.
+  bool decide(const State& state, std::uint16_t decision, std::size_t option, State& after,
+              Chain::Prices& price) const {
+    after.open.reserve(state.open.size());
+    for (const auto& [term, dim] : state.open) {
+      const Dim& rest = dim.after(decision, option);
+      const Term::Kind kind = terms_[term].kind;
+      if (!rest.is_constant()) {
+        after.open.emplace_back(term, rest);
+      } else if (kind != Term::kCondition) {
+        price[kind] += rest.value();
+      } else if (rest.value() == 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  std::vector<Term> terms_;
+  std::vector<std::uint64_t> num_states_;
+  std::vector<std::vector<Edge>> edges_;  ///< [decision][state * options + option]
+};
 
 /// Where to cut the decisions into steps, so that the moves (work of every later pass) and the states are few: a
 /// shortest path over the cuts.
@@ -67,72 +135,71 @@ std::vector<std::size_t> choose_cuts(std::span<const std::uint64_t> states, std:
   return cuts;
 }
 
+/// Cost factors, constraints, and option 0 wherever a decision has no effect: then a path is canonical.
+std::vector<Term> terms_of(const CostTable& table) {
+  std::vector<Term> terms;
+  for (const auto& factor : table.macs_sum().factors()) terms.push_back({Term::kMacs, factor});
+  for (const auto& factor : table.params_sum().factors()) terms.push_back({Term::kParams, factor});
+  for (const auto& constraint : table.constraints()) terms.push_back({Term::kCondition, constraint});
+  for (std::size_t d = 0; d < table.decisions().size(); ++d) {
+    std::vector<std::int64_t> is_first(table.decisions()[d].options.size(), 0);
+    is_first[0] = 1;
+    terms.push_back({Term::kCondition, Dim::either(table.activity()[d], Dim(static_cast<std::uint16_t>(d), is_first))});
+  }
+  std::erase_if(terms, [](const Term& term) { return term.dim.is_constant() && term.dim.value() != 0; });
+  if (terms.size() > kMostTerms)
+    throw Error("budgets cannot be counted exactly in this space: its cost has too many terms");
+  if (std::any_of(terms.begin(), terms.end(), [](const Term& term) { return term.dim.is_constant(); })) nothing_meets();
+  return terms;
+}
+
 }  // namespace
 
 Chain::Chain(const CostTable& table) {
-  const std::size_t n = table.decisions().size();
   for (const auto& decision : table.decisions()) radices.push_back(static_cast<std::uint32_t>(decision.options.size()));
-
-  Due macs(n), params(n), costs(n), conditions(n);
-  for (const auto& factor : table.macs_sum().factors()) macs[factor.decisions().back()].push_back(factor);
-  for (const auto& factor : table.params_sum().factors()) params[factor.decisions().back()].push_back(factor);
-  for (std::size_t d = 0; d < n; ++d) {
-    costs[d] = macs[d];
-    costs[d].insert(costs[d].end(), params[d].begin(), params[d].end());
-    std::vector<std::int64_t> is_first(radices[d], 0);
-    is_first[0] = 1;
-    // Canonical: option 0 wherever the decision has no effect.
-    const Dim condition = Dim::either(table.activity()[d], Dim(static_cast<std::uint16_t>(d), std::move(is_first)));
-    if (!condition.is_constant()) conditions[condition.decisions().back()].push_back(condition);
-  }
-
-  const auto frontier = frontiers(n, costs, conditions);
-  std::vector<std::uint64_t> num_states;
-  for (const auto& decisions : frontier) num_states.push_back(saturating_product(decisions, radices));
-  const auto cuts = choose_cuts(num_states, radices);
-  for (const auto cut : cuts)
-    if (num_states[cut] > kMostStates)
-      throw Error("budgets cannot be counted exactly in this space: after decision '" +
-                  table.decisions()[cut - 1].name + "' the cost of later layers still depends on " +
-                  std::to_string(frontier[cut].size()) + " decisions at once");
-
-  Architecture arch;
-  arch.choices.assign(n, 0);
-  const auto sum_due = [&](const Due& due, const Step& step) {
-    std::int64_t sum = 0;
-    for (std::size_t d = step.first; d < step.end; ++d)
-      for (const Dim& factor : due[d]) sum += factor.at(arch);
-    return sum;
-  };
-  const auto is_canonical = [&](const Step& step) {
-    for (std::size_t d = step.first; d < step.end; ++d)
-      for (const Dim& condition : conditions[d])
-        if (condition.at(arch) == 0) return false;
-    return true;
-  };
+  const Places places(table.decisions(), terms_of(table));
+  if (places.num_states().back() == 0) nothing_meets();
+  const auto cuts = choose_cuts(places.num_states(), radices);
   for (std::size_t c = 0; c + 1 < cuts.size(); ++c) {
     Step step;
     step.first = cuts[c];
     step.end = cuts[c + 1];
-    std::vector<std::size_t> own(step.end - step.first);
-    for (std::size_t i = 0; i < own.size(); ++i) own[i] = step.first + i;
-    do {  // every state
-      step.begins.push_back(step.moves.size());
-      std::uint32_t combination = 0;
-      do {  // every combination of the step's options
-        if (is_canonical(step)) {
-          std::uint32_t next = 0;
-          for (const auto d : frontier[step.end]) next = next * radices[d] + arch.choices[d];
-          step.moves.push_back({{sum_due(macs, step), sum_due(params, step)}, combination, next});
-        }
+    // Every combination of the step's options from `state`, the last decision fastest; `to` is negative once a
+    // condition is broken.
+    std::uint32_t combination = 0;
+    const std::function<void(std::size_t, std::int64_t, Prices)> take_all = [&](std::size_t d, std::int64_t to,
+                                                                                const Prices& price) {
+      if (d == step.end) {
+        if (to >= 0) step.moves.push_back({price, combination, static_cast<std::uint32_t>(to)});
         ++combination;
-      } while (advance(arch, own, radices));
-    } while (advance(arch, frontier[step.first], radices));
+        return;
+      }
+      for (std::uint32_t option = 0; option < radices[d]; ++option) {
+        if (to < 0) {
+          take_all(d + 1, to, price);
+          continue;
+        }
+        const auto& edge = places.edge(d, static_cast<std::uint64_t>(to), radices[d], option);
+        Prices sum = price;
+        for (std::size_t k = 0; k < kNumPrices; ++k) sum[k] += edge.price[k];
+        take_all(d + 1, edge.next, sum);
+      }
+    };
+    for (std::uint64_t state = 0; state < places.num_states()[step.first]; ++state) {
+      step.begins.push_back(step.moves.size());
+      combination = 0;
+      take_all(step.first, static_cast<std::int64_t>(state), Prices{});
+    }
     step.begins.push_back(step.moves.size());
     steps.push_back(std::move(step));
   }
+  reduce_prices();
+  cheapest[0] += table.macs_sum().constant();
+  cheapest[1] += table.params_sum().constant();
+}
 
-  // Backwards: drop moves into states that lead nowhere, and reduce the prices.
+/// Backwards: drops moves into states that lead nowhere, and reduces the prices.
+void Chain::reduce_prices() {
   std::vector<Prices> to_end{Prices{}};
   for (std::size_t i = steps.size(); i-- > 0;) {
     Step& step = steps[i];
@@ -157,7 +224,7 @@ Chain::Chain(const CostTable& table) {
     step.begins = std::move(begins);
     to_end = std::move(cheapest_from);
   }
-  cheapest = {to_end[0][0] + table.macs_sum().constant(), to_end[0][1] + table.params_sum().constant()};
+  cheapest = to_end[0];
 }
 
 void Chain::take(const Step& step, const Move& move, Architecture& arch) const {

@@ -14,11 +14,11 @@ inline constexpr std::size_t kNumPrices = 2;
 
 /// The canonical architectures of a space as paths through a layered graph: variable elimination over the cost table.
 ///
-/// Decisions are taken in order, a few at each step. What later cost factors and activity tables still need to know of
-/// the decisions behind is the state between two steps, so the cost of a path is the sum of its moves' prices, and
-/// every canonical architecture is exactly one path. Prices are reduced: the cheapest way to the end is taken off at
-/// each state (a potential), so every move costs at least 0, the cheapest path 0, and `cheapest` holds what was taken
-/// off.
+/// Decisions are taken in order, a few at each step. A state between two steps is what is left of the cost factors and
+/// conditions that the decisions behind have touched (the rests of their diagrams), so the cost of a path is the sum of
+/// its moves' prices, and every canonical architecture is exactly one path. Prices are reduced: the cheapest way to the
+/// end is taken off at each state (a potential), so every move costs at least 0, the cheapest path 0, and `cheapest`
+/// holds what was taken off.
 struct Chain {
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
   using Prices = std::array<std::int64_t, kNumPrices>;
@@ -38,7 +38,8 @@ struct Chain {
     }
   };
 
-  /// @throws Error if later layers depend on too many earlier decisions at once (more than a million states).
+  /// @throws Error if later layers depend on too much of what was decided (more than a million states), or if the
+  /// space's constraints leave nothing.
   explicit Chain(const CostTable& table);
 
   /// Writes the options of a move of `step` into `arch`.
@@ -47,6 +48,9 @@ struct Chain {
   std::vector<std::uint32_t> radices;  ///< options of every decision
   std::vector<Step> steps;             ///< the first starts in state 0, the last ends in state 0
   Prices cheapest{};                   ///< least macs and least params of any path
+
+ private:
+  void reduce_prices();
 };
 
 }  // namespace frontier

@@ -59,20 +59,50 @@ TEST(Dim, IsAConstantWhereAllEntriesAreEqual) {
 
 TEST(Dim, ListsItsDecisionsAscendingWhateverTheOrderOfTheOperands) {
   const Dim product = Dim(7, {1, 2}) * Dim(2, {3, 4, 5});
-  EXPECT_EQ(std::vector<std::uint16_t>(product.decisions().begin(), product.decisions().end()),
-            (std::vector<std::uint16_t>{2, 7}));
-  EXPECT_EQ(std::vector<std::int64_t>(product.values().begin(), product.values().end()),
-            (std::vector<std::int64_t>{3, 6, 4, 8, 5, 10}));
+  EXPECT_EQ(product.decisions(), (std::vector<std::uint16_t>{2, 7}));
+  EXPECT_EQ(product.first_decision(), 2);
+  EXPECT_EQ(product.at(Architecture{{0, 0, 2, 0, 0, 0, 0, 1}}), 10);
   EXPECT_EQ(product, Dim(2, {3, 4, 5}) * Dim(7, {1, 2}));
 }
 
 TEST(Dim, RefusesTheValueOfATableAndTablesThatExplode) {
   EXPECT_THROWS_WITH(Dim(0, {1, 2}).value(), std::logic_error, "no single value");
-  const auto explode = [] {
+  // Two numbers of seven ternary digits each, whose decisions alternate: every pair of values is a case of its own.
+  const auto number = [](std::uint16_t first) {
     Dim sum = 0;
-    for (std::uint16_t d = 0; d < 24; ++d) sum = sum + Dim(d, {0, 1, 2});
+    for (std::uint16_t digit = 0; digit < 7; ++digit)
+      sum = sum * Dim(3) + Dim(static_cast<std::uint16_t>(first + 2 * digit), {0, 1, 2});
+    return sum;
   };
+  const auto explode = [&] { return number(0) * number(1); };
   EXPECT_THROWS_WITH(explode(), std::logic_error, "too many decisions at once");
+}
+
+TEST(Dim, TakesABranchForEachCaseNotAProductOfAllThatAnyCaseNeeds) {
+  // A depth of 1 to 20 blocks, each of one of 8 widths: what leaves the stage has the width of the last block.
+  Dim width = 0;
+  std::vector<std::int64_t> widths{4, 6, 8, 9, 11, 12, 14, 16};
+  for (std::uint16_t depth = 0; depth < 20; ++depth) {
+    std::vector<std::int64_t> is_last(20, 0);
+    is_last[depth] = 1;
+    width = width + Dim(0, is_last) * Dim(static_cast<std::uint16_t>(depth + 1), widths);
+  }
+  EXPECT_EQ(width.size(), 21U);
+  // The place that asks for the second width is one for each of the first, whatever the depth.
+  EXPECT_EQ((width * Dim(21, widths)).size(), 1U + 20 + 8);
+  EXPECT_EQ(Dim::equal(width, Dim(21, widths)).size(), 1U + 20 + 8);
+  Architecture arch;
+  arch.choices.assign(22, 7);
+  arch.choices[0] = 11;
+  arch.choices[12] = 3;
+  EXPECT_EQ(width.at(arch), 9);
+}
+
+TEST(Dim, SumsOfManyDecisionsAreSmallWhereFewValuesOccur) {
+  Dim count = 0;
+  for (std::uint16_t d = 0; d < 40; ++d) count = count + Dim(d, {0, 1});
+  EXPECT_EQ(count.max(), 40);
+  EXPECT_EQ(count.size(), 40U * 41 / 2);
 }
 
 TEST(MakeDivisible, FollowsTheReferenceCode) {  // _make_divisible of tensorflow/models' MobileNet
