@@ -11,6 +11,11 @@ namespace {
 /// Output side of a layer with "same" padding: ceil(side / stride) for odd kernels.
 Dim reduced(const Dim& side, int stride) { return stride == 1 ? side : (side + Dim(stride - 1)) / Dim(stride); }
 
+/// 1 where `a` divides `b`.
+Dim divides(const Dim& a, const Dim& b) { return Dim::equal(b / a * a, b); }
+/// Whether a condition (0 or 1) holds for any of the selected options.
+bool somewhere(const Dim& condition) { return condition.max() != 0; }
+
 /// Sum over the selected options of [this option is chosen] * its value.
 Dim select(std::uint16_t decision, std::span<const Dim> values) {
   if (std::all_of(values.begin(), values.end(), [&](const Dim& v) { return v == values.front(); }))
@@ -225,9 +230,10 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
 
 Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {
   layer.exists = exists_;
-  const bool has_weights =
-      layer.kind == LayerKind::kConv || layer.kind == LayerKind::kBatchNorm || layer.kind == LayerKind::kLinear;
-  if (!index_ && has_weights && ++layer_names_[layer.name] > 1)
+  layer.training_only = training_only_;
+  if (!training_only_)
+    for (const auto& input : inputs) require_kept(input);
+  if (!index_ && has_weights(layer) && ++layer_names_[layer.name] > 1)
     throw std::logic_error("two layers are named '" + layer.name + "'; give each its own scope");
   std::vector<NetworkGraph::Vertex> vertices;
   vertices.reserve(inputs.size());
@@ -248,7 +254,11 @@ Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
   Layer layer;
   layer.kind = LayerKind::kConv;
   layer.name = full_name(name);
-  layer.output = {spec.out, reduced(x.shape.height, spec.stride), reduced(x.shape.width, spec.stride)};
+  const auto side = [&](const Dim& in) {
+    const bool even = spec.kernel.is_constant() && spec.kernel.value() % 2 == 0;
+    return even ? (in - spec.kernel) / Dim(spec.stride) + Dim(1) : reduced(in, spec.stride);
+  };
+  layer.output = {spec.out, side(x.shape.height), side(x.shape.width)};
   layer.kernel = spec.kernel;
   layer.groups = spec.groups;
   layer.stride = spec.stride;
@@ -262,6 +272,48 @@ Signal Builder::batch_norm(std::string_view name, Signal x) {
   layer.kind = LayerKind::kBatchNorm;
   layer.name = full_name(name);
   layer.output = x.shape;
+  return emit(std::move(layer), {x});
+}
+
+Signal Builder::layer_norm(std::string_view name, Signal x) {
+  Layer layer;
+  layer.kind = LayerKind::kLayerNorm;
+  layer.name = full_name(name);
+  layer.output = x.shape;
+  return emit(std::move(layer), {x});
+}
+
+Signal Builder::attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec) {
+  const std::string where = "attention '" + full_name(name) + "': ";
+  const auto same_sides = [](const Shape& a, const Shape& b) { return a.height == b.height && a.width == b.width; };
+  if (!(q.shape == k.shape) || !same_sides(k.shape, v.shape))
+    throw std::logic_error(where + "queries, keys and values differ in shape");
+  if (!somewhere(divides(spec.heads, q.shape.channels) * divides(spec.heads, v.shape.channels)))
+    throw std::logic_error(where + "the heads do not divide the channels");
+  Layer layer;
+  layer.kind = LayerKind::kAttention;
+  layer.name = full_name(name);
+  layer.output = {v.shape.channels, q.shape.height, q.shape.width};
+  layer.heads = spec.heads;
+  layer.position = spec.position;
+  if (spec.position == Position::kRelative) {
+    const Dim tokens = spec.grid_height * spec.grid_width + 1;
+    if (!somewhere(Dim::equal(tokens, q.shape.height * q.shape.width)) || spec.max_distance < 1)
+      throw std::logic_error(where +
+                             "relative positions need a class token, the sides of the grid of tokens behind it" +
+                             " and a distance of at least 1");
+    layer.grid_height = spec.grid_height;
+    layer.grid_width = spec.grid_width;
+    layer.max_distance = spec.max_distance;
+  }
+  return emit(std::move(layer), {q, k, v});
+}
+
+Signal Builder::tokens(std::string_view name, Signal x) {
+  Layer layer;
+  layer.kind = LayerKind::kTokens;
+  layer.name = full_name(name);
+  layer.output = {x.shape.channels, x.shape.height * x.shape.width + 1, 1};
   return emit(std::move(layer), {x});
 }
 
@@ -286,6 +338,32 @@ Signal Builder::global_pool(Signal x) {
   Layer layer;
   layer.kind = LayerKind::kGlobalPool;
   layer.output = {x.shape.channels, 1, 1};
+  return emit(std::move(layer), {x});
+}
+
+Signal Builder::token_pool(Signal x, int skip) {
+  if (skip < 0 || !somewhere(Dim::greater(x.shape.height, skip)) || !somewhere(Dim::equal(x.shape.width, 1)))
+    throw std::logic_error("token_pool at '" + prefix_ + "': the input is no sequence of more than " +
+                           std::to_string(skip) + " tokens");
+  Layer layer;
+  layer.kind = LayerKind::kGlobalPool;
+  layer.skip_tokens = skip;
+  layer.output = {x.shape.channels, 1, 1};
+  return emit(std::move(layer), {x});
+}
+
+Signal Builder::resize(Signal x, const Dim& height, const Dim& width) {
+  if (x.shape.height == height && x.shape.width == width) return x;
+  Layer layer;
+  layer.kind = LayerKind::kResize;
+  layer.output = {x.shape.channels, height, width};
+  return emit(std::move(layer), {x});
+}
+
+Signal Builder::shift(Signal x) {
+  Layer layer;
+  layer.kind = LayerKind::kShift;
+  layer.output = x.shape;
   return emit(std::move(layer), {x});
 }
 
@@ -350,6 +428,16 @@ Signal Builder::concat(const std::vector<Signal>& inputs) {
   return emit(std::move(layer), inputs);
 }
 
+Signal Builder::truncate(Signal x, const Dim& channels) {
+  if (x.shape.channels == channels) return x;
+  if (!somewhere(1 - Dim::greater(channels, x.shape.channels)))
+    throw std::logic_error("truncate at '" + prefix_ + "': the input has fewer channels");
+  Layer layer;
+  layer.kind = LayerKind::kTruncate;
+  layer.output = {channels, x.shape.height, x.shape.width};
+  return emit(std::move(layer), {x});
+}
+
 Signal Builder::zero(Signal x, const Dim& channels, int stride) {
   return {x.vertex, {channels, reduced(x.shape.height, stride), reduced(x.shape.width, stride)}, true};
 }
@@ -380,7 +468,24 @@ Signal Builder::inverted_residual(Signal x, const InvertedResidual& block) {
   return conv_bn("project", y, {.out = block.out});
 }
 
+void Builder::require_kept(Signal x) const {
+  if (graph_[x.vertex].training_only)
+    throw std::logic_error("a layer at '" + prefix_ +
+                           "' reads a layer of an auxiliary output, which is for training alone");
+}
+
+void Builder::auxiliary(double weight, const std::function<Signal()>& head) {
+  if (training_only_) throw std::logic_error("auxiliary at '" + prefix_ + "' is within another");
+  training_only_ = true;
+  const Signal logits = head();
+  training_only_ = false;
+  if (!graph_[logits.vertex].training_only)
+    throw std::logic_error("auxiliary at '" + prefix_ + "' has no layers of its own");
+  graph_.add_auxiliary(logits.vertex, weight);
+}
+
 NetworkGraph Builder::finish(Signal output) {
+  require_kept(output);
   graph_.set_output(vertex_of(output));
   return std::move(graph_);
 }

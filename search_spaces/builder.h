@@ -39,6 +39,14 @@ struct Constraint {
   std::string message;
 };
 
+struct AttentionSpec {
+  Dim heads = 1;  ///< divides the channels of queries, keys and values
+  Position position = Position::kNone;
+  Dim grid_height = 0;  ///< kRelative: the tokens behind the class token are a grid of these sides
+  Dim grid_width = 0;
+  int max_distance = 14;  ///< kRelative: offsets further apart count as this far
+};
+
 /// One option of Builder::mix: its label and the layers it stands for.
 struct Branch {
   std::string label;
@@ -109,17 +117,35 @@ class Builder {
 
   Signal conv(std::string_view name, Signal x, const ConvSpec& spec);
   Signal batch_norm(std::string_view name, Signal x);
+  /// Over the channels of every pixel.
+  Signal layer_norm(std::string_view name, Signal x);
   Signal activation(Signal x, Activation activation);
   Signal linear(std::string_view name, Signal x, const Dim& out, bool bias = true);
+  /// Attention of every pixel to every pixel, `heads` at once; output channels are those of `v`.
+  /// @throws std::logic_error if the inputs do not fit together, or the heads or the grid do not fit them.
+  Signal attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec);
+  /// [C, H, W] to [C, 1 + H * W, 1]: a learned class token, then the pixels row by row, plus learned positions.
+  Signal tokens(std::string_view name, Signal x);
   Signal global_pool(Signal x);
+  /// Mean over all tokens but the first `skip`.
+  Signal token_pool(Signal x, int skip = 1);
   Signal average_pool(Signal x, int kernel, int stride);
   Signal max_pool(Signal x, int kernel, int stride);
+  /// Bicubic, to other sides.
+  Signal resize(Signal x, const Dim& height, const Dim& width);
+  /// y[h][w] = x[h + 1][w + 1], zeros in the last row and column: what a strided layer leaves out otherwise.
+  Signal shift(Signal x);
   Signal add(Signal a, Signal b);
   /// Of one or more signals; zeros are left out.
   Signal sum(const std::vector<Signal>& terms);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
   /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
+};
+
+  /// The first `channels` channels.
+  Signal truncate(Signal x, const Dim& channels);
+  /// Zeros of the shape of `x`, spatially reduced by `stride`.
   Signal zero(Signal x, const Dim& channels, int stride);
 
   // Compositions.
@@ -141,6 +167,10 @@ class Builder {
   };
   Signal inverted_residual(Signal x, const InvertedResidual& block);
 
+  /// A further classifier for training alone: `head` emits its layers and gives its logits, whose loss counts `weight`
+  /// times. They cost nothing and are no part of the finished network; other layers must not read them.
+  void auxiliary(double weight, const std::function<Signal()>& head);
+
   /// Ends the network and takes it out of the builder.
   NetworkGraph finish(Signal output);
 
@@ -154,6 +184,7 @@ class Builder {
   std::uint16_t decide(std::string_view name, std::vector<std::string> options);
   std::span<const std::uint16_t> selected(std::uint16_t decision) const;
   Signal emit(Layer layer, const std::vector<Signal>& inputs);
+  void require_kept(Signal x) const;
   Signal pool(LayerKind kind, Signal x, int kernel, int stride);
   NetworkGraph::Vertex vertex_of(const Signal& signal);
   Signal merge(std::uint16_t decision, std::span<const Signal> candidates);
@@ -171,6 +202,7 @@ class Builder {
   Signal input_;
   std::string prefix_;
   Dim exists_ = 1;
+  bool training_only_ = false;
 };
 
 }  // namespace frontier

@@ -4,30 +4,66 @@
 
 namespace frontier {
 
+namespace {
+
+const Shape& input_shape(const NetworkGraph& graph, NetworkGraph::Vertex vertex, std::size_t slot = 0) {
+  return graph[graph.inputs(vertex)[slot]].output;
+}
+
+Dim attention_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
+  const Layer& layer = graph[vertex];
+  const Dim tokens = layer.output.height * layer.output.width;
+  const Dim macs = tokens * tokens * (input_shape(graph, vertex).channels + layer.output.channels);
+  return layer.position == Position::kRelative ? macs + macs : macs;
+}
+
+Dim attention_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
+  const Layer& layer = graph[vertex];
+  switch (layer.position) {
+    case Position::kNone: return 0;
+    case Position::kBias: return layer.heads * (layer.output.height * 2 - 1) * (layer.output.width * 2 - 1);
+    case Position::kRelative:
+      return Dim(2 * (2 * layer.max_distance + 2)) *
+             (input_shape(graph, vertex).channels / layer.heads + layer.output.channels / layer.heads);
+  }
+  return 0;
+}
+
+}  // namespace
+
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
   const Layer& layer = graph[vertex];
-  if (layer.kind != LayerKind::kConv && layer.kind != LayerKind::kLinear) return 0;
-  const Shape& in = graph[graph.inputs(vertex).front()].output;
-  if (layer.kind == LayerKind::kLinear)
-    return layer.exists * in.channels * in.height * in.width * layer.output.channels;
-  return layer.exists * layer.kernel * layer.kernel * (in.channels / layer.groups) * layer.output.channels *
-         layer.output.height * layer.output.width;
+  if (layer.training_only) return 0;
+  switch (layer.kind) {
+    case LayerKind::kConv:
+      return layer.exists * layer.kernel * layer.kernel * (input_shape(graph, vertex).channels / layer.groups) *
+             layer.output.channels * layer.output.height * layer.output.width;
+    case LayerKind::kLinear: {
+      const Shape& in = input_shape(graph, vertex);
+      return layer.exists * in.channels * in.height * in.width * layer.output.channels;
+    }
+    case LayerKind::kAttention: return layer.exists * attention_macs(graph, vertex);
+    default: return 0;
+  }
 }
 
 Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
   const Layer& layer = graph[vertex];
+  if (layer.training_only) return 0;
   const Dim& out = layer.output.channels;
   const Dim bias = layer.bias ? out : Dim(0);
   switch (layer.kind) {
-    case LayerKind::kConv: {
-      const Shape& in = graph[graph.inputs(vertex).front()].output;
-      return layer.exists * (layer.kernel * layer.kernel * (in.channels / layer.groups) * out + bias);
-    }
+    case LayerKind::kConv:
+      return layer.exists *
+             (layer.kernel * layer.kernel * (input_shape(graph, vertex).channels / layer.groups) * out + bias);
     case LayerKind::kLinear: {
-      const Shape& in = graph[graph.inputs(vertex).front()].output;
+      const Shape& in = input_shape(graph, vertex);
       return layer.exists * (in.channels * in.height * in.width * out + bias);
     }
-    case LayerKind::kBatchNorm: return layer.exists * (out + out);
+    case LayerKind::kBatchNorm:
+    case LayerKind::kLayerNorm: return layer.exists * (out + out);
+    case LayerKind::kTokens: return layer.exists * out * (layer.output.height + 1);
+    case LayerKind::kAttention: return layer.exists * attention_params(graph, vertex);
     default: return 0;
   }
 }
@@ -45,12 +81,15 @@ Cost cost(const NetworkGraph& graph) {
   std::vector<std::int64_t> bytes(graph.size());
   std::vector<std::size_t> waiting(graph.size());
   std::int64_t alive = 0;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (!graph[v].training_only)
+      for (const auto input : graph.inputs(v)) ++waiting[input];
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    if (graph[v].training_only) continue;
     total.macs += layer_macs(graph, v).value();
     total.params += layer_params(graph, v).value();
     const Shape& shape = graph[v].output;
     bytes[v] = 4 * shape.channels.value() * shape.height.value() * shape.width.value();
-    waiting[v] = graph.num_consumers(v);
     if (v > 0) total.activation_bytes += bytes[v];
     alive += bytes[v];
     total.peak_bytes = std::max(total.peak_bytes, alive);

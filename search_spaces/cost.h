@@ -11,8 +11,8 @@ namespace frontier {
 
 /// Price of one forward pass over a single image.
 struct Cost {
-  std::int64_t macs = 0;              ///< multiply-accumulates of convolutions and linear layers; 1 MAC = 2 FLOPs
-  std::int64_t params = 0;            ///< trainable scalars, classifier included, batch-norm statistics not
+  std::int64_t macs = 0;    ///< multiply-accumulates of convolutions, linear layers and attention; 1 MAC = 2 FLOPs
+  std::int64_t params = 0;  ///< trainable scalars, classifier included, batch-norm statistics not
   std::int64_t activation_bytes = 0;  ///< float32 outputs of all layers: what training keeps
   /// Most float32 activation memory alive at once when layers run in order: what inference needs
   std::int64_t peak_bytes = 0;
@@ -29,7 +29,9 @@ struct LayerCost {
 Cost cost(const NetworkGraph& graph);
 std::vector<LayerCost> layer_costs(const NetworkGraph& graph);
 
-/// MACs and parameters of one layer as functions of the decisions they depend on.
+/// MACs and parameters of one layer as functions of the decisions they depend on; 0 for layers of training alone.
+/// Attention over t tokens: t^2 a channel of queries and of values; relative positions cost the same again, as the
+/// definition multiplies them.
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 

@@ -16,13 +16,15 @@ MergedGraph merge(std::span<const NetworkGraph> networks) {
     std::vector<Vertex> place(network.size());
     for (Vertex v = 0; v < network.size(); ++v) {
       const Layer& layer = network[v];
+      if (layer.training_only) continue;  // an evaluation needs none of them
       if (layer.kind == LayerKind::kMix) throw std::logic_error("networks of soft selections are not merged");
       std::vector<Vertex> inputs = network.inputs(v);
       for (auto& input : inputs) input = place[input];
       Key key{layer.name,
               {static_cast<int>(layer.kind), layer.output.channels.value(), layer.output.height.value(),
                layer.output.width.value(), layer.kernel.value(), layer.groups.value(), layer.stride, layer.dilation,
-               layer.bias, static_cast<int>(layer.activation)},
+               layer.bias, static_cast<int>(layer.activation), layer.heads.value(), static_cast<int>(layer.position),
+               layer.grid_height.value(), layer.grid_width.value(), layer.max_distance, layer.skip_tokens},
               inputs};
       const auto [it, inserted] = known.try_emplace(std::move(key), 0);
       if (inserted) it->second = merged.graph.add(layer, inputs);

@@ -14,6 +14,7 @@ struct MergedGraph {
   std::vector<NetworkGraph::Vertex> outputs;  ///< outputs[i] is the output of networks[i]
 };
 
+/// Layers of training alone are left out.
 /// @param networks of hard selections of one space and input, sharing weights by layer name. For the least memory in
 /// use at once, order them so that neighbours share long prefixes (lexicographically by their choices).
 MergedGraph merge(std::span<const NetworkGraph> networks);

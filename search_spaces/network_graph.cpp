@@ -34,12 +34,18 @@ std::string_view to_string(LayerKind kind) {
     case LayerKind::kBatchNorm: return "batch_norm";
     case LayerKind::kActivation: return "activation";
     case LayerKind::kLinear: return "linear";
+    case LayerKind::kLayerNorm: return "layer_norm";
+    case LayerKind::kAttention: return "attention";
+    case LayerKind::kTokens: return "tokens";
     case LayerKind::kGlobalPool: return "global_pool";
     case LayerKind::kAveragePool: return "average_pool";
     case LayerKind::kMaxPool: return "max_pool";
+    case LayerKind::kResize: return "resize";
+    case LayerKind::kShift: return "shift";
     case LayerKind::kAdd: return "add";
     case LayerKind::kMultiply: return "multiply";
     case LayerKind::kConcat: return "concat";
+    case LayerKind::kTruncate: return "truncate";
     case LayerKind::kZero: return "zero";
     case LayerKind::kMix: return "mix";
   }
@@ -53,8 +59,30 @@ std::string_view to_string(Activation activation) {
     case Activation::kHSwish: return "hswish";
     case Activation::kHSigmoid: return "hsigmoid";
     case Activation::kSigmoid: return "sigmoid";
+    case Activation::kGELU: return "gelu";
   }
   return "?";
+}
+
+std::string_view to_string(Position position) {
+  switch (position) {
+    case Position::kNone: return "none";
+    case Position::kBias: return "bias";
+    case Position::kRelative: return "relative";
+  }
+  return "?";
+}
+
+bool has_weights(const Layer& layer) {
+  switch (layer.kind) {
+    case LayerKind::kConv:
+    case LayerKind::kBatchNorm:
+    case LayerKind::kLinear:
+    case LayerKind::kLayerNorm:
+    case LayerKind::kTokens: return true;
+    case LayerKind::kAttention: return layer.position != Position::kNone;
+    default: return false;
+  }
 }
 
 NetworkGraph::Vertex NetworkGraph::add(Layer layer, const std::vector<Vertex>& inputs) {
@@ -72,6 +100,30 @@ std::vector<NetworkGraph::Vertex> NetworkGraph::inputs(Vertex vertex) const {
   return result;
 }
 
+namespace {
+
+/// What a layer is, with the one number that tells it from others of its kind.
+std::string label_of(const Layer& layer) {
+  const std::string kind(to_string(layer.kind));
+  const auto with_kernel = [&] {
+    const std::string k = std::to_string(layer.kernel.max());
+    return kind + " " + k + "x" + k;
+  };
+  switch (layer.kind) {
+    case LayerKind::kActivation: return std::string(to_string(layer.activation));
+    case LayerKind::kConv: return with_kernel() + (layer.groups.max() > 1 ? " depthwise" : "");
+    case LayerKind::kAveragePool:
+    case LayerKind::kMaxPool: return with_kernel();
+    case LayerKind::kAttention: {
+      const std::string text = kind + " h" + std::to_string(layer.heads.max());
+      return layer.position == Position::kNone ? text : text + " " + std::string(to_string(layer.position));
+    }
+    default: return kind;
+  }
+}
+
+}  // namespace
+
 std::string to_dot(const NetworkGraph& graph, std::string_view title) {
   const auto quoted = [](std::string_view text) {
     std::string out;
@@ -84,13 +136,9 @@ std::string to_dot(const NetworkGraph& graph, std::string_view title) {
   std::string dot = "digraph \"" + quoted(title) + "\" {\n  node [shape=box, fontname=Helvetica];\n";
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const Layer& layer = graph[v];
-    std::string label(layer.kind == LayerKind::kActivation ? to_string(layer.activation) : to_string(layer.kind));
-    if (layer.kind == LayerKind::kConv)
-      label += " " + std::to_string(layer.kernel.max()) + "x" + std::to_string(layer.kernel.max()) +
-               (layer.groups.max() > 1 ? " depthwise" : "");
-    dot += "  n" + std::to_string(v) + " [label=\"" + quoted(label) + "\\n" + quoted(layer.name) + "\\n" +
-           std::to_string(layer.output.channels.max()) + "x" + std::to_string(layer.output.height.max()) + "x" +
-           std::to_string(layer.output.width.max()) + "\"];\n";
+    dot += "  n" + std::to_string(v) + " [" + (layer.training_only ? "style=dashed, " : "") + "label=\"" +
+           quoted(label_of(layer)) + "\\n" + quoted(layer.name) + "\\n" + std::to_string(layer.output.channels.max()) +
+           "x" + std::to_string(layer.output.height.max()) + "x" + std::to_string(layer.output.width.max()) + "\"];\n";
     for (const auto input : graph.inputs(v)) dot += "  n" + std::to_string(input) + " -> n" + std::to_string(v) + ";\n";
   }
   return dot + "}\n";

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "common/errors.h"
+#include "supernet/attention.h"
 #include "supernet/layers.h"
 
 namespace frontier {
@@ -112,15 +113,17 @@ class Run {
       case LayerKind::kBatchNorm: return batch_norm(v, layer);
       case LayerKind::kActivation: return apply_activation(input(), layer.activation);
       case LayerKind::kLinear: return linear(layer);
-      case LayerKind::kGlobalPool: return global_pool(input());
-      case LayerKind::kAveragePool: {
-        const std::int64_t k = layer.kernel.value();
-        return at::avg_pool2d(input(), k, layer.stride, k / 2, /*ceil_mode=*/false, /*count_include_pad=*/false);
+      case LayerKind::kLayerNorm: {
+        const std::int64_t channels = input().size(1);
+        return layer_norm(input(), leaf(layer.name + ".weight", {channels}), leaf(layer.name + ".bias", {channels}));
       }
-      case LayerKind::kMaxPool: {
-        const std::int64_t k = layer.kernel.value();
-        return at::max_pool2d(input(), k, layer.stride, k / 2);
-      }
+      case LayerKind::kAttention: return attention(layer);
+      case LayerKind::kTokens: return tokens(layer);
+      case LayerKind::kGlobalPool: return global_pool(input(), layer.skip_tokens);
+      case LayerKind::kAveragePool: return average_pool(input(), layer.kernel.value(), layer.stride);
+      case LayerKind::kMaxPool: return max_pool(input(), layer.kernel.value(), layer.stride);
+      case LayerKind::kResize: return resize(input(), layer.output.height.value(), layer.output.width.value());
+      case LayerKind::kShift: return shift(input());
       case LayerKind::kAdd: return input(0) + input(1);
       case LayerKind::kMultiply: return channel_gate(input(0), input(1));
       case LayerKind::kConcat: {
@@ -128,6 +131,7 @@ class Run {
         for (std::size_t i = 0; i < inputs_.size(); ++i) parts.push_back(input(i));
         return at::cat(parts, 1);
       }
+      case LayerKind::kTruncate: return input().narrow(1, 0, layer.output.channels.value());
       case LayerKind::kZero: {
         const auto& x = input();
         return at::zeros(
@@ -161,16 +165,16 @@ class Run {
         y = convolution(x, weight, shift, layer.stride, layer.dilation, groups);
         finish_norm(*norm, y, std::nullopt);
       }
-      count_macs(weight, y);
+      count_macs(layer, weight, y);
       return y;
     }
     y = convolution(x, weight, bias, layer.stride, layer.dilation, groups);
-    count_macs(weight, y);
+    count_macs(layer, weight, y);
     return y;
   }
 
-  void count_macs(const at::Tensor& weight, const at::Tensor& y) {
-    macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1);
+  void count_macs(const Layer& layer, const at::Tensor& weight, const at::Tensor& y) {
+    if (!layer.training_only) macs_ += weight.numel() * (y.dim() == 4 ? y.size(2) * y.size(3) : 1);
   }
 
   /// Evaluation: y is the norm's output, up to `shift` where one is given; applies the activation behind it in place
@@ -234,17 +238,61 @@ class Run {
     std::optional<at::Tensor> bias;
     if (layer.bias) bias = leaf(layer.name + ".bias", {out});
     at::Tensor y = at::linear(x, weight, bias);
-    count_macs(weight, y);
+    count_macs(layer, weight, y);
     return y.reshape({y.size(0), y.size(1), 1, 1});
   }
 
-  at::Tensor mix(const Layer& layer) {
+  at::Tensor tokens(const Layer& layer) {
+    const std::int64_t channels = input().size(1), count = layer.output.height.value();
+    return with_class_token(input(), leaf(layer.name + ".class_token", {channels}),
+                            leaf(layer.name + ".position", {channels, count}));
+  }
+
+  at::Tensor attention(const Layer& layer) {
+    const at::Tensor &q = input(0), &k = input(1), &v = input(2);
+    const std::int64_t heads = layer.heads.value(), tokens = q.size(2) * q.size(3);
+    if (q.size(1) % heads != 0 || v.size(1) % heads != 0)
+      throw std::logic_error("attention '" + layer.name + "': its heads do not divide its channels");
+    const std::int64_t products = tokens * tokens * (q.size(1) + v.size(1));
+    if (!layer.training_only) macs_ += layer.position == Position::kRelative ? 2 * products : products;
+    if (layer.position == Position::kRelative) return relative_attention(layer, q, k, v, heads);
+    std::optional<at::Tensor> bias;
+    if (layer.position == Position::kBias)
+      bias = leaf(layer.name + ".position_bias", {heads, 2 * q.size(2) - 1, 2 * q.size(3) - 1});
+    return frontier::attention(q, k, v, heads, bias);
+  }
+
+  at::Tensor relative_attention(const Layer& layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                                std::int64_t heads) {
+    const auto vectors = [&](const std::string& what, std::int64_t channels) -> OffsetVectors {
+      const std::int64_t rows = 2 * layer.max_distance + 2;
+      return {leaf(layer.name + ".relative_" + what + "_vertical", {rows, channels / heads}),
+              leaf(layer.name + ".relative_" + what + "_horizontal", {rows, channels / heads})};
+    };
+    return frontier::relative_attention(q, k, v, heads, vectors("key", q.size(1)), vectors("value", v.size(1)),
+                                        layer.grid_height.value(), layer.grid_width.value());
+  }
+
+  /// The weights of a mix's inputs: an input counts for every option that it is a member of.
+  at::Tensor input_weights(const Layer& layer) const {
     const auto decision = static_cast<std::size_t>(layer.decision);
     if (decision >= weights_.size() || !weights_[decision].defined())
       throw std::logic_error("a soft selection ran without the weights of its decision");
     const at::Tensor& w = weights_[decision];
-    if (w.dim() != 1 || w.size(0) != static_cast<std::int64_t>(inputs_.size()))
+    const std::size_t options = layer.members.empty() ? inputs_.size() : layer.members.size();
+    if (w.dim() != 1 || w.size(0) != static_cast<std::int64_t>(options))
       throw std::logic_error("selection weights have the wrong shape");
+    if (layer.members.empty()) return w;
+    std::vector<float> counts(inputs_.size() * options, 0.0F);
+    for (std::size_t option = 0; option < options; ++option)
+      for (const int slot : layer.members[option]) ++counts.at(static_cast<std::size_t>(slot) * options + option);
+    const at::Tensor matrix =
+        at::tensor(counts).view({static_cast<std::int64_t>(inputs_.size()), static_cast<std::int64_t>(options)});
+    return at::mv(matrix.to(w.options()), w);
+  }
+
+  at::Tensor mix(const Layer& layer) {
+    const at::Tensor w = input_weights(layer);
     at::Tensor sum;
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       if (graph_[inputs_[i]].kind == LayerKind::kZero) continue;

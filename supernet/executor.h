@@ -72,7 +72,8 @@ class Executor {
   /// buffer, and to nothing else of it.
   void backward(const at::Tensor& loss);
 
-  /// Multiply-accumulates an image of the last run, taken from the tensors that were multiplied.
+  /// Multiply-accumulates an image of the last run, taken from the tensors that were multiplied; without those of
+  /// auxiliary outputs, which are not the network's.
   std::int64_t executed_macs() const { return executed_macs_; }
 
   /// Called after each layer with its output, e.g. to gather statistics. Not for layers that were fused with the one

@@ -387,6 +387,7 @@ at::Tensor apply_activation(const at::Tensor& x, Activation act) {
     case Activation::kHSwish: return at::hardswish(x);
     case Activation::kHSigmoid: return at::hardsigmoid(x);
     case Activation::kSigmoid: return at::sigmoid(x);
+    case Activation::kGELU: return at::gelu(x);
   }
   throw std::logic_error("activation");
 }
@@ -404,6 +405,7 @@ void apply_activation_(at::Tensor& x, Activation act) {
     case Activation::kHSwish: at::hardswish_(x); return;
     case Activation::kHSigmoid: at::hardsigmoid_(x); return;
     case Activation::kSigmoid: at::sigmoid_(x); return;
+    case Activation::kGELU: at::gelu_(x); return;
   }
 }
 
@@ -475,8 +477,43 @@ at::Tensor channel_gate(const at::Tensor& x, const at::Tensor& gate) {
   return x * gate;
 }
 
-at::Tensor global_pool(const at::Tensor& x) {
+at::Tensor global_pool(const at::Tensor& x, std::int64_t skip) {
+  if (skip > 0) return at::mean(x.narrow(2, skip, x.size(2) - skip), at::IntArrayRef{2, 3}, /*keepdim=*/true);
   return has_kernels(x) ? GlobalPool::apply(x) : at::mean(x, at::IntArrayRef{2, 3}, /*keepdim=*/true);
 }
+
+namespace {
+
+/// Runs a pool of ATen's, which pads alike on all sides: before(padding) with sides rounded up where the kernel is
+/// even.
+template <class Pool>
+at::Tensor pool(const at::Tensor& x, std::int64_t kernel, std::int64_t stride, const Pool& padded) {
+  if (kernel % 2 == 1) return padded(kernel / 2, /*ceil_mode=*/false);
+  // Without a stride, rounding up adds nothing: pad by one more and drop the first row and column.
+  const std::int64_t first = stride == 1 ? 1 : 0;
+  const at::Tensor y = padded(first == 1 ? kernel / 2 : (kernel - 1) / 2, /*ceil_mode=*/true);
+  const auto side = [&](std::int64_t d) { return (x.size(d) + stride - 1) / stride; };
+  return y.narrow(2, first, side(2)).narrow(3, first, side(3));
+}
+
+}  // namespace
+
+at::Tensor average_pool(const at::Tensor& x, std::int64_t kernel, std::int64_t stride) {
+  return pool(x, kernel, stride, [&](std::int64_t padding, bool ceil_mode) {
+    return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, /*count_include_pad=*/false);
+  });
+}
+
+at::Tensor max_pool(const at::Tensor& x, std::int64_t kernel, std::int64_t stride) {
+  return pool(x, kernel, stride, [&](std::int64_t padding, bool ceil_mode) {
+    return at::max_pool2d(x, kernel, stride, padding, /*dilation=*/1, ceil_mode);
+  });
+}
+
+at::Tensor resize(const at::Tensor& x, std::int64_t height, std::int64_t width) {
+  return channels_last(at::upsample_bicubic2d(x, {height, width}, /*align_corners=*/false));
+}
+
+at::Tensor shift(const at::Tensor& x) { return channels_last(at::constant_pad_nd(x, {-1, 1, -1, 1})); }
 
 }  // namespace frontier

@@ -29,8 +29,18 @@ void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shif
 
 /// x * gate. @param gate [N, C, 1, 1], or of x's shape.
 at::Tensor channel_gate(const at::Tensor& x, const at::Tensor& gate);
-/// Mean over height and width: [N, C, 1, 1].
-at::Tensor global_pool(const at::Tensor& x);
+/// Mean over height and width, the first `skip` rows left out: [N, C, 1, 1].
+at::Tensor global_pool(const at::Tensor& x, std::int64_t skip = 0);
+
+/// Padding (k - 1) / 2, an even kernel reaches one further behind, so that the sides are ceil(side / stride). Padding
+/// is not counted.
+at::Tensor average_pool(const at::Tensor& x, std::int64_t kernel, std::int64_t stride);
+at::Tensor max_pool(const at::Tensor& x, std::int64_t kernel, std::int64_t stride);
+
+/// Bicubic interpolation between pixel centres, edges repeated.
+at::Tensor resize(const at::Tensor& x, std::int64_t height, std::int64_t width);
+/// y[h][w] = x[h + 1][w + 1], zeros in the last row and column.
+at::Tensor shift(const at::Tensor& x);
 
 /// Mean and biased variance of every channel. @param x [N, C, H, W].  @returns two [C] float32 tensors.
 std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);

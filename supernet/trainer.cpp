@@ -94,15 +94,29 @@ void Trainer::require_finite(const std::string& what, double value, std::span<co
               "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
 }
 
+at::Tensor Trainer::label_loss(const at::Tensor& logits, const at::Tensor& labels) const {
+  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options_.label_smoothing);
+}
+
+at::Tensor Trainer::output_loss(const at::Tensor& logits, const at::Tensor& labels, at::Tensor* teacher) const {
+  if (teacher && teacher->defined()) return -(*teacher * at::log_softmax(logits, 1)).sum(1).mean();
+  if (teacher) *teacher = at::softmax(logits.detach(), 1);
+  return label_loss(logits, labels);
+}
+
 at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
                             std::int64_t* macs) {
   Autocast autocast(options_.bf16);
   const NetworkGraph graph = supernet_.build(subnet.selection);
-  const at::Tensor logits = executor_.run(graph, batch.images, pass, nullptr, subnet.weights).to(at::kFloat);
+  std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
+  if (pass == Pass::kTrain)
+    for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
+  const auto logits = executor_.run(graph, outputs, batch.images, pass, nullptr, subnet.weights);
   *macs += executor_.executed_macs();
-  if (teacher && teacher->defined()) return -(*teacher * at::log_softmax(logits, 1)).sum(1).mean();
-  if (teacher) *teacher = at::softmax(logits.detach(), 1);
-  return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100, options_.label_smoothing);
+  at::Tensor loss = output_loss(logits.front().to(at::kFloat), batch.labels, teacher);
+  for (std::size_t i = 1; i < outputs.size(); ++i)
+    loss = loss + graph.auxiliaries()[i - 1].weight * label_loss(logits[i].to(at::kFloat), batch.labels);
+  return loss;
 }
 
 double Trainer::architecture_step() {

@@ -65,7 +65,8 @@ struct StepReport {
 };
 
 /// Trains a supernet step by step: asks the sampler for subnets, runs each on the batch, adds up their gradients, takes
-/// one optimiser step. A single network is the case of a space without decisions. Not thread-safe.
+/// one optimiser step. Auxiliary outputs add their weighted losses by the labels. A single network is the case of a
+/// space without decisions. Not thread-safe.
 class Trainer {
  public:
   /// @param architecture_batches needed if the sampler has parameters(); never the batches that train weights.
@@ -93,6 +94,8 @@ class Trainer {
  private:
   at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
                      std::int64_t* macs);
+  at::Tensor output_loss(const at::Tensor& logits, const at::Tensor& labels, at::Tensor* teacher) const;
+  at::Tensor label_loss(const at::Tensor& logits, const at::Tensor& labels) const;
   double architecture_step();
   void require_finite(const std::string& what, double value, std::span<const SampledSubnet> subnets) const;
 

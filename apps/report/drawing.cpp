@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages become boxes
 
-bool has_own_weights(const Layer& layer) {
-  return layer.kind == LayerKind::kConv || layer.kind == LayerKind::kLinear || layer.kind == LayerKind::kBatchNorm;
-}
-
 bool is_depthwise(const Layer& layer) {
   return layer.kind == LayerKind::kConv && layer.groups.value() > 1 &&
          layer.groups.value() == layer.output.channels.value();
@@ -69,16 +65,20 @@ std::string conv_text(const Layer& conv) {
 std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::Vertex>& members, const Shape& input) {
   std::vector<const Layer*> convs;
   const Layer* depthwise = nullptr;
+  const Layer* attention = nullptr;
   std::map<LayerKind, int> count;
   for (const auto vertex : members) {
     const Layer& layer = graph[vertex];
     ++count[layer.kind];
+    if (layer.kind == LayerKind::kAttention && attention == nullptr) attention = &layer;
     if (layer.kind != LayerKind::kConv) continue;
     convs.push_back(&layer);
     if (is_depthwise(layer) && depthwise == nullptr) depthwise = &layer;
   }
   const bool gated = count[LayerKind::kMultiply] > 0;
   const bool added = count[LayerKind::kAdd] > 0;
+  if (attention != nullptr)
+    return "attention h" + std::to_string(attention->heads.value()) + (added ? " skip" : "");
   if (depthwise != nullptr && convs.size() <= 5) return inverted_residual_text(*depthwise, input, gated, added);
   std::vector<std::string> parts;
   if (convs.size() == 1) parts.push_back(conv_text(*convs.front()));
@@ -88,6 +88,7 @@ std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::V
     });
     parts.push_back(std::to_string(convs.size()) + " convs, k" + std::to_string(largest->kernel.value()));
   }
+  if (count[LayerKind::kTokens] > 0) parts.emplace_back("tokens");
   if (count[LayerKind::kLinear] > 0) parts.emplace_back("linear");
   if (gated) parts.emplace_back("se");
   if (added) parts.emplace_back("skip");
@@ -104,8 +105,9 @@ std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
   std::map<std::string, std::size_t> index;
   std::vector<std::size_t> block_of(graph.size());
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    if (graph[v].training_only) continue;
     const auto inputs = graph.inputs(v);
-    if (!has_own_weights(graph[v]) && !inputs.empty() && inputs.back() != 0) {
+    if (graph[v].name.empty() && !inputs.empty() && inputs.back() != 0) {
       block_of[v] = block_of[inputs.back()];
     } else {
       const std::string name =
@@ -122,6 +124,7 @@ std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
       if (block_of[input] != block_of[v]) blocks[block_of[v]].inputs.push_back(block_of[input]);
   }
   for (const LayerCost& layer : layer_costs(graph)) {
+    if (graph[layer.vertex].training_only) continue;
     blocks[block_of[layer.vertex]].macs += layer.macs;
     blocks[block_of[layer.vertex]].params += layer.params;
   }

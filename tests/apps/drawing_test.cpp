@@ -7,6 +7,7 @@
 
 #include "apps/report/html.h"
 #include "search_spaces/registry.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -35,6 +36,18 @@ TEST(Drawing, GroupsLayersByScope) {
   EXPECT_EQ(blocks[6].what, "conv k1 pool");
   EXPECT_EQ(blocks[7].what, "linear");
   for (std::size_t b = 1; b < blocks.size(); ++b) EXPECT_THAT(blocks[b].inputs, ElementsAre(b - 1));
+}
+
+TEST(Drawing, NamesTransformersAndLeavesAuxiliaryOutputsOut) {
+  const SearchSpace tokens = testing_support::token_space();
+  const auto blocks = blocks_of(tokens.build(Architecture{{1, 0, 1, 0, 0}}, tokens.default_input()));
+  EXPECT_THAT(names_of(blocks), ElementsAre("input", "patches", "tokens", "block0", "block1", "norm", "classifier"));
+  EXPECT_EQ(blocks[2].what, "tokens");
+  EXPECT_EQ(blocks[3].what, "attention h2 skip");
+  EXPECT_EQ(blocks[4].shape, "8 ch, 7×1");
+  const SearchSpace cell = testing_support::cell_space();
+  for (const auto& name : names_of(blocks_of(cell.build(Architecture{{0, 0}}, cell.default_input()))))
+    EXPECT_EQ(name.find("auxiliary"), std::string::npos) << name;
 }
 
 TEST(Drawing, LosesNoCost) {

@@ -12,6 +12,7 @@
 #include "support/messages.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -57,6 +58,42 @@ TEST(Merge, TellsSlicesOfDifferentSizeApart) {
   EXPECT_EQ(merged_size(space, {k1, k3}), 2 * merged_size(space, {k1}) - shared);
 }
 
+TEST(Merge, TellsAttentionApartByWhatChangesIt) {
+  const auto size_of = [](std::vector<AttentionSpec> specs) {
+    std::vector<NetworkGraph> graphs;
+    for (const auto& spec : specs) {
+      Builder b({4, 3, 2, 2});
+      const Signal t = b.tokens("tokens", b.input());
+      graphs.push_back(b.finish(b.attention("attention", t, t, t, spec)));
+    }
+    return merge(graphs).graph.size();
+  };
+  const AttentionSpec plain{.heads = 2};
+  AttentionSpec relative{.heads = 2, .position = Position::kRelative, .grid_height = 3, .grid_width = 2};
+  AttentionSpec turned = relative, nearer = relative;
+  std::swap(turned.grid_height, turned.grid_width);
+  nearer.max_distance = 1;
+  EXPECT_EQ(size_of({plain, plain}), 3U);
+  EXPECT_EQ(size_of({relative, relative}), 3U);
+  EXPECT_EQ(size_of({plain, {.heads = 1}, {.heads = 2, .position = Position::kBias}, relative, turned, nearer}),
+            2U + 6U);
+  const auto pooled = [](std::vector<int> skips) {
+    std::vector<NetworkGraph> graphs;
+    for (const int skip : skips) {
+      Builder b({4, 3, 1, 2});
+      graphs.push_back(b.finish(b.token_pool(b.input(), skip)));
+    }
+    return merge(graphs).graph.size();
+  };
+  EXPECT_EQ(pooled({1, 2, 1}), 3U);
+}
+
+TEST(Merge, LeavesAuxiliaryOutputsOut) {
+  const SearchSpace space = cell_space();
+  const MergedGraph merged = merge(graphs_of(space, all_choices(space)));
+  for (NetworkGraph::Vertex v = 0; v < merged.graph.size(); ++v) EXPECT_FALSE(merged.graph[v].training_only);
+}
+
 TEST(Merge, KeepsInputsOutputsAndOrder) {
   const SearchSpace space = branch_space();
   const auto archs = all_choices(space);
@@ -93,7 +130,8 @@ TEST(Merge, RefusesSoftNetworks) {
 
 TEST(Merge, MergedNetworksGiveTheSameBitsInEveryPass) {
   Threads threads(1);
-  for (SearchSpace (*make)() : {branch_space, nested_space, all_layers_space, shared_decision_space}) {
+  for (SearchSpace (*make)() :
+       {branch_space, nested_space, all_layers_space, shared_decision_space, token_space, pyramid_space, cell_space}) {
     const auto space = std::make_shared<const SearchSpace>(make());
     const Supernet supernet(space, space->default_input(), Rng(4));
     for (const auto& p : supernet.bank.parameters()) supernet.bank.parameter(p).add_(normal_tensor(p.shape, 9, 0, 0.2));

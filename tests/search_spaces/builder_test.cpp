@@ -11,6 +11,7 @@
 #include "support/messages.h"
 #include "support/mobilenet_v2.h"
 #include "support/small_spaces.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -120,6 +121,81 @@ TEST(Builder, RefusesSelectionsThatDoNotFit) {
   EXPECT_THROWS_WITH(space.build(Selection(options), input), InvalidArchitecture, "'depth' must name options 0 to 2");
   options[1].options = {};
   EXPECT_THROWS_WITH(space.build(Selection(options), input), InvalidArchitecture, "'depth' must name options 0 to 2");
+}
+
+std::vector<std::int64_t> sides(const Signal& x) {
+  return {x.shape.channels.value(), x.shape.height.value(), x.shape.width.value()};
+}
+
+TEST(Builder, InfersTheShapesOfTokensResizedAndCutLayers) {
+  using Sides = std::vector<std::int64_t>;
+  Builder b({6, 10, 7, 5});
+  const Signal x = b.input();
+  EXPECT_EQ(sides(b.layer_norm("norm", x)), (Sides{6, 10, 7}));
+  EXPECT_EQ(sides(b.resize(x, 20, 3)), (Sides{6, 20, 3}));
+  EXPECT_EQ(b.resize(x, 10, 7).vertex, x.vertex);
+  EXPECT_EQ(sides(b.shift(x)), (Sides{6, 10, 7}));
+  EXPECT_EQ(sides(b.truncate(x, 4)), (Sides{4, 10, 7}));
+  EXPECT_EQ(b.truncate(x, 6).vertex, x.vertex);
+  EXPECT_EQ(sides(b.max_pool(x, 2, 2)), (Sides{6, 5, 4}));
+  const Signal v = b.conv("v", x, {.out = 8});
+  EXPECT_EQ(sides(b.attention("attention", x, x, v, {.heads = 2})), (Sides{8, 10, 7}));
+  const Signal t = b.tokens("tokens", x);
+  EXPECT_EQ(sides(t), (Sides{6, 71, 1}));
+  EXPECT_EQ(sides(b.token_pool(t)), (Sides{6, 1, 1}));
+}
+
+TEST(Builder, RefusesTokenLayersThatDoNotFit) {
+  Builder b({6, 4, 4, 5});
+  const Signal x = b.input(), narrow = b.truncate(x, 3), small = b.max_pool(x, 2, 2), t = b.tokens("tokens", x);
+  EXPECT_THROWS_WITH(b.attention("a", x, narrow, x, {}), std::logic_error, "attention 'a': queries, keys and values");
+  EXPECT_THROWS_WITH(b.attention("a", x, x, small, {}), std::logic_error, "differ in shape");
+  EXPECT_THROWS_WITH(b.attention("a", x, x, x, {.heads = 4}), std::logic_error, "heads do not divide the channels");
+  EXPECT_THROWS_WITH(b.attention("a", narrow, narrow, x, {.heads = 2}), std::logic_error, "heads do not divide");
+  const auto relative = [&](Signal s, int height, int width, int distance) {
+    return b.attention(
+        "r", s, s, s,
+        {.position = Position::kRelative, .grid_height = height, .grid_width = width, .max_distance = distance});
+  };
+  EXPECT_THROWS_WITH(relative(x, 4, 4, 14), std::logic_error, "need a class token, the sides of the grid");
+  EXPECT_THROWS_WITH(relative(t, 4, 3, 14), std::logic_error, "need a class token, the sides of the grid");
+  EXPECT_THROWS_WITH(relative(t, 4, 4, 0), std::logic_error, "a distance of at least 1");
+  EXPECT_THROWS_WITH(b.token_pool(x), std::logic_error, "no sequence of more than 1 tokens");
+  EXPECT_THROWS_WITH(b.token_pool(t, 17), std::logic_error, "no sequence of more than 17 tokens");
+  EXPECT_THROWS_WITH(b.truncate(x, 7), std::logic_error, "fewer channels");
+  relative(t, 4, 4, 14);
+  EXPECT_THROWS_WITH(relative(t, 4, 4, 14), std::logic_error, "two layers are named 'r'");
+}
+
+TEST(Builder, KeepsLayersOfAuxiliaryOutputsApart) {
+  Builder b({3, 8, 8, 5});
+  const Signal x = b.conv("stem", b.input(), {.out = 4});
+  Signal inside;
+  b.auxiliary(0.5, [&] { return inside = b.linear("auxiliary", b.global_pool(x), 5); });
+  EXPECT_THROWS_WITH(b.global_pool(inside), std::logic_error, "is for training alone");
+  EXPECT_THROWS_WITH(b.finish(inside), std::logic_error, "is for training alone");
+  EXPECT_THROWS_WITH(b.auxiliary(1, [&] { return x; }), std::logic_error, "no layers of its own");
+  const NetworkGraph graph = b.finish(b.linear("classifier", b.global_pool(x), 5));
+  ASSERT_EQ(graph.auxiliaries().size(), 1U);
+  EXPECT_EQ(graph.auxiliaries()[0].vertex, inside.vertex);
+  EXPECT_EQ(graph.auxiliaries()[0].weight, 0.5);
+  EXPECT_EQ(cost(graph).params, 4 * 3 + 4 * 5 + 5);
+  EXPECT_THAT(to_dot(graph, ""), testing::HasSubstr("style=dashed, label=\"linear\\nauxiliary"));
+  Builder nested({3, 8, 8, 5});
+  EXPECT_THROWS_WITH(nested.auxiliary(1,
+                                      [&] {
+                                        nested.auxiliary(1, [&] { return nested.input(); });
+                                        return Signal{};
+                                      }),
+                     std::logic_error, "within another");
+}
+
+TEST(Builder, NamesAttentionInTheDot) {
+  const SearchSpace space = testing_support::token_space();
+  const std::string dot = to_dot(space.build(Architecture{{1, 0, 0, 0, 0}}, space.default_input()), "");
+  for (const char* label :
+       {"attention h2 relative\\nblock0.attention", "tokens\\ntokens", "gelu", "layer_norm\\nblock0.norm1"})
+    EXPECT_THAT(dot, testing::HasSubstr(label));
 }
 
 TEST(Builder, DrawsEveryLayerOfTheDot) {

@@ -10,6 +10,7 @@
 #include "support/mobilenet_v2.h"
 #include "support/shared_data.h"
 #include "support/small_spaces.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -52,7 +53,8 @@ TEST(CostTable, EqualsTheCostPassForOtherInputs) {
 }
 
 TEST(CostTable, EqualsTheCostPassForEveryChoiceOfSmallSpaces) {
-  for (const SearchSpace& space : {nested_space(), shared_decision_space()}) {
+  for (SearchSpace (*make)() : {nested_space, shared_decision_space, token_space, pyramid_space, cell_space}) {
+    const SearchSpace space = make();
     const CostTable table = space.cost_table(space.default_input());
     for (const auto& arch : all_choices(space)) {
       const Cost pass = cost(space.build(arch, space.default_input()));
@@ -81,6 +83,40 @@ TEST(Cost, OfATinyNetIsWhatAHandCountGives) {
   }
   EXPECT_EQ(macs, price.macs);
   EXPECT_EQ(params, price.params);
+}
+
+TEST(Cost, OfAttentionIsWhatAHandCountGives) {
+  // 6 channels on 2x3, tokens 7; 3 heads; values of 9 channels.
+  const auto price = [](Position position) {
+    const SearchSpace space("attention", {6, 2, 3, 2}, [&](Builder& b, Signal x, std::int64_t) {
+      if (position == Position::kRelative) x = b.tokens("tokens", x);
+      const Signal v = b.concat({x, b.truncate(x, 3)});
+      return b.layer_norm(
+          "norm",
+          b.attention("attention", x, x, v,
+                      {.heads = 3, .position = position, .grid_height = 2, .grid_width = 3, .max_distance = 4}));
+    });
+    return cost(space.build(Architecture{}, space.default_input()));
+  };
+  EXPECT_EQ(price(Position::kNone).macs, 6 * 6 * (6 + 9));
+  EXPECT_EQ(price(Position::kNone).params, 2 * 9);
+  EXPECT_EQ(price(Position::kBias).macs, 6 * 6 * (6 + 9));
+  EXPECT_EQ(price(Position::kBias).params, 2 * 9 + 3 * (2 * 2 - 1) * (2 * 3 - 1));
+  EXPECT_EQ(price(Position::kRelative).macs, 2 * 7 * 7 * (6 + 9));
+  EXPECT_EQ(price(Position::kRelative).params, 2 * 9 + 6 + 6 * 7 + 2 * (2 * 4 + 2) * (2 + 3));
+}
+
+TEST(Cost, OfAuxiliaryOutputsIsNothing) {
+  const auto price = [](bool auxiliary) {
+    const SearchSpace space("auxiliary", {3, 4, 4, 2}, [&](Builder& b, Signal x, std::int64_t classes) {
+      x = b.conv("stem", x, {.out = 8});
+      if (auxiliary) b.auxiliary(0.4, [&] { return b.linear("auxiliary", x, classes); });
+      return b.linear("classifier", b.global_pool(x), classes);
+    });
+    EXPECT_EQ(space.cost_table(space.default_input()).params(Architecture{}), 3 * 8 + 8 * 2 + 2);
+    return cost(space.build(Architecture{}, space.default_input()));
+  };
+  EXPECT_EQ(price(true), price(false));
 }
 
 TEST(Cost, KeepsAResidualsInputAliveForThePeak) {

@@ -14,6 +14,7 @@
 #include "support/reference_network.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -29,7 +30,7 @@ Supernet lively_supernet(const Space& space, const InputShape& input, std::uint6
   for (const auto& p : supernet.bank.parameters()) {
     at::Tensor w = supernet.bank.parameter(p);
     if (p.shape.size() == 1) w.add_(normal_tensor(p.shape, ++seed, 0, 0.3));
-    if (p.shape.size() == 2) w.mul_(10);
+    if (p.shape.size() == 2 || p.shape.size() == 3) w.mul_(10);
   }
   return supernet;
 }
@@ -86,16 +87,23 @@ TEST(ExecutorMacs, OfNasBenchMacroEqualTheCostPass) {
 
 TEST(Executor, EveryPassRunsTheSameMacs) {
   Threads threads(1);
-  const auto space = shared(all_layers_space());
-  const Supernet supernet(space, space->default_input(), Rng(0));
-  Executor executor(supernet.bank);
-  const at::Tensor images = images_for(supernet.input, 3, 1);
-  for (const auto& arch : all_choices(*space)) {
-    const NetworkGraph graph = supernet.build(arch);
-    BatchNormStatistics statistics;
-    for (const Pass pass : {Pass::kTrain, Pass::kArchitect, Pass::kCalibrate, Pass::kEvaluate}) {
-      executor.run(graph, images, pass, &statistics);
-      EXPECT_EQ(executor.executed_macs(), cost(graph).macs);
+  for (SearchSpace (*make)() : {all_layers_space, token_space, pyramid_space, cell_space}) {
+    const auto space = shared(make());
+    const Supernet supernet(space, space->default_input(), Rng(0));
+    const CostTable table = space->cost_table(supernet.input);
+    Executor executor(supernet.bank);
+    const at::Tensor images = images_for(supernet.input, 3, 1);
+    for (const auto& arch : all_choices(*space)) {
+      SCOPED_TRACE(space->name() + " " + space->to_string(arch));
+      const NetworkGraph graph = supernet.build(arch);
+      BatchNormStatistics statistics;
+      for (const Pass pass : {Pass::kTrain, Pass::kArchitect, Pass::kCalibrate, Pass::kEvaluate}) {
+        executor.run(graph, images, pass, &statistics);
+        EXPECT_EQ(executor.executed_macs(), cost(graph).macs);
+      }
+      EXPECT_EQ(table.macs(arch), cost(graph).macs);
+      EXPECT_EQ(table.params(arch), cost(graph).params);
+      EXPECT_EQ(supernet.bank.extract(graph).num_scalars(), cost(graph).params);
     }
   }
 }
@@ -119,7 +127,7 @@ void expect_equal_to_reference(const Space& space, const std::vector<Architectur
     EXPECT_LT(largest_difference(seen, flat(calibrated[graph.output()])), 1e-4);
     EXPECT_FALSE(seen.requires_grad());
     for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
-      EXPECT_EQ(statistics.entries().contains(v), graph[v].kind == LayerKind::kBatchNorm);
+      EXPECT_EQ(statistics.entries().contains(v), graph[v].kind == LayerKind::kBatchNorm && !graph[v].training_only);
   }
 }
 
@@ -134,6 +142,20 @@ TEST(Executor, EveryLayerKindEqualsTheUnfoldedReference) {
   Threads threads(1);
   const auto space = shared(all_layers_space());
   expect_equal_to_reference(space, all_choices(*space), 6);
+}
+
+TEST(Executor, TokenLayersEqualTheReferenceWithEveryPairWrittenOut) {
+  Threads threads(1);
+  for (SearchSpace (*make)() : {token_space, pyramid_space}) {
+    const auto space = shared(make());
+    expect_equal_to_reference(space, random_archs(*space, 12), 3);
+  }
+}
+
+TEST(Executor, LayersOfCellsEqualTheUnfoldedReference) {
+  Threads threads(1);
+  const auto space = shared(cell_space());
+  expect_equal_to_reference(space, all_choices(*space), 5);
 }
 
 TEST(Executor, SmallSpacesEqualTheUnfoldedReference) {
@@ -151,16 +173,13 @@ TEST(Executor, RegisteredSpacesEqualTheUnfoldedReference) {
   }
 }
 
-TEST(Executor, TheSupernetGivesWhatTheExtractedSubnetGives) {
-  Threads threads(1);
-  const auto space = make_space("mobile_cnn");
+void expect_extracted_to_give_the_same(const Space& space, std::uint64_t subnets) {
   const Supernet supernet = lively_supernet(space, space->default_input(), 1);
   Executor in_supernet(supernet.bank);
   double worst = 0, largest = 0;
-  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+  for (std::uint64_t seed = 0; seed < subnets; ++seed) {
     Rng rng(seed);
     const Architecture arch = space->random(rng);
-    SCOPED_TRACE(space->to_string(arch));
     const NetworkGraph graph = supernet.build(arch);
     const WeightBank own = supernet.bank.extract(graph);
     Executor alone(own);
@@ -172,19 +191,24 @@ TEST(Executor, TheSupernetGivesWhatTheExtractedSubnetGives) {
       largest = std::max(largest, y.abs().max().item<double>());
     }
   }
-  EXPECT_LT(worst, 1e-5);
-  EXPECT_GT(largest, 0.5);  // not equal because all is zero
+  EXPECT_LT(worst, 1e-5) << space->name();
+  EXPECT_GT(largest, 0.5) << space->name();  // not equal because all is zero
 }
 
-TEST(Executor, GradientsReachExactlyTheSlicesUsed) {
+TEST(Executor, TheSupernetGivesWhatTheExtractedSubnetGives) {
   Threads threads(1);
-  const auto space = make_space("mobile_cnn");
+  expect_extracted_to_give_the_same(make_space("mobile_cnn"), 100);
+  for (SearchSpace (*make)() : {token_space, pyramid_space, cell_space})
+    expect_extracted_to_give_the_same(shared(make()), 20);
+}
+
+void expect_gradients_in_slices_alone(const Space& space, std::uint64_t subnets) {
   const Supernet supernet = lively_supernet(space, space->default_input(), 1);
-  const at::Tensor images = images_for(supernet.input, 5, 1), labels = random_labels(5, 10, 2);
-  for (std::uint64_t seed = 0; seed < 25; ++seed) {
+  const at::Tensor images = images_for(supernet.input, 5, 1), labels = random_labels(5, supernet.input.classes, 2);
+  for (std::uint64_t seed = 0; seed < subnets; ++seed) {
     Rng rng(seed);
     const Architecture arch = space->random(rng);
-    SCOPED_TRACE(space->to_string(arch));
+    SCOPED_TRACE(space->name() + " " + space->to_string(arch));
     const NetworkGraph graph = supernet.build(arch);
     const WeightBank own = supernet.bank.extract(graph);
     const auto backward = [&](const WeightBank& bank) {
@@ -205,9 +229,17 @@ TEST(Executor, GradientsReachExactlyTheSlicesUsed) {
   }
 }
 
+TEST(Executor, GradientsReachExactlyTheSlicesUsed) {
+  Threads threads(1);
+  expect_gradients_in_slices_alone(make_space("mobile_cnn"), 25);
+  for (SearchSpace (*make)() : {token_space, pyramid_space, cell_space})
+    expect_gradients_in_slices_alone(shared(make()), 12);
+}
+
 TEST(Executor, GradientsEqualTheReferenceInDouble) {
   Threads threads(1);
-  for (const auto& space : {shared(all_layers_space()), shared(nested_space()), shared(branch_space())}) {
+  for (SearchSpace (*make)() : {all_layers_space, nested_space, branch_space, token_space, pyramid_space, cell_space}) {
+    const auto space = shared(make());
     const Supernet supernet = lively_supernet(space, space->default_input(), 3);
     const at::Tensor images = images_for(supernet.input, 6, 1), labels = random_labels(6, supernet.input.classes, 2);
     for (const auto& arch : random_archs(*space, 12)) {
@@ -256,11 +288,10 @@ TEST(BatchNormStatistics, OfSeveralBatchesAreTheMomentsOfTheirUnion) {
   EXPECT_THROWS_WITH(statistics.at(3), std::logic_error, "not calibrated");
 }
 
-TEST(Executor, RunsOnlyWhatTheOutputsNeedAndGivesThemInOrder) {
-  Threads threads(1);
-  const auto space = shared(all_layers_space());
+void expect_every_vertex_equal_to_reference(const Space& space, const Architecture& arch) {
+  SCOPED_TRACE(space->name());
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
-  const NetworkGraph graph = supernet.build(space->parse("12,5,7,se"));
+  const NetworkGraph graph = supernet.build(arch);
   const at::Tensor images = images_for(supernet.input, 3, 1);
   Executor executor(supernet.bank);
   const auto expected = reference_values(graph, in_double(supernet.bank.extract(graph)), images.to(at::kDouble));
@@ -280,6 +311,23 @@ TEST(Executor, RunsOnlyWhatTheOutputsNeedAndGivesThemInOrder) {
       }
     }
   }
+}
+
+TEST(Executor, EveryVertexMayBeAnOutput) {
+  Threads threads(1);
+  const auto layers = shared(all_layers_space()), tokens = shared(token_space()), pyramid = shared(pyramid_space());
+  expect_every_vertex_equal_to_reference(layers, layers->parse("12,5,7,se"));
+  expect_every_vertex_equal_to_reference(tokens, random_archs(*tokens, 1).front());
+  expect_every_vertex_equal_to_reference(pyramid, random_archs(*pyramid, 1).front());
+}
+
+TEST(Executor, RunsOnlyWhatTheOutputsNeed) {
+  Threads threads(1);
+  const auto space = shared(all_layers_space());
+  const Supernet supernet(space, space->default_input(), Rng(3));
+  const NetworkGraph graph = supernet.build(space->parse("12,5,7,se"));
+  const at::Tensor images = images_for(supernet.input, 3, 1);
+  Executor executor(supernet.bank);
   const NetworkGraph::Vertex stem = 1;
   executor.run(graph, std::span(&stem, 1), images, Pass::kTrain);
   EXPECT_EQ(executor.executed_macs(), 5 * 5 * 3 * 12 * 13 * 10);
@@ -383,6 +431,72 @@ TEST(SoftSelection, EqualsTheReferenceAndItsWeightGradientsMatchFiniteDifference
       EXPECT_NEAR(gradients[d][i].item<double>(), (moved(kStep) - moved(-kStep)) / (2 * kStep), 1e-4) << d << " " << i;
     }
   }
+}
+
+/// A network whose mix sums subsets of three layers: none, the first, the last two, the first and the zeros.
+NetworkGraph graph_of_subsets(const InputShape& input) {
+  Builder b(input);
+  const Signal x = b.input();
+  const std::vector<Signal> parts = {b.conv("a", x, {.out = 4, .kernel = 3}), b.conv("b", x, {.out = 4}),
+                                     b.activation(b.conv("c", x, {.out = 4}), Activation::kGELU), b.zero(x, 4, 1)};
+  Layer mix;
+  mix.kind = LayerKind::kMix;
+  mix.decision = 0;
+  mix.members = {{}, {0}, {1, 2}, {0, 3}};
+  mix.output = parts.front().shape;
+  std::vector<NetworkGraph::Vertex> inputs;
+  for (const auto& part : parts) inputs.push_back(part.vertex);
+  NetworkGraph graph = b.finish(parts.back());
+  graph.set_output(graph.add(std::move(mix), inputs));
+  return graph;
+}
+
+TEST(SoftSelection, AMixOfSubsetsSumsTheInputsOfItsOptions) {
+  Threads threads(1);
+  const InputShape input{3, 5, 6, 2};
+  const NetworkGraph graph = graph_of_subsets(input);
+  const WeightBank bank(graph, Rng(1));
+  Executor executor(bank);
+  const at::Tensor images = images_for(input, 2, 1), w = normal_tensor({4}, 2).set_requires_grad(true);
+  const auto reference = [&](const at::Tensor& weights) {
+    return reference_values(graph, in_double(bank), images.to(at::kDouble), nullptr, {weights})[graph.output()];
+  };
+  const at::Tensor y = executor.run(graph, images, Pass::kArchitect, nullptr, {w});
+  EXPECT_LT(largest_difference(y, reference(w)), 1e-5);
+  const at::Tensor dy = normal_images(y.sizes(), 3), exact = w.detach().to(at::kDouble).set_requires_grad(true);
+  const at::Tensor seen = torch::autograd::grad({y}, {w}, {dy}).front();
+  EXPECT_LT(largest_difference(seen, torch::autograd::grad({reference(exact)}, {exact}, {dy.to(at::kDouble)}).front()),
+            1e-4);
+  EXPECT_EQ(seen[0].item<float>(), 0);
+  EXPECT_EQ(executor.run(graph, images, Pass::kArchitect, nullptr, {at::tensor({1.0F, 0.0F, 0.0F, 0.0F})})
+                .abs()
+                .max()
+                .item<float>(),
+            0);
+  EXPECT_THROWS_WITH(executor.run(graph, images, Pass::kTrain, nullptr, {at::ones({3})}), std::logic_error,
+                     "wrong shape");
+}
+
+TEST(Executor, AuxiliaryOutputsRunOnlyWhereAskedFor) {
+  Threads threads(1);
+  const auto space = shared(cell_space());
+  const Supernet supernet = lively_supernet(space, space->default_input(), 3);
+  const at::Tensor images = images_for(supernet.input, 4, 1);
+  const NetworkGraph graph = supernet.build(Architecture{{1, 1}});  // the widest
+  ASSERT_EQ(graph.auxiliaries().size(), 1U);
+  EXPECT_EQ(graph.auxiliaries().front().weight, 0.4);
+  EXPECT_TRUE(supernet.bank.contains("auxiliary.classifier.weight"));
+  EXPECT_FALSE(supernet.bank.extract(graph).contains("auxiliary.classifier.weight"));
+  const auto expected = reference_values(graph, in_double(supernet.bank), images.to(at::kDouble));
+  Executor executor(supernet.bank);
+  const std::vector<NetworkGraph::Vertex> both = {graph.output(), graph.auxiliaries().front().vertex};
+  const auto seen = executor.run(graph, both, images, Pass::kTrain);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_LT(largest_difference(seen[i], flat(expected[both[i]])), 1e-4);
+  EXPECT_EQ(executor.executed_macs(), cost(graph).macs);  // the network's own
+  std::set<bool> ran;
+  executor.set_hook([&](NetworkGraph::Vertex v, const at::Tensor&) { ran.insert(graph[v].training_only); });
+  EXPECT_TRUE(same_bits(executor.run(graph, images, Pass::kTrain), seen[0]));
+  EXPECT_EQ(ran, std::set<bool>{false});
 }
 
 TEST(Executor, MisuseIsNamed) {

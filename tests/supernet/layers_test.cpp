@@ -4,6 +4,7 @@
 #include <torch/autograd.h>
 #include <torch/types.h>
 
+#include "support/reference_attention.h"
 #include "support/tensors.h"
 
 namespace frontier {
@@ -12,13 +13,15 @@ namespace {
 using testing_support::largest_difference;
 using testing_support::normal_images;
 using testing_support::normal_tensor;
+using testing_support::pool_reference;
+using testing_support::resize_reference;
 using testing_support::same_bits;
 using testing_support::Threads;
 
 using Act = std::optional<Activation>;
 
-const Act kActivations[] = {std::nullopt,        Activation::kReLU,     Activation::kReLU6,
-                            Activation::kHSwish, Activation::kHSigmoid, Activation::kSigmoid};
+const Act kActivations[] = {std::nullopt,          Activation::kReLU,    Activation::kReLU6, Activation::kHSwish,
+                            Activation::kHSigmoid, Activation::kSigmoid, Activation::kGELU};
 
 std::string shown(const Act& act) { return act ? std::string(to_string(*act)) : "none"; }
 
@@ -293,6 +296,98 @@ TEST(GlobalPool, EqualsAMeanWithItsGradient) {
       const std::vector<at::Tensor> in = {normal_images({5, channels, side, side + 1}, 1, 3)};
       const at::Tensor dy = normal_tensor({5, channels, 1, 1}, 3);
       expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 1e-5);
+    }
+  }
+}
+
+TEST(GlobalPool, LeavesOutTheFirstRowsWithTheirGradient) {
+  Threads threads(1);
+  const at::Tensor x = normal_images({3, 6, 10, 1}, 1), dy = normal_tensor({3, 6, 1, 1}, 2);
+  const auto layer = [](const std::vector<at::Tensor>& in) { return global_pool(in[0], 2); };
+  const auto reference = [](const std::vector<at::Tensor>& in) {
+    return in[0].slice(2, 2).sum(at::IntArrayRef{2, 3}, true) / 8;
+  };
+  expect_near(run(layer, {x}, dy), run(reference, in_double({x}), dy.to(at::kDouble)), 1e-5);
+}
+
+TEST(Pools, AverageTheWindowsPixelsThatAreThereAndHaveCeilSides) {
+  Threads threads(1);
+  for (const std::int64_t k : {1, 2, 3, 4, 5}) {
+    for (const std::int64_t stride : {1, 2, 3}) {
+      for (const std::int64_t side : {4, 7, 8, 9}) {
+        SCOPED_TRACE(testing::Message() << "kernel " << k << ", stride " << stride << ", side " << side);
+        const at::Tensor x = normal_images({2, 3, side, side + 1}, static_cast<std::uint64_t>(10 * k + side));
+        const at::Tensor average = average_pool(x, k, stride), max = max_pool(x, k, stride);
+        EXPECT_EQ(average.size(2), (side + stride - 1) / stride);
+        EXPECT_EQ(average.size(3), (side + stride) / stride);
+        EXPECT_LT(largest_difference(average, pool_reference(x.to(at::kDouble), k, stride, true)), 1e-6);
+        EXPECT_TRUE(same_bits(max, pool_reference(x, k, stride, false)));
+        const at::Tensor dy = normal_images(average.sizes(), 5);
+        for (const bool mean : {true, false}) {
+          const auto layer = [&](const std::vector<at::Tensor>& in) {
+            return mean ? average_pool(in[0], k, stride) : max_pool(in[0], k, stride);
+          };
+          const auto reference = [&](const std::vector<at::Tensor>& in) {
+            return pool_reference(in[0], k, stride, mean);
+          };
+          expect_near(run(layer, {x}, dy), run(reference, in_double({x}), dy.to(at::kDouble)), 1e-5);
+        }
+      }
+    }
+  }
+}
+
+TEST(Resize, EqualsTheCubicConvolutionAndKeepsTheLayout) {
+  Threads threads(1);
+  const at::Tensor x = normal_images({2, 3, 9, 7}, 1);
+  for (const auto& [height, width] : {std::pair{18, 14}, std::pair{5, 11}, std::pair{9, 3}, std::pair{1, 1}}) {
+    SCOPED_TRACE(testing::Message() << height << "x" << width);
+    const auto layer = [&](const std::vector<at::Tensor>& in) { return resize(in[0], height, width); };
+    const auto reference = [&](const std::vector<at::Tensor>& in) { return resize_reference(in[0], height, width); };
+    const at::Tensor dy = normal_images({2, 3, height, width}, 2);
+    expect_near(run(layer, {x}, dy), run(reference, in_double({x}), dy.to(at::kDouble)), 1e-5);
+    EXPECT_TRUE(layer({x}).is_contiguous(at::MemoryFormat::ChannelsLast));
+  }
+  EXPECT_TRUE(same_bits(resize(x, 9, 7), x));
+}
+
+TEST(Shift, MovesByOneAndFillsWithZeros) {
+  Threads threads(1);
+  const at::Tensor x = normal_images({2, 3, 4, 5}, 1), y = shift(x);
+  EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+  for (std::int64_t h = 0; h < 4; ++h)
+    for (std::int64_t w = 0; w < 5; ++w)
+      EXPECT_TRUE(same_bits(y.select(2, h).select(2, w),
+                            h < 3 && w < 4 ? x.select(2, h + 1).select(2, w + 1) : at::zeros({2, 3})));
+  const Passes passes = run([](const auto& in) { return shift(in[0]); }, {x}, at::ones_like(x));
+  EXPECT_EQ(passes.gradients[0].sum().item<double>(), 2 * 3 * 3 * 4);
+  EXPECT_EQ(passes.gradients[0].select(2, 0).abs().sum().item<double>(), 0);
+  EXPECT_TRUE(same_bits(shift(at::ones({1, 2, 1, 1})), at::zeros({1, 2, 1, 1})));
+}
+
+TEST(Convolution, DilatedDepthwiseOnesKeepLayoutAndSides) {
+  Threads threads(1);
+  for (const std::int64_t k : {3, 5}) {
+    for (const int stride : {1, 2}) {
+      SCOPED_TRACE(testing::Message() << "kernel " << k << ", stride " << stride);
+      const std::vector<at::Tensor> in = {normal_images({3, 8, 9, 14}, 1), normal_tensor({8, 1, k, k}, 2)};
+      const auto layer = [&](const std::vector<at::Tensor>& x) {
+        return convolution(x[0], x[1], std::nullopt, stride, 2, 8);
+      };
+      // The taps spread out by hand: a dilated kernel is a larger one with zeros.
+      const auto reference = [&](const std::vector<at::Tensor>& x) {
+        at::Tensor spread = at::zeros({8, 1, 2 * k - 1, 2 * k - 1}, x[1].options());
+        spread = spread.slice_scatter(
+            at::zeros({8, 1, k, 2 * k - 1}, x[1].options()).slice_scatter(x[1], 3, std::nullopt, std::nullopt, 2), 2,
+            std::nullopt, std::nullopt, 2);
+        return at::conv2d(x[0], spread, {}, stride, k - 1, 1, 8);
+      };
+      const at::Tensor y = layer(in);
+      EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+      EXPECT_EQ(y.size(2), (9 + stride - 1) / stride);
+      EXPECT_EQ(y.size(3), (14 + stride - 1) / stride);
+      const at::Tensor dy = normal_images(y.sizes(), 3);
+      expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 2e-5);
     }
   }
 }

@@ -14,6 +14,7 @@
 #include "support/small_spaces.h"
 #include "support/temporary_folder.h"
 #include "support/tensors.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -95,6 +96,30 @@ struct Setting {
     return executor.run(supernet.build(arch), batch_of(step).images, Pass::kTrain).detach();
   }
 };
+
+TEST(Trainer, AuxiliaryOutputsAddTheirWeightedLossesInTraining) {
+  Threads threads(1);
+  Setting s;
+  s.supernet = Supernet(shared(cell_space()), {3, 8, 8, 4}, Rng(3));
+  const Architecture arch{{0, 1}};
+  const NetworkGraph graph = s.supernet.build(arch);
+  const auto batch = batch_of(0);
+  const at::Tensor before = s.supernet.bank.weights().clone();
+  Executor executor(s.supernet.bank);
+  const std::vector<NetworkGraph::Vertex> both = {graph.output(), graph.auxiliaries().front().vertex};
+  const auto logits = executor.run(graph, both, batch.images, Pass::kTrain);
+  const at::Tensor loss =
+      at::cross_entropy_loss(logits[0], batch.labels) + 0.4 * at::cross_entropy_loss(logits[1], batch.labels);
+  executor.backward(loss);
+  const at::Tensor gradients = s.supernet.bank.gradients().clone();
+  EXPECT_GT(s.supernet.bank.gradient_slice("auxiliary.conv.weight", {4, 8, 3, 3}).abs().sum().item<double>(), 0);
+  Fixed sampler({arch});
+  Trainer trainer = s.trainer(sampler);
+  const StepReport report = trainer.step();
+  EXPECT_NEAR(report.loss, loss.item<double>(), 1e-6);
+  EXPECT_EQ(report.macs, cost(graph).macs);
+  EXPECT_LT(largest_difference(s.supernet.bank.weights(), before - gradients * 0.1), 1e-6);
+}
 
 TEST(Trainer, TheLearningRateWarmsUpAndFallsAlongACosine) {
   Threads threads(1);

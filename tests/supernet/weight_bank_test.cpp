@@ -9,6 +9,7 @@
 #include "support/messages.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
+#include "support/token_spaces.h"
 
 namespace frontier {
 namespace {
@@ -94,6 +95,63 @@ TEST(WeightBank, SlicesAreViewsOfTheFirstChannelsAndTheCentreOfKernels) {
   bank.gradient_slice(name, {2, 1, 3, 3}).add_(1);
   EXPECT_EQ(bank.gradients().sum().item<double>(), 18);
   EXPECT_EQ(bank.gradient(find(bank, name))[0][0][2][2].item<float>(), 1);
+}
+
+TEST(WeightBank, HoldsTokensAndTablesOfOffsets) {
+  using Shape = std::vector<std::int64_t>;
+  const WeightBank tokens(everything(testing_support::token_space()), Rng(1));
+  EXPECT_EQ(find(tokens, "norm.weight").shape, (Shape{12}));
+  EXPECT_EQ(find(tokens, "tokens.class_token").shape, (Shape{12}));
+  EXPECT_EQ(find(tokens, "tokens.position").shape, (Shape{12, 7}));
+  for (const std::string axis : {"vertical", "horizontal"}) {
+    EXPECT_EQ(find(tokens, "block1.attention.relative_key_" + axis).shape, (Shape{4, 4}));
+    EXPECT_EQ(find(tokens, "block1.attention.relative_value_" + axis).shape, (Shape{4, 6}));
+  }
+  const WeightBank pyramid(everything(testing_support::pyramid_space()), Rng(1));
+  EXPECT_EQ(find(pyramid, "biased.position_bias").shape, (Shape{2, 11, 11}));
+  EXPECT_FALSE(pyramid.contains("plain.position_bias"));
+}
+
+TEST(WeightBank, TokensAndPositionsStartSmallAndDoNotDecay) {
+  const SearchSpace space("wide", {3, 32, 32, 2}, [](Builder& b, Signal x, std::int64_t) {
+    x = b.conv("patches", x, {.out = 64});
+    x = b.attention("biased", x, x, x, {.heads = 8, .position = Position::kBias});
+    x = b.tokens("tokens", x);
+    return b.attention("relative", x, x, x, {.position = Position::kRelative, .grid_height = 32, .grid_width = 32});
+  });
+  const WeightBank bank(everything(space), Rng(1));
+  for (const auto& p : bank.parameters()) {
+    if (p.name == "patches.weight") continue;
+    EXPECT_GE(p.offset, bank.num_decayed()) << p.name;
+    const double n = static_cast<double>(p.numel);
+    EXPECT_NEAR(bank.parameter(p).std().item<double>() / 0.02, 1, 5 / std::sqrt(2.0 * n)) << p.name;
+    EXPECT_NEAR(bank.parameter(p).mean().item<double>() / 0.02, 0, 5 / std::sqrt(n)) << p.name;
+  }
+}
+
+TEST(WeightBank, SmallerGridsTakeTheCentreOfATableOfOffsets) {
+  const WeightBank bank(everything(testing_support::pyramid_space()), Rng(1));
+  const at::Tensor whole = bank.parameter(find(bank, "biased.position_bias"));
+  // A 3x3 grid has offsets -2 to 2; offset 0 is at 5 of the 6x6 grid's table.
+  EXPECT_TRUE(
+      same_bits(bank.slice("biased.position_bias", {1, 5, 5}), whole.narrow(0, 0, 1).narrow(1, 3, 5).narrow(2, 3, 5)));
+  EXPECT_EQ(bank.slice("biased.position_bias", {2, 1, 1})[1][0][0].item<float>(), whole[1][5][5].item<float>());
+  const WeightBank tokens(everything(testing_support::token_space()), Rng(1));
+  const at::Tensor position = tokens.parameter(find(tokens, "tokens.position"));
+  EXPECT_TRUE(same_bits(tokens.slice("tokens.position", {8, 5}), position.narrow(0, 0, 8).narrow(1, 0, 5)));
+  EXPECT_TRUE(position.t().is_contiguous());
+}
+
+TEST(WeightBank, ExtractedNetworksLackAuxiliaryOutputs) {
+  const SearchSpace space = testing_support::cell_space();
+  const WeightBank bank(everything(space), Rng(1));
+  const NetworkGraph graph = space.build(Architecture{{0, 0}}, space.default_input());
+  EXPECT_TRUE(bank.contains("auxiliary.conv.bn.weight"));
+  EXPECT_TRUE(WeightBank(graph, Rng(1)).contains("auxiliary.conv.bn.weight"));  // to train it alone
+  const WeightBank own = bank.extract(graph);
+  for (const auto& p : own.parameters()) EXPECT_FALSE(p.name.starts_with("auxiliary")) << p.name;
+  EXPECT_EQ(own.num_scalars(), cost(graph).params);
+  own.extract(graph);  // needs no more than it has
 }
 
 TEST(WeightBank, RefusesSlicesThatItDoesNotHave) {

@@ -22,7 +22,7 @@ inline SearchSpace branch_space() {
   });
 }
 
-/// Every kind of layer and activation once, with strides, dilation, groups and odd sides.
+/// Every kind of convolutional layer and activation once, with strides, dilation, groups and odd sides.
 inline SearchSpace all_layers_space() {
   return SearchSpace("all_layers", {3, 13, 10, 5}, [](Builder& b, Signal x, std::int64_t classes) {
     const Dim width = b.choose("width", {8, 12, 16});
