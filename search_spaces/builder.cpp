@@ -247,6 +247,16 @@ Signal Builder::concat(const std::vector<Signal>& inputs) {
   return emit(std::move(layer), inputs);
 }
 
+Signal Builder::truncate(Signal x, const Dim& channels) {
+  if (channels == x.shape.channels) return x;
+  if (Dim::greater(channels, x.shape.channels).max() > 0)
+    throw std::logic_error("truncate at '" + prefix_ + "': more channels asked for than the input has");
+  Layer layer;
+  layer.kind = LayerKind::kTruncate;
+  layer.output = {channels, x.shape.height, x.shape.width};
+  return emit(std::move(layer), {x});
+}
+
 Signal Builder::zero(Signal x, const Dim& channels, int stride) {
   Layer layer;
   layer.kind = LayerKind::kZero;

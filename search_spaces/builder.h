@@ -88,6 +88,8 @@ class Builder {
   Signal add(Signal a, Signal b);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
+  /// The first `channels` of `x`; `x` itself where that is all of them.
+  Signal truncate(Signal x, const Dim& channels);
   /// Zeros of the shape of `x`, spatially reduced by `stride`.
   Signal zero(Signal x, const Dim& channels, int stride);
 

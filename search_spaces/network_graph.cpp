@@ -40,6 +40,7 @@ std::string_view to_string(LayerKind kind) {
     case LayerKind::kAdd: return "add";
     case LayerKind::kMultiply: return "multiply";
     case LayerKind::kConcat: return "concat";
+    case LayerKind::kTruncate: return "truncate";
     case LayerKind::kZero: return "zero";
     case LayerKind::kMix: return "mix";
   }

@@ -45,6 +45,7 @@ enum class LayerKind {
   kAdd,
   kMultiply,  ///< input 0 times input 1; a 1x1 input 1 is broadcast (squeeze-excite)
   kConcat,    ///< along channels
+  kTruncate,  ///< the first channels of its input
   kZero,      ///< zeros of the output shape
   kMix,       ///< sum of its inputs weighed by the selection weights of `decision`
 };

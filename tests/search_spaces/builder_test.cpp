@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/errors.h"
+#include "search_spaces/cost.h"
 #include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/mobilenet_v2.h"
@@ -129,6 +130,17 @@ TEST(Builder, DrawsEveryLayerOfTheDot) {
   EXPECT_THAT(dot, testing::HasSubstr("digraph \"a \\\"title\\\"\""));
   EXPECT_THAT(dot, testing::HasSubstr("block3.depthwise"));
   EXPECT_EQ(static_cast<std::size_t>(std::count(dot.begin(), dot.end(), '[')), graph.size() + 1);  // "node [" as well
+}
+
+TEST(Builder, TruncateKeepsTheFirstChannels) {
+  Builder b({8, 4, 4, 10});
+  const Signal cut = b.truncate(b.input(), 3);
+  EXPECT_EQ(cut.shape, (Shape{3, 4, 4}));
+  EXPECT_EQ(b.truncate(cut, 3).vertex, cut.vertex);
+  EXPECT_THROWS_WITH(b.truncate(cut, 4), std::logic_error, "more channels asked for than the input has");
+  const NetworkGraph graph = b.finish(cut);
+  EXPECT_EQ(cost(graph).params, 0);
+  EXPECT_EQ(cost(graph).macs, 0);
 }
 
 }  // namespace
