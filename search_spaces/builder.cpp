@@ -429,9 +429,9 @@ Signal Builder::concat(const std::vector<Signal>& inputs) {
 }
 
 Signal Builder::truncate(Signal x, const Dim& channels) {
-  if (x.shape.channels == channels) return x;
+  if (channels == x.shape.channels) return x;
   if (!somewhere(1 - Dim::greater(channels, x.shape.channels)))
-    throw std::logic_error("truncate at '" + prefix_ + "': the input has fewer channels");
+    throw std::logic_error("truncate at '" + prefix_ + "': more channels asked for than the input has");
   Layer layer;
   layer.kind = LayerKind::kTruncate;
   layer.output = {channels, x.shape.height, x.shape.width};

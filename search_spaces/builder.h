@@ -140,12 +140,9 @@ class Builder {
   Signal sum(const std::vector<Signal>& terms);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
-  /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
-};
-
-  /// The first `channels` channels.
+  /// The first `channels` of `x`; `x` itself where that is all of them.
   Signal truncate(Signal x, const Dim& channels);
-  /// Zeros of the shape of `x`, spatially reduced by `stride`.
+  /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
   Signal zero(Signal x, const Dim& channels, int stride);
 
   // Compositions.

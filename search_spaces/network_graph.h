@@ -36,7 +36,7 @@ struct Shape {
 
 enum class LayerKind {
   kInput,
-  kConv,         ///< weight [out, in / groups, k, k], optional bias [out]; padding dilation * (k - 1) / 2, none for even k
+  kConv,  ///< weight [out, in / groups, k, k], optional bias [out]; padding dilation * (k - 1) / 2, none for even k
   kBatchNorm,    ///< weight [c], bias [c]; statistics are not parameters
   kActivation,   ///< see Activation
   kLinear,       ///< weight [out, in], optional bias [out]; input flattened to [N, in]

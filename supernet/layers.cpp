@@ -467,7 +467,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std:
   }
   if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && has_kernels(x))
     return PointwiseConv::apply(x, weight, bias);
-  const std::int64_t padding = dilation * (weight.size(2) - 1) / 2;
+  const std::int64_t k = weight.size(2), padding = k % 2 == 0 ? 0 : dilation * (k - 1) / 2;
   return at::conv2d(x, weight, bias, stride, padding, dilation, groups);
 }
 

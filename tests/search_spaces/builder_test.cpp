@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/errors.h"
+#include "search_spaces/cost.h"
 #include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/mobilenet_v2.h"
@@ -162,7 +163,7 @@ TEST(Builder, RefusesTokenLayersThatDoNotFit) {
   EXPECT_THROWS_WITH(relative(t, 4, 4, 0), std::logic_error, "a distance of at least 1");
   EXPECT_THROWS_WITH(b.token_pool(x), std::logic_error, "no sequence of more than 1 tokens");
   EXPECT_THROWS_WITH(b.token_pool(t, 17), std::logic_error, "no sequence of more than 17 tokens");
-  EXPECT_THROWS_WITH(b.truncate(x, 7), std::logic_error, "fewer channels");
+  EXPECT_THROWS_WITH(b.truncate(x, 7), std::logic_error, "more channels asked for");
   relative(t, 4, 4, 14);
   EXPECT_THROWS_WITH(relative(t, 4, 4, 14), std::logic_error, "two layers are named 'r'");
 }
@@ -205,6 +206,17 @@ TEST(Builder, DrawsEveryLayerOfTheDot) {
   EXPECT_THAT(dot, testing::HasSubstr("digraph \"a \\\"title\\\"\""));
   EXPECT_THAT(dot, testing::HasSubstr("block3.depthwise"));
   EXPECT_EQ(static_cast<std::size_t>(std::count(dot.begin(), dot.end(), '[')), graph.size() + 1);  // "node [" as well
+}
+
+TEST(Builder, TruncateKeepsTheFirstChannels) {
+  Builder b({8, 4, 4, 10});
+  const Signal cut = b.truncate(b.input(), 3);
+  EXPECT_EQ(cut.shape, (Shape{3, 4, 4}));
+  EXPECT_EQ(b.truncate(cut, 3).vertex, cut.vertex);
+  EXPECT_THROWS_WITH(b.truncate(cut, 4), std::logic_error, "more channels asked for than the input has");
+  const NetworkGraph graph = b.finish(cut);
+  EXPECT_EQ(cost(graph).params, 0);
+  EXPECT_EQ(cost(graph).macs, 0);
 }
 
 }  // namespace

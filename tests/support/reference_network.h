@@ -54,7 +54,7 @@ inline std::vector<at::Tensor> reference_values(const NetworkGraph& graph,
         (!in.front().defined() || (has_weights(layer) && !parameters.contains(layer.name + ".weight"))))
       continue;
     at::Tensor& y = values[v];
-    const std::int64_t k = layer.kernel.value(), padding = layer.dilation * (k - 1) / 2;
+    const std::int64_t k = layer.kernel.value(), padding = k % 2 == 0 ? 0 : layer.dilation * (k - 1) / 2;
     switch (layer.kind) {
       case LayerKind::kInput: y = images; break;
       case LayerKind::kConv:
