@@ -5,6 +5,8 @@
 #include "search_spaces/mobile_cnn.h"
 #include "search_spaces/nas_bench_201.h"
 #include "search_spaces/nas_bench_macro.h"
+#include "search_spaces/ofa_mobilenetv3.h"
+#include "search_spaces/resnet_shape.h"
 
 namespace frontier {
 namespace {
@@ -26,6 +28,23 @@ const std::vector<Entry>& entries() {
        [] { return nas_bench_macro(); }},
       {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
        [] { return nas_bench_201(); }},
+      {{"ofa_mobilenetv3", "Once-for-All MobileNetV3, width 1.0: 5 stages of 2-4 blocks, 25 resolutions (ImageNet)"},
+       [] { return ofa_mobilenetv3(10); }},
+      {{"ofa_mobilenetv3_w1.2", "Once-for-All MobileNetV3, width 1.2"}, [] { return ofa_mobilenetv3(12); }},
+      {{"resnet_shape_20", "TAS: widths of every convolution and depths of ResNet-20 for 32x32 images (CIFAR)"},
+       [] { return resnet_shape(resnet_shape_cifar(20)); }},
+      {{"resnet_shape_32", "TAS: widths of every convolution and depths of ResNet-32 for 32x32 images (CIFAR)"},
+       [] { return resnet_shape(resnet_shape_cifar(32)); }},
+      {{"resnet_shape_56", "TAS: widths of every convolution and depths of ResNet-56 for 32x32 images (CIFAR)"},
+       [] { return resnet_shape(resnet_shape_cifar(56)); }},
+      {{"resnet_shape_110", "TAS: widths of every convolution and depths of ResNet-110 for 32x32 images (CIFAR)"},
+       [] { return resnet_shape(resnet_shape_cifar(110)); }},
+      {{"resnet_shape_164", "TAS: widths of every convolution and depths of ResNet-164 for 32x32 images (CIFAR)"},
+       [] { return resnet_shape(resnet_shape_cifar(164)); }},
+      {{"resnet_shape_imagenet_18", "TAS: widths of every convolution and depths of ResNet-18 for ImageNet"},
+       [] { return resnet_shape(resnet_shape_imagenet(18)); }},
+      {{"resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet"},
+       [] { return resnet_shape(resnet_shape_imagenet(50)); }},
   };
   return table;
 }

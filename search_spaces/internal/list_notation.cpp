@@ -1,0 +1,69 @@
+#include "search_spaces/internal/list_notation.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+#include "common/text.h"
+
+namespace frontier {
+namespace {
+
+bool parts_words(char c) { return std::string_view(" \t\n\r,;[](){}'\"=:").find(c) != std::string_view::npos; }
+
+std::vector<Word> words_of(std::string_view text) {
+  std::vector<Word> words;
+  for (std::size_t at = 0; at < text.size();) {
+    std::size_t end = at;
+    while (end < text.size() && !parts_words(text[end])) ++end;
+    if (end > at) words.push_back({text.substr(at, end - at), at});
+    at = end + 1;
+  }
+  return words;
+}
+
+}  // namespace
+
+ListNotation::ListNotation(std::string_view text, const std::vector<std::string>& keys) {
+  std::vector<Word>* list = nullptr;
+  for (const Word& word : words_of(text)) {
+    if (std::find(keys.begin(), keys.end(), word.text) != keys.end()) {
+      const auto [it, is_new] = words_.try_emplace(std::string(word.text));
+      if (!is_new) refuse(word, "each of " + join(keys) + " is given once");
+      list = &it->second;
+    } else if (list == nullptr) {
+      refuse(word, "one of " + join(keys) + " is expected");
+    } else {
+      list->push_back(word);
+    }
+  }
+  for (const auto& key : keys)
+    if (!words_.contains(key))
+      throw InvalidArchitecture("architecture '" + printable(text) + "' lacks " + key + "; it needs " + join(keys));
+}
+
+const Word& ListNotation::single(const std::string& key) const {
+  const auto& list = words_.at(key);
+  if (list.empty()) throw InvalidArchitecture("architecture: " + key + " has no value");
+  if (list.size() > 1) refuse(list[1], key + " takes one value");
+  return list.front();
+}
+
+std::vector<Word> ListNotation::characters(const std::string& key) const {
+  std::vector<Word> result;
+  for (const Word& word : words_.at(key))
+    for (std::size_t i = 0; i < word.text.size(); ++i) result.push_back({word.text.substr(i, 1), word.at + i});
+  return result;
+}
+
+void ListNotation::refuse(const Word& word, const std::string& expected) {
+  throw InvalidArchitecture("architecture, character " + std::to_string(word.at + 1) + " ('" +
+                            printable(word.text, 30) + "'): " + expected);
+}
+
+std::uint16_t option_of(const Decision& decision, const Word& word) {
+  const auto it = std::find(decision.options.begin(), decision.options.end(), word.text);
+  if (it == decision.options.end()) ListNotation::refuse(word, decision.name + " is one of " + join(decision.options));
+  return static_cast<std::uint16_t>(it - decision.options.begin());
+}
+
+}  // namespace frontier
