@@ -29,6 +29,7 @@ inline CLI::Validator not_empty() {
 void add_cost_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
+void add_import_command(CLI::App& app);
 void add_pareto_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_runs_command(CLI::App& app);

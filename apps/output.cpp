@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 
 #include "common/errors.h"
@@ -72,12 +71,6 @@ std::string csv_line(const std::vector<std::string>& cells) {
     line += '"';
   }
   return line + "\n";
-}
-
-std::string exact(double value) {
-  char text[32];
-  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
-  return error == std::errc() ? std::string(text, end) : std::to_string(value);
 }
 
 std::string readable(std::string_view name, double value) {

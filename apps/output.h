@@ -37,8 +37,6 @@ class Table {
 /// One line of comma-separated values (RFC 4180), with its end.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// The shortest text that reads back as the same number.
-std::string exact(double value);
 /// For people: `top1` and `top5` in percent, `macs` and `params` with a unit, `latency_ms` and others with a few
 /// digits.
 std::string readable(std::string_view name, double value);

@@ -126,7 +126,7 @@ void add_pareto_command(CLI::App& app) {
   command->add_option("--space", filter.space, "Only this search space");
   command->add_option("--evaluator", filter.evaluator, "Only numbers of this evaluator");
   command->add_option("--dataset", filter.dataset, "Only numbers on this data set");
-  command->add_option("--split", filter.split, "Only numbers on this split: search or test");
+  command->add_option("--split", filter.split, "Only numbers on this split, e.g. search or test");
   command->add_option("--fidelity", filter.fidelity, "Only numbers of this fidelity");
   command->add_option("--calibration", filter.calibration, "Only numbers of this batch-norm calibration");
   command->add_option("--checkpoint", filter.checkpoint, "Only numbers with these inherited weights (fingerprint)");

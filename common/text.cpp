@@ -153,6 +153,12 @@ std::string format_count(double count) {
   return text;
 }
 
+std::string exact(double value) {
+  char text[32];
+  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
+  return error == std::errc() ? std::string(text, end) : std::to_string(value);
+}
+
 std::string format_seconds(double seconds) {
   char text[48];
   if (seconds < 60) {

@@ -25,6 +25,8 @@ std::string unknown_name(std::string_view what, std::string_view name, std::span
 std::int64_t parse_count(std::string_view text, std::string_view what);
 /// "1.23 M": three significant digits and a unit.
 std::string format_count(double count);
+/// The shortest text that reads back as the same number.
+std::string exact(double value);
 /// "1 h 02 min", "3 min 05 s", "12.3 s".
 std::string format_seconds(double seconds);
 

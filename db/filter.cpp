@@ -123,4 +123,11 @@ bool is_field_name(std::string_view text) {
   return !text.empty() && is_letter(text.front()) && std::all_of(text.begin(), text.end(), is_name_part);
 }
 
+void check_metric_name(std::string_view name) {
+  if (!is_field_name(name) || name == "macs" || name == "params" || name == "seconds" || name == "seed" ||
+      name == "and")
+    throw UsageError("metric name '" + printable(name) +
+                     "': a letter first, then letters, digits, _ . - or /; not macs, params, seconds, seed or and");
+}
+
 }  // namespace frontier

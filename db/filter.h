@@ -41,4 +41,7 @@ struct Filter {
 /// A name that `--where` and `--objectives` can say: a letter or _, then letters, digits, _ . - or /.
 bool is_field_name(std::string_view text);
 
+/// A metric's name is a field name that means nothing else in `--where` and `--objectives`. @throws UsageError.
+void check_metric_name(std::string_view name);
+
 }  // namespace frontier

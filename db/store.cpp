@@ -1,5 +1,6 @@
 #include "db/store.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -45,14 +46,14 @@ void check_finite(const Evaluation& evaluation) {
                 " is " + std::to_string(value) + ", not a finite number; nothing of it is stored");
   };
   for (const auto& [name, value] : evaluation.metrics) {
-    if (!is_field_name(name) || name == "macs" || name == "params" || name == "seconds" || name == "seed" ||
-        name == "and")
-      throw UsageError("metric name '" + printable(name) +
-                       "': a letter first, then letters, digits, _ . - or /; not macs, params, seconds, seed or and");
+    check_metric_name(name);
     if (!std::isfinite(value)) refuse(name, value);
   }
   if (!std::isfinite(evaluation.seconds)) refuse("seconds", evaluation.seconds);
 }
+
+/// Equal but for rounding: a mean may be summed in another order.
+bool is_same(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b)); }
 
 }  // namespace
 
@@ -175,6 +176,65 @@ std::vector<std::int64_t> Store::record(std::span<const Evaluation> evaluations)
   }
   transaction.commit();
   return ids;
+}
+
+Recorded Store::Impl::record_agreeing(const Evaluation& evaluation) {
+  check_finite(evaluation);
+  const std::int64_t architecture = architecture_id(evaluation.architecture);
+  const std::int64_t protocol = protocol_id(evaluation.protocol);
+  std::optional<std::int64_t> id;
+  std::map<std::string, double> stored;
+  {
+    auto known =
+        db.query("SELECT id, seconds FROM evaluations WHERE architecture = ? AND protocol = ?", architecture, protocol);
+    if (known.step()) {
+      id = known.integer(0);
+      if (known.real(1) != 0) stored.emplace("seconds", known.real(1));
+    }
+  }
+  if (id) {
+    auto metric = db.query(
+        "SELECT n.name, m.value FROM metric_names n CROSS JOIN metrics m WHERE m.metric = n.id AND m.evaluation = ?",
+        *id);
+    while (metric.step()) stored.emplace(metric.text(0), metric.real(1));
+  }
+  Recorded recorded;
+  const auto agree = [&](const std::string& name, double value) {
+    const auto known = stored.find(name);
+    ++(known == stored.end() ? recorded.new_values : recorded.known_values);
+    if (known == stored.end() || is_same(known->second, value)) return;
+    const StoredArchitecture& a = evaluation.architecture;
+    const Protocol& p = evaluation.protocol;
+    std::string how;
+    for (const std::string& part : {p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration})
+      if (!part.empty()) how += printable(part) + ", ";
+    throw UsageError(db.path().string() + " already holds " + name + " = " + exact(known->second) + " of " + a.space +
+                     " " + printable(a.arch, 200) + " (" + how + "seed " + std::to_string(p.seed) + "), not " +
+                     exact(value) +
+                     "; nothing is stored. Numbers measured in another way need a data set, split, fidelity, "
+                     "calibration or seed of their own, or another database");
+  };
+  for (const auto& [name, value] : evaluation.metrics) agree(name, value);
+  if (evaluation.seconds != 0) agree("seconds", evaluation.seconds);
+  recorded.new_evaluations = id ? 0 : 1;
+  id = record(evaluation);
+  if (evaluation.seconds != 0)
+    db.query("UPDATE evaluations SET seconds = ? WHERE id = ? AND seconds = 0", evaluation.seconds, *id).run();
+  return recorded;
+}
+
+Recorded Store::record_agreeing(std::span<const Evaluation> evaluations) {
+  Recorded all;
+  sqlite::Transaction transaction(impl_->db);
+  for (const Evaluation& evaluation : evaluations) {
+    if (evaluation.run) impl_->require_run(*evaluation.run);
+    const Recorded one = impl_->record_agreeing(evaluation);
+    all.new_evaluations += one.new_evaluations;
+    all.new_values += one.new_values;
+    all.known_values += one.known_values;
+  }
+  transaction.commit();
+  return all;
 }
 
 void Store::link(std::int64_t run, std::span<const std::int64_t> results) {

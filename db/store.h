@@ -24,7 +24,7 @@ struct Protocol {
   std::string evaluator = {};    ///< "supernet", "scratch", "benchmark", "latency", ...
   std::string checkpoint = {};   ///< fingerprint of the weights inherited; empty where none are
   std::string dataset = {};      ///< "fashion_mnist"
-  std::string split = {};        ///< "search" (held out from training) or "test"
+  std::string split = {};        ///< "search" or "validation" (held out from training) or "test"
   std::string fidelity = {};     ///< how much was spent, e.g. "10000 images" or "20 epochs"
   std::string calibration = {};  ///< how batch-norm statistics were made, e.g. "recalibrated, 2048 images"
   std::int64_t seed = 0;
@@ -54,6 +54,13 @@ struct Evaluation {
 struct Result : Evaluation {
   std::int64_t id = 0;
   std::string created = {};  ///< ISO 8601, UTC
+};
+
+/// What Store::record_agreeing() found; values are metrics and seconds.
+struct Recorded {
+  std::size_t new_evaluations = 0;
+  std::size_t new_values = 0;    ///< stored now
+  std::size_t known_values = 0;  ///< stored before, and equal
 };
 
 enum class RunState { kRunning, kDone, kFailed, kInterrupted };
@@ -165,6 +172,10 @@ class Store {
   /// again, it only gains metrics that it lacked. Each is also linked to its `run`.
   /// @throws Error if a metric is not finite, or an architecture is stored with other costs.
   std::vector<std::int64_t> record(std::span<const Evaluation> evaluations);
+  /// record() for numbers that must agree with those stored, e.g. a published table: missing metrics are added (and
+  /// seconds, where 0 is stored: not known), a value that is there must be the same but for rounding.
+  /// @throws UsageError naming architecture, metric and both values if one differs; nothing is stored then.
+  Recorded record_agreeing(std::span<const Evaluation> evaluations);
   /// Links results to a run that reuses them.
   void link(std::int64_t run, std::span<const std::int64_t> results);
 

@@ -2,9 +2,9 @@
 #include <cstring>
 #include <vector>
 
+#include "common/data_file.h"
 #include "common/errors.h"
 #include "common/text.h"
-#include "datasets/internal/data_file.h"
 #include "datasets/internal/readers.h"
 
 namespace frontier {

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "common/data_file.h"
 #include "common/errors.h"
-#include "datasets/internal/data_file.h"
 #include "datasets/internal/readers.h"
 
 namespace frontier {

@@ -22,6 +22,7 @@ struct Store::Impl {
   std::optional<std::int64_t> known_protocol_id(const Protocol& protocol);
   std::int64_t metric_id(const std::string& name);
   std::int64_t record(const Evaluation& evaluation);
+  Recorded record_agreeing(const Evaluation& evaluation);
   Result result(std::int64_t id);
   std::optional<Result> find(std::int64_t space, std::string_view canonical, std::int64_t protocol);
   void require_run(std::int64_t id);

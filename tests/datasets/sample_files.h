@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -11,7 +10,11 @@
 #include <initializer_list>
 #include <string>
 
+#include "support/gzip.h"
+
 namespace frontier::testing_files {
+
+using testing_support::gzip;
 
 /// A folder of its own for one test, removed with it.
 class TemporaryFolder {
@@ -66,20 +69,6 @@ inline std::string cifar_records(int count) {
     for (const char value : {'\x0a', '\x14', '\x1e'}) bytes += std::string(1024, value);
   }
   return bytes;
-}
-
-inline std::string gzip(const std::string& bytes) {
-  z_stream zlib{};
-  if (::deflateInit2(&zlib, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::runtime_error("deflate");
-  std::string out(::deflateBound(&zlib, bytes.size()) + 64, '\0');
-  zlib.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  zlib.avail_in = static_cast<uInt>(bytes.size());
-  zlib.next_out = reinterpret_cast<Bytef*>(out.data());
-  zlib.avail_out = static_cast<uInt>(out.size());
-  ::deflate(&zlib, Z_FINISH);
-  out.resize(zlib.total_out);
-  ::deflateEnd(&zlib);
-  return out;
 }
 
 /// 40 training and 20 test images of 5x4.

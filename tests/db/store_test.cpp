@@ -101,6 +101,36 @@ TEST_F(StoreTest, OneArchitectureHasCostsPerInput) {
                      "holds toy arch-a with 1000000 MACs and 100000 parameters, not 999 and 99");
 }
 
+TEST_F(StoreTest, AgreeingNumbersAreAddedAndOthersRefused) {
+  Store store(file_, Store::Mode::kReadWrite);
+  const auto agree = [&](const Evaluation& e) {
+    const Recorded r = store.record_agreeing({&e, 1});
+    return std::vector<std::size_t>{r.new_evaluations, r.new_values, r.known_values};
+  };
+  Evaluation e = sample("a", 0.9);
+  e.seconds = 0;
+  EXPECT_EQ(agree(e), (std::vector<std::size_t>{1, 2, 0}));
+  EXPECT_EQ(agree(e), (std::vector<std::size_t>{0, 0, 2}));
+  e.metrics["latency_ms.raspi4"] = 3;
+  e.seconds = 12;
+  EXPECT_EQ(agree(e), (std::vector<std::size_t>{0, 2, 2}));
+  e.metrics["top1"] = std::nextafter(0.9, 1.0);
+  EXPECT_EQ(agree(e), (std::vector<std::size_t>{0, 0, 4}));
+  EXPECT_EQ(store.results().front().metrics.at("top1"), 0.9);
+  EXPECT_EQ(store.results().front().seconds, 12);
+  e.metrics = {{"top1", 0.5}, {"top5", 0.9}};
+  EXPECT_THROWS_WITH(agree(e), UsageError,
+                     file_ +
+                         " already holds top1 = 0.9 of toy arch-a (supernet, 0123abcd, fashion_mnist, search, "
+                         "10000 images, recalibrated, seed 0), not 0.5; nothing is stored");
+  e.metrics = {{"top5", 0.9}};
+  e.seconds = 13;
+  const std::vector both = {sample("b"), e};
+  EXPECT_THROWS_WITH(store.record_agreeing(both), UsageError, "already holds seconds = 12 of toy arch-a");
+  ASSERT_EQ(store.results().size(), 1U);
+  EXPECT_EQ(store.results().front().metrics.size(), 3U);
+}
+
 TEST_F(StoreTest, RefusesNumbersThatAreNotFinite) {
   Store store(file_, Store::Mode::kReadWrite);
   EXPECT_THROWS_WITH(add(store, sample("a", std::nan(""))), Error, "loss of toy arch-a is nan, not a finite number");

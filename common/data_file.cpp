@@ -1,4 +1,4 @@
-#include "datasets/internal/data_file.h"
+#include "common/data_file.h"
 
 #include <zlib.h>
 
@@ -46,8 +46,9 @@ struct DataFile::Stream {
 
 DataFile::DataFile(std::filesystem::path path) : path_(std::move(path)), stream_(std::make_unique<Stream>(path_)) {
   std::error_code error;
-  most_bytes_ = std::filesystem::file_size(path_, error);
+  file_bytes_ = std::filesystem::file_size(path_, error);
   if (error) throw UsageError("cannot read " + path_.string() + ": " + error.message());
+  most_bytes_ = file_bytes_;
 
   const int first = std::fgetc(stream_->file);
   const int second = std::fgetc(stream_->file);
@@ -60,6 +61,11 @@ DataFile::DataFile(std::filesystem::path path) : path_(std::move(path)), stream_
 }
 
 DataFile::~DataFile() = default;
+
+std::uint64_t DataFile::file_position() const {
+  const off_t position = ::ftello(stream_->file);
+  return position < 0 ? 0 : static_cast<std::uint64_t>(position);
+}
 
 void DataFile::fail(const std::string& expected, const std::string& seen) const {
   throw UsageError(path_.string() + ": expected " + expected + ", saw " + seen);

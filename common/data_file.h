@@ -19,6 +19,11 @@ class DataFile {
 
   /// Upper bound of the bytes the file can hold: its size, or for gzip what that size can inflate to at most.
   std::uint64_t most_bytes() const { return most_bytes_; }
+  /// Bytes of the file itself, and how many of them were read so far: what progress is told by.
+  std::uint64_t file_bytes() const { return file_bytes_; }
+  std::uint64_t file_position() const;
+  /// At most `count` bytes, fewer only at the end of the file; 0 there, once length and checksum of a gzip file agree.
+  std::size_t read_some(std::uint8_t* out, std::size_t count);
   /// Exactly `count` bytes. @param what for the message, e.g. "60000 labels".
   std::vector<std::uint8_t> read(std::uint64_t count, const std::string& what);
   /// Everything up to the end. @throws UsageError if that is more than `limit` bytes.
@@ -30,12 +35,12 @@ class DataFile {
 
  private:
   struct Stream;
-  std::size_t read_some(std::uint8_t* out, std::size_t count);
   std::size_t inflate_some(std::uint8_t* out, std::size_t count);
   std::size_t read_raw(std::uint8_t* out, std::size_t count);
 
   std::filesystem::path path_;
   std::unique_ptr<Stream> stream_;
+  std::uint64_t file_bytes_ = 0;
   std::uint64_t most_bytes_ = 0;
   std::uint64_t position_ = 0;
 };

@@ -1,0 +1,61 @@
+#include "common/data_file.h"
+
+#include <gtest/gtest.h>
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "support/gzip.h"
+#include "support/messages.h"
+#include "support/temporary_folder.h"
+
+namespace frontier {
+namespace {
+
+using frontier::testing::TemporaryFolder;
+using testing_support::gzip;
+
+std::string all_of(const std::string& path) {
+  DataFile file(path);
+  std::string content;
+  std::uint8_t piece[7];
+  for (std::size_t got = 0; (got = file.read_some(piece, sizeof piece)) > 0;)
+    content.append(reinterpret_cast<const char*>(piece), got);
+  EXPECT_EQ(file.file_position(), file.file_bytes());
+  return content;
+}
+
+TEST(DataFile, ReadsPlainAndGzipFilesAlike) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a";
+  for (const std::string content : {"", "abc", "abcdefg", "abcdefgh", "a longer text, a longer text, a longer text"}) {
+    SCOPED_TRACE(content);
+    write_file(path, content);
+    EXPECT_EQ(all_of(path), content);
+    write_file(path, gzip(content));
+    EXPECT_EQ(all_of(path), content);
+    write_file(path, gzip(content) + gzip("more"));
+    EXPECT_EQ(all_of(path), content + "more");
+  }
+}
+
+TEST(DataFile, RefusesEveryTruncatedAndDamagedGzipFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.gz", whole = gzip("a,b\n1,2\n3,4\n");
+  for (std::size_t length = 2; length < whole.size(); ++length) {
+    SCOPED_TRACE(length);
+    write_file(path, whole.substr(0, length));
+    EXPECT_THROWS_WITH(all_of(path), UsageError, "(truncated)");
+  }
+  for (std::size_t at = 10; at < whole.size(); ++at) {  // behind the header, of which some bytes mean nothing
+    SCOPED_TRACE(at);
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    write_file(path, damaged);
+    EXPECT_THROWS_WITH(all_of(path), UsageError, path);
+  }
+  write_file(path, whole + "rest");
+  EXPECT_THROWS_WITH(all_of(path), UsageError, "extra bytes behind the end of the gzip data");
+}
+
+}  // namespace
+}  // namespace frontier
