@@ -1,11 +1,11 @@
 #include <memory>
 
-#include "apps/benchmark_table.h"
 #include "apps/command.h"
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/run_recorder.h"
 #include "apps/space_options.h"
+#include "apps/stored_benchmark.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/options.h"

@@ -2,13 +2,13 @@
 #include <memory>
 #include <optional>
 
-#include "apps/benchmark_table.h"
 #include "apps/command.h"
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/run_recorder.h"
 #include "apps/search_loop.h"
 #include "apps/search_repeats.h"
+#include "apps/stored_benchmark.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/files.h"
@@ -174,7 +174,7 @@ void search_supernet(const SearchOptions& options) {
 class BenchmarkSource final : public SearchSource {
  public:
   /// @param report may be null.
-  BenchmarkSource(Store& store, std::int64_t run, BenchmarkTable& table, BenchmarkTable* report)
+  BenchmarkSource(Store& store, std::int64_t run, StoredBenchmark& table, StoredBenchmark* report)
       : store_(store), run_(run), table_(table), report_(report) {}
   std::vector<Measurement> measure(std::span<const Architecture> archs) override {
     auto measured = table_.benchmark.evaluate(archs);
@@ -194,8 +194,8 @@ class BenchmarkSource final : public SearchSource {
  private:
   Store& store_;
   std::int64_t run_;
-  BenchmarkTable& table_;
-  BenchmarkTable* report_;
+  StoredBenchmark& table_;
+  StoredBenchmark* report_;
   std::vector<std::int64_t> used_;  ///< evaluations not yet linked
 };
 
@@ -203,9 +203,7 @@ class BenchmarkSource final : public SearchSource {
 std::optional<ResultTable> report_table(const SearchOptions& options, const std::vector<ResultTable>& tables,
                                         const ResultTable& searched) {
   if (options.report.is_empty()) return std::nullopt;
-  std::vector<ResultTable> comparable = tables;
-  std::erase_if(comparable, [&](const ResultTable& table) { return table.built_for != searched.built_for; });
-  const auto found = matching(comparable, options.report, "--report-");
+  const auto found = matching(tables, options.report, "--report-");
   if (found.size() == 1) return found.front();
   TableChoice rest = options.report;
   if (!rest.dataset) rest.dataset = searched.protocol.dataset;
@@ -216,12 +214,12 @@ std::optional<ResultTable> report_table(const SearchOptions& options, const std:
     if (table.protocol.dataset == rest.dataset && table.protocol.split == rest.split &&
         table.protocol.fidelity == rest.fidelity && table.protocol.seed == rest.seed)
       return table;
-  return choose_table(comparable, options.report, "--report-");
+  return choose_table(found, options.report, "--report-");
 }
 
 struct BenchmarkSearch {
-  BenchmarkTable table;
-  std::optional<BenchmarkTable> report;
+  StoredBenchmark table;
+  std::optional<StoredBenchmark> report;
 };
 
 BenchmarkSearch load_benchmark(const Store& store, const SearchOptions& options) {
@@ -246,7 +244,7 @@ void search_benchmark(const SearchOptions& options) {
   if (repeated && options.resume)
     throw UsageError("--repeat is not stored until all searches are done, so there is nothing to --resume");
   auto [table, reported] = load_benchmark(Store(options.db, Store::Mode::kReadOnly), options);
-  BenchmarkTable* report = reported ? &*reported : nullptr;
+  StoredBenchmark* report = reported ? &*reported : nullptr;
   nlohmann::json config = resolved_config(options, table.info.space, extra, kBenchmarkGeneration);
   config["evaluator"] = "benchmark";
   config["table"] = to_json(table.info.protocol);

@@ -86,7 +86,7 @@ std::string with_spread(const std::string& quantity, const std::vector<double>& 
 
 }  // namespace
 
-SearchRepeats::SearchRepeats(const SearchPlan& plan, const BenchmarkTable& search, const BenchmarkTable* report)
+SearchRepeats::SearchRepeats(const SearchPlan& plan, const StoredBenchmark& search, const StoredBenchmark* report)
     : plan_(plan),
       table_(search),
       report_table_(report),

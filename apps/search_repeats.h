@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/benchmark_table.h"
 #include "apps/search_loop.h"
+#include "apps/stored_benchmark.h"
 
 namespace frontier {
 
@@ -21,7 +21,7 @@ class SearchRepeats {
  public:
   /// @param report may be null.  All must outlive the object.
   /// @throws UsageError for a budget that nothing in the table fits, or where `report` lacks what `search` has.
-  SearchRepeats(const SearchPlan& plan, const BenchmarkTable& search, const BenchmarkTable* report);
+  SearchRepeats(const SearchPlan& plan, const StoredBenchmark& search, const StoredBenchmark* report);
 
   /// @param threads results do not depend on it.  @throws Interrupted, UsageError for an architecture that the table
   /// lacks.
@@ -54,8 +54,8 @@ class SearchRepeats {
   bool is_better(std::size_t a, std::size_t b) const;
 
   const SearchPlan& plan_;
-  const BenchmarkTable& table_;
-  const BenchmarkTable* report_table_;
+  const StoredBenchmark& table_;
+  const StoredBenchmark* report_table_;
   std::vector<Objective> objectives_;
   FeasibleSet feasible_;
   std::int64_t budget_ = 0;

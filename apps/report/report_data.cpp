@@ -7,7 +7,7 @@
 #include <set>
 #include <tuple>
 
-#include "apps/benchmark_table.h"
+#include "apps/stored_benchmark.h"
 #include "apps/report/drawing.h"
 #include "common/errors.h"
 #include "common/pareto.h"

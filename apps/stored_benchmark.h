@@ -37,16 +37,16 @@ std::vector<ResultTable> matching(const std::vector<ResultTable>& tables, const 
 ResultTable choose_table(const std::vector<ResultTable>& tables, const TableChoice& choice, const std::string& prefix);
 
 /// A table in memory.
-struct BenchmarkTable {
+struct StoredBenchmark {
   ResultTable info;
   InputShape input;  ///< what its costs hold for
   TabularBenchmark benchmark;
   std::vector<std::int64_t> ids;  ///< evaluations of the store; ids[i] is benchmark.rows()[i]
 };
-BenchmarkTable load_table(const Store& store, const ResultTable& info);
+StoredBenchmark load_table(const Store& store, const ResultTable& info);
 
 /// @throws UsageError if `metric` is no metric of all rows; it then says which tables of the benchmark have it.
-void require_metric(const Store& store, const std::vector<ResultTable>& tables, const BenchmarkTable& table,
+void require_metric(const Store& store, const std::vector<ResultTable>& tables, const StoredBenchmark& table,
                     const std::string& metric);
 
 }  // namespace frontier

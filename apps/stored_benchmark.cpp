@@ -1,4 +1,4 @@
-#include "apps/benchmark_table.h"
+#include "apps/stored_benchmark.h"
 
 #include <algorithm>
 #include <set>
@@ -119,7 +119,7 @@ ResultTable choose_table(const std::vector<ResultTable>& tables, const TableChoi
   return found.front();
 }
 
-BenchmarkTable load_table(const Store& store, const ResultTable& info) {
+StoredBenchmark load_table(const Store& store, const ResultTable& info) {
   std::shared_ptr<const SearchSpace> space = make_space(info.space);
   std::vector<TabularBenchmark::Row> rows;
   std::vector<std::int64_t> ids;
@@ -128,8 +128,8 @@ BenchmarkTable load_table(const Store& store, const ResultTable& info) {
     ids.push_back(result.id);
   }
   const std::size_t num_stored = rows.size();
-  BenchmarkTable table{info, input_of(info.built_for),
-                       TabularBenchmark(space, in_words(info.protocol), std::move(rows)), std::move(ids)};
+  StoredBenchmark table{info, input_of(info.built_for),
+                        TabularBenchmark(space, in_words(info.protocol), std::move(rows)), std::move(ids)};
   // Equal networks have one key in the store, unless the space's canonical form changed since.
   if (table.benchmark.rows().size() != num_stored)
     throw Error("the table (" + table.benchmark.name() + ") holds equal architectures of '" + info.space +
@@ -137,7 +137,7 @@ BenchmarkTable load_table(const Store& store, const ResultTable& info) {
   return table;
 }
 
-void require_metric(const Store& store, const std::vector<ResultTable>& tables, const BenchmarkTable& table,
+void require_metric(const Store& store, const std::vector<ResultTable>& tables, const StoredBenchmark& table,
                     const std::string& metric) {
   const auto names = table.benchmark.metrics();
   if (std::find(names.begin(), names.end(), metric) != names.end()) return;
