@@ -355,7 +355,7 @@ void add_search_command(CLI::App& app) {
       ->add_option("--repeat", options->repeat,
                    "benchmark: so many independent searches, seeds from --seed on, over --threads; gives means, "
                    "quantiles and regret by the number of evaluations")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}))
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000}))
       ->capture_default_str();
   command->callback([options] { run_search(*options); });
 }
