@@ -7,8 +7,8 @@
 #include <set>
 #include <tuple>
 
-#include "apps/stored_benchmark.h"
 #include "apps/report/drawing.h"
+#include "apps/stored_benchmark.h"
 #include "common/errors.h"
 #include "common/pareto.h"
 #include "common/text.h"
