@@ -5,6 +5,7 @@
 #include "apps/output.h"
 #include "apps/run_recorder.h"
 #include "apps/space_options.h"
+#include "apps/stored_benchmark.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/options.h"
@@ -15,7 +16,9 @@ namespace frontier {
 namespace {
 
 struct EvaluateOptions : CommonOptions, EngineOptions, ConfigOptions, ArchOptions {
-  std::string evaluator = "supernet", checkpoint, split = "search";
+  std::string evaluator = "supernet", checkpoint;
+  std::optional<std::string> split, fidelity, dataset;
+  std::string split_or_search() const { return split.value_or("search"); }
 };
 
 nlohmann::ordered_json item_of(const SearchSpace& space, const InputShape& input, const Architecture& arch,
@@ -55,10 +58,10 @@ nlohmann::ordered_json with_supernet(const EvaluateOptions& options, Engine& eng
   catch_interrupts();
   const auto job = [&]() -> nlohmann::ordered_json {
     StoredEvaluator evaluator(*session, *space, table, store, run, session->fingerprint());
-    const auto measured = evaluator.evaluate(options.split, archs);
+    const auto measured = evaluator.evaluate(options.split_or_search(), archs);
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < archs.size(); ++i)
-      results.push_back(item_of(*space, session->input(), archs[i], options.split, measured[i]));
+      results.push_back(item_of(*space, session->input(), archs[i], options.split_or_search(), measured[i]));
     return {{"run", run}, {"evaluator", "supernet"}, {"results", results}};
   };
   return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
@@ -107,11 +110,57 @@ nlohmann::ordered_json from_scratch(const EvaluateOptions& options, Engine& engi
   return {{"run", run}, {"evaluator", "scratch"}, {"results", results}};
 }
 
+/// What is stored of recorded benchmarks; measures and stores nothing.
+void show_benchmark(const EvaluateOptions& options) {
+  if (!options.checkpoint.empty()) throw UsageError("--checkpoint has no effect on --evaluator benchmark");
+  const nlohmann::json config = options.config();
+  for (const auto& [key, value] : config.items())
+    if (key != "space" && key != "seed")
+      throw UsageError("setting '" + printable(key) + "' has no effect on --evaluator benchmark");
+  const Store store(options.db, Store::Mode::kReadOnly);
+  const auto tables = matching(benchmark_tables(store, options.space),
+                               {options.dataset, options.split, options.fidelity, options.seed}, "--");
+  const auto space = make_space(tables.front().space);
+  const auto archs = options.ArchOptions::read(*space);
+  std::vector<std::string> keys;
+  for (const auto& arch : archs) keys.push_back(space->to_string(arch));
+  std::vector<std::vector<Result>> found(archs.size());
+  for (const auto& table : tables) {
+    auto stored = store.find_many(table.space, table.built_for, keys, table.protocol);
+    for (std::size_t i = 0; i < archs.size(); ++i)
+      if (stored[i]) found[i].push_back(std::move(*stored[i]));
+  }
+  nlohmann::ordered_json document = {{"evaluator", "benchmark"}, {"results", nlohmann::ordered_json::array()}};
+  Table text({{"metric"}, {"value", Align::kRight}, {"measured"}, {"architecture"}});
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    if (found[i].empty()) {
+      std::int64_t most = 0;
+      for (const auto& table : tables) most = std::max(most, table.num_results);
+      throw UsageError("the benchmark has no value for " + keys[i] + "; it holds " + std::to_string(most) +
+                       " architectures of '" + space->name() + "'");
+    }
+    for (const Result& result : found[i]) {
+      document["results"].push_back(to_json(result));
+      for (const auto& [name, value] : result.metrics)
+        text.add({name, readable(name, value), in_words(result.protocol), result.architecture.arch});
+      if (result.seconds > 0)
+        text.add({"training", format_seconds(result.seconds), in_words(result.protocol), result.architecture.arch});
+    }
+  }
+  if (options.json) return print_json(document);
+  print(text.text());
+}
+
 void run_evaluate(const EvaluateOptions& options) {
-  if (options.split != "search" && options.split != "test")
-    throw UsageError("--split '" + printable(options.split) + "': write search or test");
+  if (options.evaluator == "benchmark") return show_benchmark(options);
+  const std::string split = options.split_or_search();
+  if (split != "search" && split != "test")
+    throw UsageError("--split '" + printable(split) + "': write search or test");
   if (options.evaluator != "supernet" && options.evaluator != "scratch")
-    throw UsageError(unknown_name("evaluator", options.evaluator, std::vector<std::string>{"supernet", "scratch"}));
+    throw UsageError(
+        unknown_name("evaluator", options.evaluator, std::vector<std::string>{"supernet", "scratch", "benchmark"}));
+  if (options.dataset || options.fidelity)
+    throw UsageError("--dataset and --fidelity have no effect on --evaluator " + options.evaluator);
   const auto engine = load_engine(options);
   const auto document =
       options.evaluator == "supernet" ? with_supernet(options, *engine) : from_scratch(options, *engine);
@@ -135,16 +184,22 @@ void run_evaluate(const EvaluateOptions& options) {
 
 void add_evaluate_command(CLI::App& app) {
   auto options = std::make_shared<EvaluateOptions>();
-  CLI::App* command =
-      app.add_subcommand("evaluate", "Measure architectures with inherited weights or trained from scratch");
+  CLI::App* command = app.add_subcommand(
+      "evaluate",
+      "Measure architectures with inherited weights or trained from scratch, or look them up in a benchmark");
   add_common_options(*command, *options);
   add_engine_options(*command, *options);
   add_config_options(*command, *options);
   add_arch_options(*command, *options);
-  command->add_option("--evaluator", options->evaluator, "supernet (inherited weights) or scratch")
+  command
+      ->add_option("--evaluator", options->evaluator,
+                   "supernet (inherited weights), scratch, or benchmark (a stored table)")
       ->capture_default_str();
   command->add_option("--checkpoint", options->checkpoint, "supernet: the folder that train wrote");
-  command->add_option("--split", options->split, "supernet: search or test")->capture_default_str();
+  command->add_option("--split", options->split,
+                      "supernet: search (default) or test; benchmark: only numbers of this split");
+  command->add_option("--dataset", options->dataset, "benchmark: only numbers on this data set");
+  command->add_option("--fidelity", options->fidelity, "benchmark: only numbers of this fidelity, e.g. '12 epochs'");
   command->callback([options] { run_evaluate(*options); });
 }
 

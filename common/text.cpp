@@ -71,7 +71,9 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
 std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known) {
   std::string message = "unknown " + std::string(what) + " '" + printable(name) + "'; ";
   if (const std::string guess = nearest(name, known); !guess.empty()) message += "did you mean '" + guess + "'? ";
-  return message + "Known: " + join(known);
+  constexpr std::size_t kMostShown = 40;
+  if (known.size() <= kMostShown) return message + "Known: " + join(known);
+  return message + "Known: " + join(known.first(kMostShown)) + ", ... (" + std::to_string(known.size()) + " in all)";
 }
 
 std::string printable(std::string_view text, std::size_t limit) {

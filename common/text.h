@@ -17,7 +17,8 @@ std::string_view trim(std::string_view text);
 /// The known name nearest to `name` by edit distance; empty if none is near enough to be meant.
 std::string nearest(std::string_view name, std::span<const std::string> known);
 
-/// "unknown <what> '<name>'; did you mean '<nearest>'? Known: a, b, c", the text of every unknown-name error.
+/// "unknown <what> '<name>'; did you mean '<nearest>'? Known: a, b, c", the text of every unknown-name error; of more
+/// than 40 known names the first.
 std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known);
 
 /// Counts as people write them: `4M`, `600k`, `1.2G`, `300000`. Powers of 1000. Not negative.

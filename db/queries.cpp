@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <tuple>
 
 #include "common/errors.h"
 #include "common/pareto.h"
@@ -242,6 +243,69 @@ std::vector<Result> Store::results(const Filter& filter, std::optional<std::size
   std::vector<Result> results;
   results.reserve(ids.size());
   for (const std::int64_t id : ids) results.push_back(impl_->result(id));
+  return results;
+}
+
+std::vector<ResultTable> Store::tables(const Filter& filter) const {
+  if (filter.run) impl_->require_run(*filter.run);
+  Selection selection(impl_->db, filter);
+  selection.expression("macs", Use::kWhere);  // joins the architectures, which know the space
+  std::vector<ResultTable> tables;
+  auto row = selection.select("a.space, e.protocol, count(*)", " GROUP BY a.space, e.protocol");
+  while (row.step()) {
+    auto space = impl_->db.query("SELECT name, built_for FROM spaces WHERE id = ?", row.integer(0));
+    auto p = impl_->db.query(
+        "SELECT evaluator, checkpoint, dataset, split, fidelity, calibration, seed FROM protocols WHERE id = ?",
+        row.integer(1));
+    space.step();
+    p.step();
+    tables.push_back({space.text(0),
+                      space.text(1),
+                      {p.text(0), p.text(1), p.text(2), p.text(3), p.text(4), p.text(5), p.integer(6)},
+                      row.integer(2)});
+  }
+  std::sort(tables.begin(), tables.end(), [](const ResultTable& a, const ResultTable& b) {
+    return std::tie(a.space, a.built_for, a.protocol) < std::tie(b.space, b.built_for, b.protocol);
+  });
+  return tables;
+}
+
+std::vector<Result> Store::table_results(const ResultTable& table) const {
+  std::vector<Result> results;
+  const auto space = impl_->known_space_id(table.space, table.built_for);
+  const auto protocol = impl_->known_protocol_id(table.protocol);
+  if (!space || !protocol) return results;
+  auto row = impl_->db.query(
+      "SELECT e.id, n.canonical, n.arch, a.macs, a.params, e.seconds, e.run, strftime('%Y-%m-%dT%H:%M:%SZ', e.created, "
+      "'unixepoch')"
+      " FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN notations n ON n.architecture = a.id"
+      " WHERE e.protocol = ? AND a.space = ? ORDER BY e.id",
+      *protocol, *space);
+  while (row.step()) {
+    Result& result = results.emplace_back();
+    result.id = row.integer(0);
+    result.architecture = {table.space, row.text(1), table.built_for, row.text(2), row.integer(3), row.integer(4)};
+    result.protocol = table.protocol;
+    result.seconds = row.real(5);
+    if (!row.is_null(6)) result.run = row.integer(6);
+    result.created = row.text(7);
+  }
+  // Metrics are clustered by name and then in order of the evaluations: for each name one walk forward.
+  std::vector<std::pair<std::string, std::int64_t>> names;
+  auto name = impl_->db.query("SELECT name, id FROM metric_names");
+  while (name.step()) names.emplace_back(name.text(0), name.integer(1));
+  if (results.empty()) return results;
+  for (const auto& [metric, id] : names) {
+    std::size_t next = 0;
+    auto value = impl_->db.query(
+        "SELECT evaluation, value FROM metrics WHERE metric = ? AND evaluation BETWEEN ? AND ? ORDER BY evaluation", id,
+        results.front().id, results.back().id);
+    while (value.step()) {
+      const std::int64_t evaluation = value.integer(0);
+      while (next < results.size() && results[next].id < evaluation) ++next;
+      if (next < results.size() && results[next].id == evaluation) results[next].metrics.emplace(metric, value.real(1));
+    }
+  }
   return results;
 }
 

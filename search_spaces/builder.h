@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -94,6 +95,9 @@ class Builder {
 
   /// A decision among numbers: a width, a kernel size, an expansion.
   Dim choose(std::string_view name, const std::vector<std::int64_t>& options);
+  Dim choose(std::string_view name, std::initializer_list<std::int64_t> options) {
+    return choose(name, std::vector<std::int64_t>(options));
+  }
   Dim choose(std::string_view name, const std::vector<LabelledValue>& options);
   /// A decision among layers; all branches must give the same shape of output.
   Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches);

@@ -6,15 +6,16 @@
 #include "common/options.h"
 #include "common/text.h"
 #include "searchers/evolution.h"
+#include "searchers/local.h"
 #include "searchers/nsga2.h"
 #include "searchers/random.h"
 
 namespace frontier {
 namespace {
 
-struct RandomOptions {};
+struct NoOptions {};
 template <class Fields>
-void describe(Fields&, RandomOptions&) {}
+void describe(Fields&, NoOptions&) {}
 
 template <class Options>
 Options options_of(const char* name, const nlohmann::json& json) {
@@ -33,10 +34,16 @@ const std::vector<Entry>& entries() {
   static const std::vector<Entry> table = {
       {{"random", "uniform draws within the budget, none twice"},
        [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
-         options_of<RandomOptions>("random", json);
+         options_of<NoOptions>("random", json);
          return std::make_unique<RandomSearcher>(problem);
        },
-       [](const nlohmann::json& json) { return write_options(options_of<RandomOptions>("random", json)); }},
+       [](const nlohmann::json& json) { return write_options(options_of<NoOptions>("random", json)); }},
+      {{"local", "best-first local search of one objective (White et al. 2021)"},
+       [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
+         options_of<NoOptions>("local", json);
+         return std::make_unique<LocalSearch>(problem);
+       },
+       [](const nlohmann::json& json) { return write_options(options_of<NoOptions>("local", json)); }},
       {{"evolution", "regularized evolution of one objective (Real et al. 2019)"},
        [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
          return std::make_unique<Evolution>(problem, options_of<EvolutionOptions>("evolution", json));

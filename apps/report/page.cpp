@@ -170,6 +170,7 @@ class Page {
     add_header();
     add_runs();
     add_fronts();
+    add_regrets();
     add_curves();
     add_networks();
     add_settings();
@@ -449,6 +450,56 @@ class Page {
     add("</details>\n");
   }
 
+  // ---- regret
+
+  void add_regrets() {
+    if (report_.regrets.empty()) return;
+    add("<section aria-labelledby=\"regret\"><h2 id=\"regret\">Searches of a benchmark</h2>\n"
+        "<p>Regret: how much better the best of the benchmark is than the best found so far (accuracies in percentage "
+        "points). A line is the mean of repeated searches, its band the half of them in the middle.</p>\n"
+        "<div class=\"charts\">\n");
+    for (std::size_t r = 0; r < report_.regrets.size(); ++r)
+      add_regret(report_.regrets[r], "regret-" + std::to_string(r));
+    add("</div></section>\n");
+  }
+
+  void add_regret(const RegretChart& regret, const std::string& id) {
+    const bool is_fraction = regret.metric == "top1" || regret.metric == "top5";
+    const double scale = is_fraction ? 100 : 1;
+    Json chart;
+    chart["id"] = id;
+    chart["x"] = "subnets evaluated";
+    chart["y"] = is_fraction ? "regret (points)" : "regret (" + printable(regret.metric, 40) + ")";
+    chart["lines"] = Json::array();
+    std::string summary = "Mean regret of " + printable(regret.metric, 40) + " at the end:";
+    for (const auto& line : regret.lines) {
+      Json steps = Json::array(), mean = Json::array(), low = Json::array(), high = Json::array();
+      for (const CurvePoint& point : line.mean) steps.push_back(point.step);
+      const auto values = [&](const std::vector<CurvePoint>& points, Json& json) {
+        for (const CurvePoint& point : points) json.push_back(significant(point.value * scale));
+      };
+      values(line.mean, mean);
+      values(line.low, low);
+      values(line.high, high);
+      if (!line.mean.empty()) summary += " " + line.label + " " + significant_text(line.mean.back().value * scale);
+      chart["lines"].push_back({{"name", printable(line.label, 40)},
+                                {"steps", std::move(steps)},
+                                {"mean", std::move(mean)},
+                                {"low", std::move(low)},
+                                {"high", std::move(high)}});
+    }
+    regrets_.push_back(std::move(chart));
+    add("<figure><figcaption><strong>");
+    add_text(printable(regret.metric, 40) + ", " + (regret.reported.empty() ? regret.searched : regret.reported));
+    add("</strong> <span class=\"muted\">");
+    if (report_.spaces.size() > 1) add_text(regret.space + " · ");
+    if (!regret.reported.empty()) add_text("chosen by " + regret.searched + " · ");
+    add_text(count(static_cast<std::size_t>(regret.repeats), "search", "searches") + " a line");
+    add("</span></figcaption><div class=\"chart\"><canvas id=\"" + id + "\" role=\"img\" aria-label=\"");
+    add_text(summary);
+    add("\"></canvas></div></figure>\n");
+  }
+
   // ---- curves
 
   void add_curves() {
@@ -622,7 +673,8 @@ class Page {
         "<details><summary>Licence of the chart library</summary><pre>");
     add_text(report_assets::kChartJsLicense);
     add("</pre></details></footer>\n<script type=\"application/json\" id=\"data\">");
-    add(script_json({{"fronts", std::move(fronts_)}, {"curves", std::move(curves_)}}));
+    add(script_json(
+        {{"fronts", std::move(fronts_)}, {"regrets", std::move(regrets_)}, {"curves", std::move(curves_)}}));
     add("</script>\n<script>\n");
     add(report_assets::kChartJs);
     add("\n</script>\n<script>\n");
@@ -636,6 +688,7 @@ class Page {
   std::set<Identity> measured_;
   std::map<Identity, std::vector<std::pair<std::size_t, double>>> elsewhere_;  ///< of front members: panel, top1
   Json fronts_ = Json::array();
+  Json regrets_ = Json::array();
   Json curves_ = Json::array();
   std::string out_;
 };

@@ -33,6 +33,21 @@ struct RunCurves {
   std::vector<Curve> curves;
 };
 
+/// How far repeated searches of one benchmark are from its best, by the number of evaluations: a line a run, all
+/// comparable.
+struct RegretChart {
+  struct Line {
+    std::string label;                        ///< the searcher
+    std::vector<CurvePoint> mean, low, high;  ///< equal steps; the quartiles are low and high
+  };
+  std::string metric;    ///< "top1"
+  std::string searched;  ///< how the numbers were measured that the searches saw, in words
+  std::string reported;  ///< the same of the regret, where another table says it; else empty
+  std::string space;
+  std::int64_t repeats = 0;  ///< of the searches, the least
+  std::vector<Line> lines;
+};
+
 /// A chosen network: the letter that marks it in charts and tables, and its picture.
 struct Drawing {
   std::string letter;
@@ -52,6 +67,7 @@ struct Report {
   std::size_t num_results = 0;
   std::vector<Run> runs;
   std::vector<Panel> panels;
+  std::vector<RegretChart> regrets;
   std::vector<RunCurves> curves;
   std::vector<Drawing> drawings;
 };

@@ -225,9 +225,64 @@
     });
   };
 
+  /** A line of means and a band between the quartiles for each searcher; logarithmic where regret falls far. */
+  const regretChart = (regret, canvas) => {
+    const means = regret.lines.flatMap(line => line.mean);
+    const most = Math.max(...means), positive = means.filter(value => value > 0);
+    const least = Math.max(Math.min(...positive), most / 1e4);
+    const logarithmic = positive.length > 0 && most / least > 8;
+    const floor = logarithmic ? least / 1.3 : -Infinity;
+    const datasets = [];
+    regret.lines.forEach((line, i) => {
+      const hue = 'series-' + (i % 5 + 1);
+      const points = values => values.map((y, k) => ({x: line.steps[k], y: Math.max(y, floor)}));
+      const band = {band: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 0, backgroundColor: faded(hue, 0.16)};
+      datasets.push({...band, label: line.name + ', low', data: points(line.low), fill: false});
+      datasets.push({...band, label: line.name + ', high', data: points(line.high), fill: '-1'});
+      datasets.push({label: line.name, data: points(line.mean), pointRadius: 0, pointHitRadius: 6, borderWidth: 2,
+        borderDash: i < 5 ? [] : [6, 3], borderColor: color(hue), backgroundColor: color(hue), fill: false});
+    });
+    const x = axis(regret.x), y = axis(regret.y + (logarithmic ? ', logarithmic' : ''));
+    x.type = 'linear';
+    x.min = 0;
+    x.max = Math.max(1, ...regret.lines.map(line => line.steps[line.steps.length - 1]));
+    x.ticks.maxTicksLimit = 7;
+    y.ticks.callback = shortNumber;
+    if (logarithmic) {
+      y.type = 'logarithmic';
+      y.min = floor;
+      y.afterBuildTicks = scale => { scale.ticks = logarithmicTicks(scale.min, scale.max); };
+    } else {
+      y.min = 0;
+    }
+    return new Chart(canvas, {
+      type: 'line',
+      data: {datasets},
+      options: {
+        responsive: true,
+        maintainAspectRatio: false,
+        animation: false,
+        parsing: false,
+        normalized: true,
+        interaction: {mode: 'nearest', axis: 'x', intersect: false},
+        scales: {x, y},
+        plugins: {
+          legend: {labels: {color: color('ink'), boxWidth: 18, boxHeight: 2, filter: item => !datasets[item.datasetIndex].band}},
+          tooltip: {
+            filter: item => !item.dataset.band,
+            callbacks: {
+              title: items => items.length ? `${items[0].parsed.x} evaluated` : '',
+              label: item => `${item.dataset.label}: ${Number(item.parsed.y.toPrecision(4))}`,
+            },
+          },
+        },
+      },
+    });
+  };
+
   /** Draws every chart that is not folded away and not drawn yet. */
   const draw = () => {
-    for (const [make, specs] of [[frontChart, data.fronts], [curveChart, data.curves]])
+    for (const [make, specs] of [[frontChart, data.fronts], [regretChart, data.regrets], [curveChart, data.curves]])
       for (const spec of specs) {
         const canvas = document.getElementById(spec.id);
         if (!Chart.getChart(canvas) && !canvas.closest('details:not([open])')) make(spec, canvas);

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "apps/report/drawing.h"
+#include "apps/stored_benchmark.h"
 #include "common/errors.h"
 #include "common/pareto.h"
 #include "common/text.h"
@@ -20,6 +21,7 @@ constexpr std::size_t kMaxPoints = 5000;       ///< dominated points in one char
 constexpr std::size_t kMaxPanels = 12;         ///< charts of fronts
 constexpr std::size_t kMaxCurveRuns = 20;      ///< runs with curves, the latest
 constexpr std::size_t kMaxCurvePoints = 1500;  ///< in one line
+constexpr std::size_t kMaxRegretLines = 8;     ///< runs in one chart, the latest
 constexpr std::size_t kMaxDrawings = 6;
 
 /// `limit` of the items at even distances, first and last among them.
@@ -195,12 +197,69 @@ std::vector<Drawing> make_drawings(const std::vector<Panel>& panels) {
   return drawings;
 }
 
+/// Whether the run's curves are means and quantiles of repeated searches.
+bool is_repeated(const Run& run) {
+  const auto config = nlohmann::json::parse(run.config, nullptr, false);
+  return config.is_object() && config.contains("repeat") && config["repeat"].is_number_integer() &&
+         config.contains("table") && config["table"].is_object();
+}
+
+std::string protocol_in_words(const nlohmann::json& part) {
+  const auto text = [&](const char* key) {
+    return part.contains(key) && part[key].is_string() ? part[key].get<std::string>() : "";
+  };
+  Protocol protocol{
+      .evaluator = "benchmark", .dataset = text("dataset"), .split = text("split"), .fidelity = text("fidelity")};
+  if (part.contains("seed") && part["seed"].is_number_integer()) protocol.seed = part["seed"].get<std::int64_t>();
+  return in_words(protocol);
+}
+
+/// One chart for all repeated searches of one table, budget and metric, and one more for each table reported by.
+std::vector<RegretChart> make_regrets(const Store& store, const std::vector<Run>& runs) {
+  std::map<std::vector<std::string>, RegretChart> charts;
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    if (!is_repeated(*run)) continue;
+    const auto config = nlohmann::json::parse(run->config);
+    for (const std::string& name : store.curve_names(run->id)) {
+      const bool is_report = name.starts_with("report_regret/");
+      if (!(is_report || name.starts_with("regret/")) || !name.ends_with("/mean")) continue;
+      const std::string quantity = name.substr(0, name.size() - 5);
+      const std::string metric = quantity.substr(quantity.find('/') + 1);
+      const std::string reported = is_report && config.contains("report") ? protocol_in_words(config["report"]) : "";
+      const std::string searched = protocol_in_words(config["table"]);
+      const auto limit = [&](const char* key) { return config.contains(key) ? config[key].dump() : ""; };
+      RegretChart& chart = charts[{run->space, searched, metric, limit("max_macs"), limit("max_params"), reported}];
+      if (chart.lines.size() == kMaxRegretLines) continue;
+      const auto repeats = config["repeat"].get<std::int64_t>();
+      chart.repeats = chart.lines.empty() ? repeats : std::min(chart.repeats, repeats);
+      chart.metric = metric;
+      chart.space = run->space;
+      chart.searched = searched;
+      chart.reported = reported;
+      std::string label = config.contains("searcher") && config["searcher"].is_string()
+                              ? config["searcher"].get<std::string>()
+                              : run->kind;
+      if (!run->name.empty()) label = run->name;
+      for (const auto& line : chart.lines)
+        if (line.label == label) label += " (run " + std::to_string(run->id) + ")";
+      const auto curve = [&](const char* which) { return store.curve(run->id, quantity + which); };
+      chart.lines.push_back({label, curve("/mean"), curve("/q25"), curve("/q75")});
+    }
+  }
+  std::vector<RegretChart> made;
+  for (auto& [key, chart] : charts) {
+    std::reverse(chart.lines.begin(), chart.lines.end());
+    made.push_back(std::move(chart));
+  }
+  return made;
+}
+
 std::vector<RunCurves> make_curves(const Store& store, const std::vector<Run>& runs, Report& report) {
   std::vector<RunCurves> found;
   std::size_t num_skipped = 0;
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     const auto names = store.curve_names(run->id);
-    if (names.empty()) continue;
+    if (names.empty() || is_repeated(*run)) continue;
     if (found.size() == kMaxCurveRuns) {
       ++num_skipped;
       continue;
@@ -272,6 +331,7 @@ Report collect_report(const Store& store, const ReportScope& scope) {
                                            "`frontier evaluate` adds results.");
   report.panels = make_panels(std::move(results), report.runs, report);
   report.drawings = make_drawings(report.panels);
+  report.regrets = make_regrets(store, report.runs);
   report.curves = make_curves(store, report.runs, report);
   return report;
 }

@@ -14,13 +14,14 @@ Proposals::Proposals(const SearchProblem& problem) : problem_(problem) {
 
 Evaluated Proposals::checked(const Evaluated& result) const {
   Evaluated checked{problem_.space->canonical(result.arch), result.objectives};
-  const std::string name = "result of " + problem_.space->to_string(checked.arch);
+  // Only for messages: writing an architecture costs more than all the rest here.
+  const auto name = [&] { return "result of " + problem_.space->to_string(checked.arch); };
   if (checked.objectives.size() != problem_.num_objectives)
-    throw UsageError(name + " has " + std::to_string(checked.objectives.size()) + " objectives, the search has " +
+    throw UsageError(name() + " has " + std::to_string(checked.objectives.size()) + " objectives, the search has " +
                      std::to_string(problem_.num_objectives));
   for (std::size_t i = 0; i < checked.objectives.size(); ++i)
     if (!std::isfinite(checked.objectives[i]))
-      throw UsageError(name + ": objective " + std::to_string(i) + " is not a finite number");
+      throw UsageError(name() + ": objective " + std::to_string(i) + " is not a finite number");
   return checked;
 }
 

@@ -1,5 +1,7 @@
 #include "searchers/internal/variation.h"
 
+#include <algorithm>
+
 namespace frontier {
 
 std::vector<std::size_t> mutable_decisions(const FeasibleSet& feasible, const Architecture& arch) {
@@ -31,6 +33,23 @@ Architecture mutate_one(const SearchProblem& problem, const Architecture& parent
   fill_inactive(*problem.feasible, child, rng);
   change(*problem.feasible, child, decisions[rng.below(decisions.size())], rng);
   return problem.space->canonical(child);
+}
+
+std::vector<Architecture> neighbours(const SearchProblem& problem, const Architecture& arch) {
+  std::vector<Architecture> found;
+  for (const auto d : mutable_decisions(*problem.feasible, arch)) {
+    const std::size_t options = problem.feasible->table().decisions()[d].options.size();
+    for (std::size_t option = 0; option < options; ++option) {
+      if (option == arch.choices[d]) continue;
+      Architecture changed = arch;
+      changed.choices[d] = static_cast<std::uint16_t>(option);
+      changed = problem.space->canonical(changed);
+      if (changed != arch && problem.feasible->contains(changed) &&
+          std::find(found.begin(), found.end(), changed) == found.end())
+        found.push_back(std::move(changed));
+    }
+  }
+  return found;
 }
 
 }  // namespace frontier

@@ -17,4 +17,9 @@ void change(const FeasibleSet& feasible, Architecture& arch, std::size_t decisio
 /// Changes one decision that has an effect, chosen uniformly. Canonical. An architecture without such decisions stays.
 Architecture mutate_one(const SearchProblem& problem, const Architecture& parent, Rng& rng);
 
+/// What lies one decision away: `arch` with another option for one decision that has an effect, canonical, within the
+/// budget; each once, without `arch` itself. Decisions that the change brings to life take option 0, so that the
+/// neighbours are a fixed set.
+std::vector<Architecture> neighbours(const SearchProblem& problem, const Architecture& arch);
+
 }  // namespace frontier

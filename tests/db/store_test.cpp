@@ -245,5 +245,48 @@ TEST_F(StoreTest, TextComesBackAsItWas) {
   EXPECT_EQ(found->architecture.arch, e.architecture.arch);
 }
 
+TEST_F(StoreTest, ReadsWholeTablesOfOneProtocol) {
+  Store store(file_, Store::Mode::kReadWrite);
+  // Two protocols and two shapes, their rows in turn.
+  for (int i = 0; i < 30; ++i) {
+    Evaluation e = sample("a" + std::to_string(i / 3), 0.5 + 0.01 * i, 1000 + i / 3);
+    if (i % 3 == 1) e.protocol.split = "test";
+    if (i % 3 == 2) e.architecture.built_for = "3x32x32/10";
+    if (i % 3 == 1 && i > 10) e.metrics["latency_ms.phone"] = i;
+    add(store, e);
+  }
+  const auto tables = store.tables();
+  ASSERT_EQ(tables.size(), 3U);
+  EXPECT_EQ(tables[0].built_for, "1x28x28/10");
+  EXPECT_EQ(tables[0].protocol, kSampleProtocol);
+  EXPECT_EQ(tables[1].protocol.split, "test");
+  EXPECT_EQ(tables[2].built_for, "3x32x32/10");
+  for (const auto& table : tables) EXPECT_EQ(table.num_results, 10);
+  Filter filter;
+  filter.split = "test";
+  EXPECT_EQ(store.tables(filter).size(), 1U);
+
+  const auto all = store.results();
+  for (const auto& table : tables) {
+    std::vector<Result> expected;
+    for (const auto& result : all)
+      if (result.protocol == table.protocol && result.architecture.built_for == table.built_for)
+        expected.push_back(result);
+    const auto found = store.table_results(table);
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].id, expected[i].id);
+      EXPECT_EQ(found[i].metrics, expected[i].metrics);
+      EXPECT_EQ(found[i].seconds, expected[i].seconds);
+      EXPECT_EQ(found[i].architecture.canonical, expected[i].architecture.canonical);
+      EXPECT_EQ(found[i].architecture.macs, expected[i].architecture.macs);
+      EXPECT_EQ(found[i].protocol, expected[i].protocol);
+    }
+  }
+  ResultTable none = tables[0];
+  none.protocol.dataset = "other";
+  EXPECT_TRUE(store.table_results(none).empty());
+}
+
 }  // namespace
 }  // namespace frontier

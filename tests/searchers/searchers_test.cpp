@@ -234,7 +234,7 @@ TEST(Searchers, AreMadeByNameWithStrictOptions) {
                        "at least one objective");
   }
   EXPECT_THROWS_WITH(make_searcher("nsga3", problem, kDefaults), UsageError,
-                     "unknown searcher 'nsga3'; did you mean 'nsga2'? Known: random, evolution, nsga2");
+                     "unknown searcher 'nsga3'; did you mean 'nsga2'? Known: random, local, evolution, nsga2");
   EXPECT_THROWS_WITH(make_searcher("evolution", problem, {{"population", 0}}), UsageError, "evolution.population = 0");
   EXPECT_THROWS_WITH(make_searcher("evolution", problem, {{"population", 5}, {"sample", 6}}), UsageError,
                      "evolution.sample = 6 is larger than evolution.population = 5");

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "apps/progress.h"
+#include "db/store.h"
+#include "evaluators/evaluator.h"
+#include "search_spaces/search_space.h"
+#include "searchers/searcher.h"
+
+namespace frontier {
+
+/// What is searched and how, wherever the numbers come from.
+struct SearchPlan {
+  /// Resolved and stored with the run: "searcher", "searcher_options", "budget", "generation", "seed", "objectives",
+  /// "max_macs" (ascending), "max_params", and what the source adds.
+  nlohmann::json config;
+  std::shared_ptr<const SearchSpace> space;
+  InputShape input;
+  bool quiet = false;
+};
+
+/// One limit after another; a single one without limits where none are given.
+std::vector<Budget> budgets_of(const nlohmann::json& config);
+/// The random numbers of the search with this seed.
+Rng rng_of_search(std::int64_t seed);
+
+/// Where a search's numbers come from.
+class SearchSource {
+ public:
+  virtual ~SearchSource() = default;
+  /// result[i] belongs to archs[i]. Stored by record().
+  virtual std::vector<Measurement> measure(std::span<const Architecture> archs) = 0;
+  /// Stores what was measured since the last time, inside a transaction of the caller.
+  virtual void record() = 0;
+  /// Adds to the report's `best` what else is to be said of it, e.g. its accuracy on the test split.
+  virtual void report(const Architecture& best, nlohmann::ordered_json& item) = 0;
+  /// Evaluations between two commits: a search that is killed repeats no more than these.
+  virtual std::int64_t commit_every() const { return 1; }
+};
+
+/// One search: its budgets one after another, everything found so far told to the next.
+class SearchLoop {
+ public:
+  /// @param plan must outlive the loop. @throws UsageError for a budget that nothing fits.
+  explicit SearchLoop(const SearchPlan& plan);
+  const CostTable& table() const { return table_; }
+
+  /// @param run where results and state are stored, and from where an unfinished search goes on.
+  void run(Store& store, std::int64_t run, SearchSource& source);
+  /// Of every budget the best subnet, as `frontier search --json` prints it.
+  nlohmann::ordered_json report(SearchSource& source) const;
+
+ private:
+  struct Known {
+    Architecture arch;
+    std::map<std::string, double> metrics;
+  };
+  struct Context;
+
+  double value_of(const Objective& objective, const Known& known) const;
+  Evaluated evaluated(const Known& known) const;
+  std::pair<double, std::int64_t> rank(const Known& known) const;
+  const Known* best_within(std::size_t budget) const;
+  void search_budget(Context& context);
+  void commit(Context& context, const Searcher& searcher);
+  void save_state(Context& context, bool finished);
+  void restore(const Context& context);
+  void restore_from(const nlohmann::json& state);
+
+  const SearchPlan& plan_;
+  std::vector<Objective> objectives_;
+  CostTable table_;
+  std::vector<Budget> budgets_;
+  std::vector<std::unique_ptr<FeasibleSet>> sets_;
+  std::vector<Known> known_;
+  Rng rng_;
+  nlohmann::json searcher_state_;
+  std::size_t budget_ = 0;
+  std::int64_t done_ = 0;
+};
+
+}  // namespace frontier
