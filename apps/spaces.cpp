@@ -27,7 +27,8 @@ void list_spaces(const SpacesOptions& options) {
     const FeasibleSet all(*space, space->default_input(), Budget{});
     const std::int64_t least = all.least_macs().macs, most = all.most_macs().macs;
     const std::string size = to_string(all.size());
-    table.add({info.name, size.size() > 9 ? format_count(std::stod(size)) : size,
+    const bool is_long = size.size() > 9 && all.size() != kBeyondCounting;
+    table.add({info.name, is_long ? format_count(std::stod(size)) : size,
                format_count(static_cast<double>(least)) + " to " + format_count(static_cast<double>(most)),
                to_string(space->default_input()), info.summary});
     nlohmann::ordered_json item;

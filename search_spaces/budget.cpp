@@ -24,14 +24,20 @@ constexpr double kBoundsWork = 1e9;              // a second for each of the two
 constexpr std::int64_t kMostWalked = 5'000'000;  // moves; 0.1 s
 constexpr int kMostRejections = 200'000;
 
+/// Down: no path within the budget is lost. Up: none beyond it is kept. Nearest: neither, but errors of many steps
+/// cancel.
+enum class Rounding { kDown, kUp, kNearest };
+
 /// One price on a grid: moves cost whole multiples of `unit`, and a path may cost up to `cells`.
 struct Axis {
   bool limited = false;
-  bool round_up = false;
+  Rounding rounding = Rounding::kDown;
   std::int64_t unit = 1;
   std::int64_t cells = 0;
   std::int64_t on_grid(std::int64_t price) const {
-    return limited ? (round_up ? (price + unit - 1) / unit : price / unit) : 0;
+    if (!limited) return 0;
+    const std::int64_t more = rounding == Rounding::kDown ? 0 : rounding == Rounding::kUp ? unit - 1 : unit / 2;
+    return (price + more) / unit;
   }
 };
 using Grid = std::array<Axis, kNumPrices>;
@@ -130,17 +136,19 @@ Count at(const SumCounts<Count>& layer, std::span<const Window> windows, std::si
                       static_cast<std::size_t>(std::min(left[1], window.last[1]))];
 }
 
-/// All layers, from which paths are drawn.
+/// All layers, from which paths are drawn. Counts are exact, or where there may be more than 2^127 floating point.
+template <class Count>
 struct Ways {
   Grid grid;
   Reach reach;
-  std::vector<SumCounts<BigCount>> layers;
+  std::vector<SumCounts<Count>> layers;
   Prices all() const { return {grid[0].cells, grid[1].cells}; }
-  BigCount total() const { return at(layers[0], std::span<const Window>(reach.window[0]), 0, all()); }
+  Count total() const { return at(layers[0], std::span<const Window>(reach.window[0]), 0, all()); }
 };
 
-Ways count_ways(const Chain& chain, const Grid& grid, bool keep_layers) {
-  Ways ways;
+template <class Count>
+Ways<Count> count_ways(const Chain& chain, const Grid& grid, bool keep_layers) {
+  Ways<Count> ways;
   ways.grid = grid;
   ways.reach = find_reach(chain, grid);
   ways.layers.resize(chain.steps.size() + 1);
@@ -161,6 +169,8 @@ BigCount below(Rng& rng, BigCount n) {
     if (x >= limit) return x % n;
   }
 }
+
+long double below(Rng& rng, long double n) { return n * (static_cast<long double>(rng.next() >> 1) * 0x1p-63L); }
 
 /// Additions and largest number of counts alive for a pass over the places [first, end).
 struct Effort {
@@ -199,6 +209,7 @@ std::vector<std::int64_t> parse_limits(std::string_view text, std::string_view w
 }
 
 std::string to_string(BigCount count) {
+  if (count == kBeyondCounting) return "more than 1.7e38";
   std::string digits;
   do {
     digits += static_cast<char>('0' + static_cast<int>(count % 10));
@@ -207,13 +218,44 @@ std::string to_string(BigCount count) {
   return {digits.rbegin(), digits.rend()};
 }
 
+/// The subnets of a listed space: drawn from the list, priced one by one.
+struct FeasibleSet::List {
+  CostTable table;
+  Budget budget;
+  const ListedSpace& space;
+  std::once_flag made, counted;
+  std::vector<Architecture> members;
+  CountRange count;
+
+  List(CostTable cost_table, const Budget& limits, const ListedSpace& listed)
+      : table(std::move(cost_table)), budget(limits), space(listed) {}
+
+  Priced priced(const Architecture& arch) const { return {arch, table.macs(arch), table.params(arch)}; }
+  const std::vector<Architecture>& all() {
+    std::call_once(made, [&] { members = space.members(); });
+    return members;
+  }
+  CountRange within() {
+    const auto size = static_cast<BigCount>(all().size());
+    if (budget.is_unlimited()) return {size, size};
+    std::call_once(counted, [&] {
+      const auto fits = std::count_if(members.begin(), members.end(), [&](const Architecture& arch) {
+        return budget.allows(table.macs(arch), table.params(arch));
+      });
+      count = {static_cast<BigCount>(fits), static_cast<BigCount>(fits)};
+    });
+    return count;
+  }
+};
+
 struct FeasibleSet::Tables {
   CostTable table;
   Budget budget;
   Chain chain;
   std::array<std::optional<std::int64_t>, kNumPrices> left;  ///< budget beyond the cheapest path, in reduced prices
   std::once_flag ways_made, estimated, counted;
-  Ways ways;
+  Ways<BigCount> ways;
+  Ways<long double> rough_ways;  ///< in place of `ways` where not is_countable()
   CountRange estimate, count;
   const SearchSpace* isomorphisms = nullptr;  ///< the space, where its normal form makes fewer of the chain's paths
 
@@ -261,25 +303,6 @@ struct FeasibleSet::Tables {
     return priced(std::move(arch));
   }
 
-  /// @throws UsageError if one limit alone leaves nothing.
-  void check_not_empty(const std::function<std::string(const Architecture&)>& notation,
-                       const std::string& space) const {
-    const auto refuse = [&](const char* name, std::int64_t limit, const char* unit, const Priced& cheapest,
-                            std::int64_t least) {
-      throw UsageError(std::string(name) + " = " + std::to_string(limit) + " is below the cheapest subnet of " + space +
-                       ": " + std::to_string(least) + " " + unit + " (" + notation(cheapest.arch) +
-                       "); raise it or choose another space");
-    };
-    if (left[0] && *left[0] < 0) {
-      const auto cheapest = extreme(Price::kMacs, false);
-      refuse("max_macs", *budget.max_macs, "MACs", cheapest, cheapest.macs);
-    }
-    if (left[1] && *left[1] < 0) {
-      const auto cheapest = extreme(Price::kParams, false);
-      refuse("max_params", *budget.max_params, "parameters", cheapest, cheapest.params);
-    }
-  }
-
   /// Largest possible reduced price of a path.
   std::int64_t span_of(std::size_t k) const {
     const auto dearest = extreme(static_cast<Price>(k), true);
@@ -287,7 +310,7 @@ struct FeasibleSet::Tables {
   }
 
   /// The finest grid with about `cells` cells a state, or exact sums if they need no more.
-  Grid make_grid(double cells, bool round_up) const {
+  Grid make_grid(double cells, Rounding rounding) const {
     Grid grid;
     std::array<double, kNumPrices> exact{1, 1};
     for (std::size_t k = 0; k < kNumPrices; ++k) {
@@ -297,7 +320,7 @@ struct FeasibleSet::Tables {
         for (const auto& move : step.moves) unit = std::gcd(unit, move.price[k]);
       if (unit == 0 || *left[k] >= span_of(k)) continue;  // no limit in effect
       grid[k].limited = true;
-      grid[k].round_up = round_up;
+      grid[k].rounding = rounding;
       grid[k].unit = unit;
       exact[k] = static_cast<double>(*left[k] / unit) + 1;
     }
@@ -317,23 +340,23 @@ struct FeasibleSet::Tables {
     return grid;
   }
 
-  Grid draw_grid(bool round_up) const {
+  Grid draw_grid(Rounding rounding) const {
     double moves = 0, states = 0;
     for (const auto& step : chain.steps) {
       moves += static_cast<double>(step.moves.size());
       states += static_cast<double>(step.num_states());
     }
-    return make_grid(std::min(kDrawWork / moves, kDrawCells / states), round_up);
+    return make_grid(std::min(kDrawWork / moves, kDrawCells / states), rounding);
   }
 
   /// For a count alone: finer, because only two layers are alive at once.
-  Grid bounds_grid(bool round_up) const {
+  Grid bounds_grid(Rounding rounding) const {
     double moves = 0, most_states = 0;
     for (const auto& step : chain.steps) {
       moves += static_cast<double>(step.moves.size());
       most_states = std::max(most_states, static_cast<double>(step.num_states()));
     }
-    return make_grid(std::min(kBoundsWork / moves, kCountCells / (2 * most_states)), round_up);
+    return make_grid(std::min(kBoundsWork / moves, kCountCells / (2 * most_states)), rounding);
   }
 
   bool is_exact(const Grid& grid) const {
@@ -347,31 +370,41 @@ struct FeasibleSet::Tables {
   }
 
   void make_ways() {
-    check_countable();
-    ways = count_ways(chain, draw_grid(false), true);
+    if (is_countable()) {
+      ways = count_ways<BigCount>(chain, draw_grid(Rounding::kDown), true);
+    } else {
+      rough_ways = count_ways<long double>(chain, draw_grid(Rounding::kNearest), true);
+    }
   }
 
   void make_estimate() {
+    if (!is_countable()) {  // something fits: the cheapest does
+      estimate = {1, kBeyondCounting};
+      return;
+    }
     const BigCount at_most = ways.total();
     if (isomorphisms) {
       estimate = {at_most > 0 ? BigCount{1} : BigCount{0}, at_most};
       return;
     }
-    estimate = {is_exact(ways.grid) ? at_most : count_ways(chain, draw_grid(true), false).total(), at_most};
+    const bool exact = is_exact(ways.grid);
+    estimate = {exact ? at_most : count_ways<BigCount>(chain, draw_grid(Rounding::kUp), false).total(), at_most};
   }
 
-  /// The number of all paths, refused where it would overflow.
-  BigCount check_countable() const {
+  /// The number of all paths.
+  long double num_paths() const {
     std::vector<long double> paths{1};
     for (std::size_t i = chain.steps.size(); i-- > 0;) {
       std::vector<long double> from(chain.steps[i].num_states(), 0);
       for (std::size_t s = 0; s < from.size(); ++s)
         for (const auto& move : chain.steps[i].moves_of(s)) from[s] += paths[move.next];
       paths = std::move(from);
-      if (*std::max_element(paths.begin(), paths.end()) > 0x1p127L)
-        throw Error("the space has more than 2^127 subnets, more than can be counted and drawn exactly");
     }
-    return count_ways(chain, Grid{}, false).total();
+    return paths.front();
+  }
+  bool is_countable() const { return num_paths() <= 0x1p127L; }
+  BigCount size() const {
+    return is_countable() ? count_ways<BigCount>(chain, Grid{}, false).total() : kBeyondCounting;
   }
 
   /// Canonical paths within both limits, one by one: for few subnets the exact answer that no grid gives.
@@ -403,9 +436,41 @@ struct FeasibleSet::Tables {
   /// Normal forms take longer than moves.
   BigCount most_walked() const { return static_cast<BigCount>(isomorphisms ? kMostWalked / 50 : kMostWalked); }
 
+  /// A path on the grid of `ways`, uniformly; none if there is none.
+  template <class Count>
+  std::optional<Architecture> draw(const Ways<Count>& from, Rng& rng) const {
+    const Count total = from.total();
+    if (total <= 0) return std::nullopt;
+    Architecture arch;
+    arch.choices.assign(chain.radices.size(), 0);
+    Count ticket = below(rng, total);
+    Prices rest = from.all();
+    std::size_t state = 0;
+    for (std::size_t i = 0; i < chain.steps.size(); ++i) {
+      // With rounding a ticket may be left over behind the last move; that one then takes it.
+      const Chain::Move* taken = nullptr;
+      Prices after{};
+      for (const auto& move : chain.steps[i].moves_of(state)) {
+        const Prices left_over{rest[0] - from.grid[0].on_grid(move.price[0]),
+                               rest[1] - from.grid[1].on_grid(move.price[1])};
+        const Count paths =
+            at(from.layers[i + 1], std::span<const Window>(from.reach.window[i + 1]), move.next, left_over);
+        if (paths <= 0) continue;
+        taken = &move;
+        after = left_over;
+        if (ticket < paths) break;
+        ticket -= paths;
+      }
+      chain.take(chain.steps[i], *taken, arch);
+      state = taken->next;
+      rest = after;
+    }
+    return arch;
+  }
+
   void make_count() {
     auto exact = count_by_walking();
-    if (!exact && isomorphisms) {
+    if (!exact && (isomorphisms || !is_countable())) {
       count = estimate;
       return;
     }
@@ -414,9 +479,10 @@ struct FeasibleSet::Tables {
       count = {*exact, *exact};
       return;
     }
-    const Grid down = bounds_grid(false);
-    const BigCount at_most = count_ways(chain, down, false).total();
-    count = {is_exact(down) ? at_most : count_ways(chain, bounds_grid(true), false).total(), at_most};
+    const Grid down = bounds_grid(Rounding::kDown);
+    const BigCount at_most = count_ways<BigCount>(chain, down, false).total();
+    count = {is_exact(down) ? at_most : count_ways<BigCount>(chain, bounds_grid(Rounding::kUp), false).total(),
+             at_most};
   }
 
   /// Exact sums of one limit, if that is affordable: paths to a middle place by what they spent, times paths from
@@ -424,10 +490,9 @@ struct FeasibleSet::Tables {
   template <class Count>
   std::optional<BigCount> count_by_halves(const Grid& grid) const;
   std::optional<BigCount> count_exactly() const {
-    const Grid grid = make_grid(1e18, false);
+    const Grid grid = make_grid(1e18, Rounding::kDown);
     if (grid[0].limited && grid[1].limited) return std::nullopt;
-    return check_countable() <= std::numeric_limits<std::uint64_t>::max() ? count_by_halves<std::uint64_t>(grid)
-                                                                          : count_by_halves<BigCount>(grid);
+    return num_paths() <= 0x1p63L ? count_by_halves<std::uint64_t>(grid) : count_by_halves<BigCount>(grid);
   }
 };
 
@@ -504,84 +569,115 @@ std::optional<BigCount> FeasibleSet::Tables::count_by_halves(const Grid& grid) c
   return total;
 }
 
-FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget)
-    : tables_(std::make_unique<Tables>(space.cost_table(input), budget, &space)) {
-  tables_->check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
+FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget) {
+  if (space.listed()) {
+    list_ = std::make_unique<List>(space.cost_table(input), budget, *space.listed());
+  } else {
+    tables_ = std::make_unique<Tables>(space.cost_table(input), budget, &space);
+  }
+  check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
 }
 
-FeasibleSet::FeasibleSet(CostTable table, const Budget& budget)
-    : tables_(std::make_unique<Tables>(std::move(table), budget, nullptr)) {
+FeasibleSet::FeasibleSet(CostTable cost_table, const Budget& budget)
+    : tables_(std::make_unique<Tables>(std::move(cost_table), budget, nullptr)) {
   const auto labels = [&](const Architecture& arch) {
     std::vector<std::string> options;
     for (std::size_t d = 0; d < arch.choices.size(); ++d)
-      options.push_back(tables_->table.decisions()[d].options[arch.choices[d]]);
+      options.push_back(table().decisions()[d].options[arch.choices[d]]);
     return join(options, ",");
   };
-  tables_->check_not_empty(labels, "the space");
+  check_not_empty(labels, "the space");
 }
 
 FeasibleSet::~FeasibleSet() = default;
 
-const Budget& FeasibleSet::budget() const { return tables_->budget; }
-const CostTable& FeasibleSet::table() const { return tables_->table; }
-Priced FeasibleSet::least_macs() const { return tables_->extreme(Price::kMacs, false); }
-Priced FeasibleSet::most_macs() const { return tables_->extreme(Price::kMacs, true); }
-Priced FeasibleSet::least_params() const { return tables_->extreme(Price::kParams, false); }
-Priced FeasibleSet::most_params() const { return tables_->extreme(Price::kParams, true); }
+/// @throws UsageError if one limit alone leaves nothing.
+void FeasibleSet::check_not_empty(const std::function<std::string(const Architecture&)>& notation,
+                                  const std::string& space) const {
+  const auto check = [&](const char* name, std::optional<std::int64_t> limit, const char* unit, const auto& cheapest,
+                         std::int64_t Priced::*price) {
+    if (!limit) return;
+    const Priced least = cheapest();
+    if (least.*price <= *limit) return;
+    throw UsageError(std::string(name) + " = " + std::to_string(*limit) + " is below the cheapest subnet of " + space +
+                     ": " + std::to_string(least.*price) + " " + unit + " (" + notation(least.arch) +
+                     "); raise it or choose another space");
+  };
+  check(
+      "max_macs", budget().max_macs, "MACs", [&] { return least_macs(); }, &Priced::macs);
+  check(
+      "max_params", budget().max_params, "parameters", [&] { return least_params(); }, &Priced::params);
+}
+
+const Budget& FeasibleSet::budget() const { return list_ ? list_->budget : tables_->budget; }
+const CostTable& FeasibleSet::table() const { return list_ ? list_->table : tables_->table; }
+Priced FeasibleSet::least_macs() const {
+  return list_ ? list_->priced(list_->space.least_macs) : tables_->extreme(Price::kMacs, false);
+}
+Priced FeasibleSet::most_macs() const {
+  return list_ ? list_->priced(list_->space.most_macs) : tables_->extreme(Price::kMacs, true);
+}
+Priced FeasibleSet::least_params() const {
+  return list_ ? list_->priced(list_->space.least_params) : tables_->extreme(Price::kParams, false);
+}
+Priced FeasibleSet::most_params() const {
+  return list_ ? list_->priced(list_->space.most_params) : tables_->extreme(Price::kParams, true);
+}
 BigCount FeasibleSet::size() const {
-  const BigCount as_written = tables_->check_countable();
+  if (list_) return static_cast<BigCount>(list_->all().size());
+  const BigCount as_written = tables_->size();
   if (!tables_->isomorphisms || as_written > tables_->most_walked()) return as_written;
   return tables_->walk_all({Chain::kNever, Chain::kNever}).value_or(as_written);
 }
 
 bool FeasibleSet::contains(const Architecture& arch) const {
-  const auto& [table, budget] = std::tie(tables_->table, tables_->budget);
-  return (!budget.max_macs || table.macs(arch) <= *budget.max_macs) &&
-         (!budget.max_params || table.params(arch) <= *budget.max_params);
+  const Budget& limits = budget();
+  return (!limits.max_macs || table().macs(arch) <= *limits.max_macs) &&
+         (!limits.max_params || table().params(arch) <= *limits.max_params);
 }
 
 CountRange FeasibleSet::estimate() const {
+  if (list_) {
+    const auto size = static_cast<BigCount>(list_->all().size());
+    return {budget().is_unlimited() ? size : BigCount{1}, size};
+  }
   std::call_once(tables_->ways_made, [&] { tables_->make_ways(); });
   std::call_once(tables_->estimated, [&] { tables_->make_estimate(); });
   return tables_->estimate;
 }
 
 CountRange FeasibleSet::count() const {
+  if (list_) return list_->within();
   const CountRange range = estimate();
   if (range.is_exact()) return range;
   std::call_once(tables_->counted, [&] { tables_->make_count(); });
   return tables_->count;
 }
 
-Architecture FeasibleSet::draw(Rng& rng) const {
-  std::call_once(tables_->ways_made, [&] { tables_->make_ways(); });
-  const Chain& chain = tables_->chain;
-  const Ways& ways = tables_->ways;
-  const BigCount total = ways.total();
-  Architecture arch;
-  arch.choices.assign(chain.radices.size(), 0);
-  for (int rejected = 0; total > 0 && rejected < kMostRejections; ++rejected) {
-    BigCount ticket = below(rng, total);
-    Prices left = ways.all();
-    std::size_t state = 0;
-    for (std::size_t i = 0; i < chain.steps.size(); ++i) {
-      for (const auto& move : chain.steps[i].moves_of(state)) {
-        const Prices rest{left[0] - ways.grid[0].on_grid(move.price[0]), left[1] - ways.grid[1].on_grid(move.price[1])};
-        const BigCount paths =
-            at(ways.layers[i + 1], std::span<const Window>(ways.reach.window[i + 1]), move.next, rest);
-        if (ticket < paths) {
-          chain.take(chain.steps[i], move, arch);
-          state = move.next;
-          left = rest;
-          break;
-        }
-        ticket -= paths;
-      }
-    }
-    if (contains(arch) && tables_->is_canonical(arch)) return arch;
+std::optional<Architecture> FeasibleSet::draw_from_list(Rng& rng) const {
+  const auto& members = list_->all();
+  for (int rejected = 0; rejected < kMostRejections; ++rejected) {
+    const Architecture& arch = members[rng.below(members.size())];
+    if (contains(arch)) return arch;
   }
+  return std::nullopt;
+}
+
+std::optional<Architecture> FeasibleSet::draw_path(Rng& rng) const {
+  std::call_once(tables_->ways_made, [&] { tables_->make_ways(); });
+  for (int rejected = 0; rejected < kMostRejections; ++rejected) {
+    const auto arch = tables_->rough_ways.layers.empty() ? tables_->draw(tables_->ways, rng)
+                                                         : tables_->draw(tables_->rough_ways, rng);
+    if (!arch) return std::nullopt;
+    if (contains(*arch) && tables_->is_canonical(*arch)) return arch;
+  }
+  return std::nullopt;
+}
+
+Architecture FeasibleSet::draw(Rng& rng) const {
+  if (auto arch = list_ ? draw_from_list(rng) : draw_path(rng)) return *std::move(arch);
   const Priced macs = least_macs(), params = least_params();
-  throw UsageError("no subnet with " + to_string(tables_->budget) + " was found; the one with least MACs has " +
+  throw UsageError("no subnet with " + to_string(budget()) + " was found; the one with least MACs has " +
                    std::to_string(macs.macs) + " MACs and " + std::to_string(macs.params) +
                    " parameters, the one with least parameters " + std::to_string(params.macs) + " and " +
                    std::to_string(params.params));

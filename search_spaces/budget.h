@@ -30,13 +30,16 @@ std::vector<std::int64_t> parse_limits(std::string_view text, std::string_view w
 
 /// A number of architectures: beyond 2^64 in spaces of a hundred decisions.
 __extension__ typedef unsigned __int128 BigCount;
+/// Stands for every number of 2^127 and more.
+inline constexpr BigCount kBeyondCounting = ~BigCount{0};
+/// Decimal digits; "more than 1.7e38" for kBeyondCounting.
 std::string to_string(BigCount count);
 
 /// A count that is known exactly, or to lie between two bounds.
 struct CountRange {
   BigCount at_least = 0;
   BigCount at_most = 0;
-  bool is_exact() const { return at_least == at_most; }
+  bool is_exact() const { return at_least == at_most && at_most != kBeyondCounting; }
 };
 
 /// One architecture with its price.
@@ -52,11 +55,14 @@ struct Priced {
 ///
 /// The rule that makes it hard: exact sums of MACs are too many in large spaces to keep a count for each. Draws then
 /// use sums rounded down to a grid, whose paths are a slightly larger set, and reject what is above the exact budget:
-/// they stay exactly uniform. Counts are exact where that takes seconds at most: always without a limit or when few
-/// million subnets fit, and with one limit while its distinct sums are some millions; beyond (two limits, or
-/// mobile_cnn_224 at 300 M MACs) they are bounds from sums rounded down and up. Where a space has a normal form, what
-/// is drawn as written is kept only if it is canonical, so draws stay uniform; counts are then exact up to some 100,000
-/// architectures as written, else bounds. Tables are made when first needed.
+/// they stay exactly uniform. (In spaces of more than 2^127 architectures, which no count holds, sums are rounded to
+/// the nearest: a draw is uniform but for architectures within some percent of the limit, of which fewer are drawn.)
+/// Counts are exact where that takes seconds at most: always without a limit or when few million subnets fit, and with
+/// one limit while its distinct sums are some millions; beyond (two limits, or mobile_cnn_224 at 300 M MACs) they are
+/// bounds from sums rounded down and up. Where a space has a normal form, what is drawn as written is kept only if it
+/// is canonical, so draws stay uniform; counts are then exact up to some 100,000 architectures as written, else bounds.
+/// The subnets of a listed space are drawn from its list and priced one by one, which takes some tenths of a
+/// millisecond each, and for a count within a budget as long as the list is. Tables are made when first needed.
 /// Thread-safety: full.
 class FeasibleSet {
  public:
@@ -78,7 +84,6 @@ class FeasibleSet {
   Priced least_params() const;
   Priced most_params() const;
   /// Canonical architectures of the space; where a normal form makes them too many to count, those as written.
-  /// @throws Error beyond 2^128
   BigCount size() const;
 
   bool contains(const Architecture& arch) const;  ///< within the budget? `arch` need not be canonical
@@ -92,7 +97,13 @@ class FeasibleSet {
 
  private:
   struct Tables;
-  std::unique_ptr<Tables> tables_;
+  struct List;
+  void check_not_empty(const std::function<std::string(const Architecture&)>& notation, const std::string& space) const;
+  std::optional<Architecture> draw_path(Rng& rng) const;
+  std::optional<Architecture> draw_from_list(Rng& rng) const;
+
+  std::unique_ptr<Tables> tables_;  ///< or, of a listed space, list_
+  std::unique_ptr<List> list_;
 };
 
 }  // namespace frontier

@@ -77,6 +77,8 @@ class Builder {
           const Selection& selection);
 
   Signal input() const { return input_; }
+  /// For listed spaces (search_space.h), whose functions emit other layers then.
+  bool selects_everything() const { return index_ == nullptr; }
 
   /// Names of layers and decisions made while the returned object lives get the prefix "name.". A decision whose name
   /// starts with '/' gets none: the same one wherever it is met ("/edge0-1" in every cell of a network).

@@ -143,6 +143,9 @@ std::int64_t CostSum::operator()(const Architecture& arch) const {
   return sum;
 }
 
+CostTable::CostTable(std::vector<Decision> decisions, std::function<Cost(const Architecture&)> price)
+    : decisions_(std::move(decisions)), activity_(decisions_.size(), Dim(1)), price_(std::move(price)) {}
+
 CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
                      std::vector<Dim> constraints)
     : decisions_(std::move(decisions)), activity_(std::move(activity)), constraints_(std::move(constraints)) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -58,8 +59,10 @@ class CostTable {
  public:
   CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
             std::vector<Dim> constraints = {});
-  std::int64_t macs(const Architecture& arch) const { return macs_(arch); }
-  std::int64_t params(const Architecture& arch) const { return params_(arch); }
+  /// Without tables: every query asks `price`; all decisions count as having an effect.
+  CostTable(std::vector<Decision> decisions, std::function<Cost(const Architecture&)> price);
+  std::int64_t macs(const Architecture& arch) const { return price_ ? price_(arch).macs : macs_(arch); }
+  std::int64_t params(const Architecture& arch) const { return price_ ? price_(arch).params : params_(arch); }
   const CostSum& macs_sum() const { return macs_; }
   const CostSum& params_sum() const { return params_; }
   std::span<const Decision> decisions() const { return decisions_; }
@@ -74,6 +77,7 @@ class CostTable {
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
   std::vector<Dim> constraints_;
+  std::function<Cost(const Architecture&)> price_;
 };
 
 }  // namespace frontier

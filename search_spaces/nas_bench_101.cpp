@@ -1,429 +1,121 @@
 #include "search_spaces/nas_bench_101.h"
 
 #include <algorithm>
-#include <bit>
-#include <numeric>
-#include <stdexcept>
 
 #include "common/errors.h"
-#include "common/text.h"
-#include "search_spaces/internal/md5.h"
 
 namespace frontier {
 namespace {
 
-using Cell = NasBench101Cell;
-using Operation = Cell::Operation;
-using Operations = std::array<Operation, Cell::kMaxVertices - 2>;
-/// A set of vertices: bit v is vertex v. Graphs this small are handled as bits, since the enumeration looks at two
-/// million of them; the tests compare with Boost.Graph.
-using Vertices = std::uint32_t;
+using Operation = NasBench101Cell::Operation;
+constexpr int kLast = NasBench101Cell::kMaxVertices - 1;
+constexpr std::size_t kEdges = kLast * (kLast + 1) / 2, kInterior = kLast - 1;
 
-constexpr int edge_bit(int x, int y) { return y * (y - 1) / 2 + x; }
-constexpr Vertices single(int vertex) { return Vertices{1} << vertex; }
-constexpr bool contains(Vertices set, int vertex) { return (set >> vertex & 1U) != 0; }
-constexpr std::uint32_t all_edges(int num_vertices) { return (std::uint32_t{1} << edge_bit(0, num_vertices)) - 1; }
+constexpr std::size_t edge_index(int from, int to) { return static_cast<std::size_t>(to * (to - 1) / 2 + from); }
 
-Vertices sources(std::uint32_t edges, int vertex) { return edges >> edge_bit(0, vertex) & (single(vertex) - 1); }
-
-/// The vertices on ways from vertex 0 to the last one; empty if there is no way.
-Vertices on_ways(std::uint32_t edges, int num_vertices) {
-  Vertices reached = single(0);
-  for (int y = 1; y < num_vertices; ++y)
-    if ((sources(edges, y) & reached) != 0) reached |= single(y);
-  Vertices useful = single(num_vertices - 1);
-  for (int y = num_vertices - 1; y > 0; --y)
-    if (contains(useful, y)) useful |= sources(edges, y);
-  return contains(reached, num_vertices - 1) ? reached & useful : 0;
+/// Declares the decisions in their order; the choices of a hard selection.
+Architecture choices(Builder& b) {
+  Architecture arch;
+  const auto take = [&](const Dim& choice) {
+    arch.choices.push_back(choice.is_constant() ? static_cast<std::uint16_t>(choice.value()) : std::uint16_t{0});
+    if (!choice.is_constant() && !b.selects_everything())
+      throw InvalidArchitecture("nas_bench_101 has no soft selections: the layers of a cell depend on all its edges");
+  };
+  for (int to = 1; to <= kLast; ++to)
+    for (int from = 0; from < to; ++from)
+      take(b.choose("edge" + std::to_string(from) + "-" + std::to_string(to), {0, 1}));
+  for (std::size_t v = 1; v <= kInterior; ++v) {
+    std::vector<LabelledValue> operations;
+    for (int i = 0; i < NasBench101Cell::kNumOperations; ++i)
+      operations.push_back({std::string(to_string(static_cast<Operation>(i))), i});
+    take(b.choose("operation" + std::to_string(v), operations));
+  }
+  return arch;
 }
 
-/// What is wrong with a graph; empty if nothing is.
-std::string defect(std::uint32_t edges, int num_vertices) {
-  const Vertices kept = on_ways(edges, num_vertices);
-  if (kept == 0)
-    return "no way leads from the input, vertex 0, to the output, vertex " + std::to_string(num_vertices - 1);
-  int count = 0;
-  for (int y = 1; y < num_vertices; ++y)
-    if (contains(kept, y)) count += std::popcount(sources(edges, y) & kept);
-  if (count > Cell::kMaxEdges)
-    return std::to_string(count) + " edges lie on ways from input to output; at most " +
-           std::to_string(Cell::kMaxEdges) + " are allowed";
-  return "";
+Signal network(Builder& b, Signal image, std::int64_t classes) {
+  const Architecture arch = choices(b);
+  if (b.selects_everything()) return nas_bench_101_outline(b, image, classes);
+  return nas_bench_101_network(b, image, classes, nas_bench_101_cell(arch));
 }
 
-/// Old vertex -> new vertex; input and output keep their places.
-using Relabeling = std::array<int, Cell::kMaxVertices>;
-
-/// The edges after renumbering; 0 if one would not go from a lower to a higher number.
-std::uint32_t relabeled(std::uint32_t edges, int num_vertices, const Relabeling& number) {
-  std::uint32_t result = 0;
-  for (int y = 1; y < num_vertices; ++y) {
-    for (Vertices from = sources(edges, y); from != 0; from &= from - 1) {
-      const int new_x = number[static_cast<std::size_t>(std::countr_zero(from))];
-      const int new_y = number[static_cast<std::size_t>(y)];
-      if (new_x > new_y) return 0;
-      result |= std::uint32_t{1} << edge_bit(new_x, new_y);
-    }
-  }
-  return result;
-}
-
-Operations relabeled(const Operations& operations, int num_vertices, const Relabeling& number) {
-  Operations result{};
-  for (std::size_t v = 1; v + 1 < static_cast<std::size_t>(num_vertices); ++v)
-    result[static_cast<std::size_t>(number[v] - 1)] = operations[v - 1];
-  return result;
-}
-
-std::vector<Relabeling> relabelings(int num_vertices) {
-  Relabeling number;
-  std::iota(number.begin(), number.end(), 0);
-  std::vector<Relabeling> all;
-  do {
-    all.push_back(number);
-  } while (std::next_permutation(number.begin() + 1, number.begin() + num_vertices - 1));
-  return all;
-}
-
-std::span<const Operation> interior(const Operations& operations, int num_vertices) {
-  return std::span<const Operation>(operations).first(static_cast<std::size_t>(num_vertices - 2));
-}
-
-void require_pruned(const Cell& cell) {
-  if (cell != cell.pruned())
-    throw std::logic_error("cell " + to_string(cell) + " has parts on no way from input to output; prune it first");
-}
-
-/// The characters of a notation for the vertices.
-struct Alphabet {
-  char input;
-  char output;
-  std::string_view operations;  ///< in the order of Cell::Operation
-  std::string_view interior;    ///< for messages
-};
-constexpr Alphabet kLetters{'i', 'o', "31p", "3 (conv3x3), 1 (conv1x1) or p (maxpool3x3)"};
-constexpr Alphabet kDigits{'0', '1', "432", "2 (maxpool3x3), 3 (conv1x1) or 4 (conv3x3)"};
-
-/// Reads a text whose first `letters.size()`^2 characters are the adjacency bits and whose last ones are `letters`.
-class CellReader {
- public:
-  CellReader(std::string_view text, std::string_view letters, const Alphabet& alphabet)
-      : text_(text), letters_(letters), n_(letters.size()), alphabet_(alphabet) {}
-
-  Cell read() const {
-    const std::uint32_t edges = read_edges();
-    const auto operations = read_operations();
-    const std::string wrong = defect(edges, static_cast<int>(n_));
-    if (!wrong.empty()) fail(wrong);
-    return Cell(edges, operations);
-  }
-
- private:
-  std::uint32_t read_edges() const {
-    std::uint32_t edges = 0;
-    for (std::size_t i = 0; i < n_ * n_; ++i) {
-      if (text_[i] != '0' && text_[i] != '1') fail(character(i) + "; an adjacency bit is 0 or 1");
-      if (text_[i] == '0') continue;
-      const int from = static_cast<int>(i / n_), to = static_cast<int>(i % n_);
-      if (from >= to)
-        fail(character(i) + ", an edge " + std::to_string(from) + " -> " + std::to_string(to) +
-             "; edges go from a lower to a higher vertex, so it must be 0");
-      edges |= std::uint32_t{1} << edge_bit(from, to);
-    }
-    return edges;
-  }
-
-  std::vector<Operation> read_operations() const {
-    require(0, alphabet_.input, "first vertex, the input");
-    require(n_ - 1, alphabet_.output, "last vertex, the output");
-    std::vector<Operation> operations;
-    for (std::size_t v = 1; v + 1 < n_; ++v) {
-      const auto found = alphabet_.operations.find(letters_[v]);
-      if (found == std::string_view::npos)
-        fail(character(position(v)) + "; vertex " + std::to_string(v) + ", between input and output, is " +
-             std::string(alphabet_.interior));
-      operations.push_back(static_cast<Operation>(found));
-    }
-    return operations;
-  }
-
-  void require(std::size_t vertex, char letter, const std::string& what) const {
-    if (letters_[vertex] != letter) fail(character(position(vertex)) + "; the " + what + ", is " + letter);
-  }
-  std::size_t position(std::size_t vertex) const { return text_.size() - n_ + vertex; }
-  std::string character(std::size_t i) const {
-    const auto byte = static_cast<unsigned char>(text_[i]);  // alone it need not be a letter
-    const bool shows = byte >= ' ' && byte <= '~';
-    return "character " + std::to_string(i + 1) + " is " +
-           (shows ? "'" + std::string(1, text_[i]) + "'" : "byte " + std::to_string(byte));
-  }
-  [[noreturn]] void fail(const std::string& wrong) const {
-    throw InvalidArchitecture("cell '" + printable(text_) + "': " + wrong);
-  }
-
-  std::string_view text_, letters_;
-  std::size_t n_;
-  Alphabet alphabet_;
-};
-
-constexpr std::string_view kExample = "<n*n adjacency bits>:<n letters>, e.g. 010001000:i3o";
-
-}  // namespace
-
-NasBench101Cell::NasBench101Cell(std::uint32_t edges, std::span<const Operation> operations) : edges_(edges) {
-  const auto fail = [](const std::string& wrong) { throw InvalidArchitecture("NAS-Bench-101 cell: " + wrong); };
-  if (operations.size() > operations_.size())
-    fail(std::to_string(operations.size()) + " operations; at most " + std::to_string(operations_.size()) +
-         " are allowed");
-  num_vertices_ = static_cast<std::uint8_t>(operations.size() + 2);
-  for (std::size_t i = 0; i < operations.size(); ++i) {
-    if (static_cast<int>(operations[i]) >= kNumOperations)
-      fail("operation " + std::to_string(static_cast<int>(operations[i])) + " of vertex " + std::to_string(i + 1) +
-           "; allowed are 0 to " + std::to_string(kNumOperations - 1));
-    operations_[i] = operations[i];
-  }
-  if ((edges & ~all_edges(num_vertices_)) != 0)
-    fail("edge bits " + std::to_string(edges) + "; at most " + std::to_string(all_edges(num_vertices_)) + " with " +
-         std::to_string(num_vertices_) + " vertices");
-  const std::string wrong = defect(edges, num_vertices_);
-  if (!wrong.empty()) fail(wrong);
-}
-
-int NasBench101Cell::num_edges() const { return std::popcount(edges_); }
-
-bool NasBench101Cell::has_edge(int x, int y) const {
-  return x >= 0 && x < y && y < num_vertices_ && (edges_ >> edge_bit(x, y) & 1U) != 0;
-}
-
-NasBench101Cell NasBench101Cell::pruned() const {
-  const Vertices kept = on_ways(edges_, num_vertices_);
-  if (kept == single(num_vertices_) - 1) return *this;
-  std::vector<int> old;
-  std::vector<Operation> operations;
-  for (int v = 0; v < num_vertices_; ++v) {
-    if (!contains(kept, v)) continue;
-    old.push_back(v);
-    if (v > 0 && v + 1 < num_vertices_) operations.push_back(operation(v));
-  }
+/// The cell without the vertices behind the last one that has an edge.
+NasBench101Cell without_idle_vertices(const Architecture& arch) {
+  int interior = 0;
+  for (int v = 1; v < kLast; ++v)
+    for (int other = 0; other <= kLast; ++other)
+      if (other != v && arch.choices[edge_index(std::min(v, other), std::max(v, other))] != 0) interior = v;
   std::uint32_t edges = 0;
-  for (std::size_t y = 1; y < old.size(); ++y)
-    for (std::size_t x = 0; x < y; ++x)
-      if (has_edge(old[x], old[y])) edges |= std::uint32_t{1} << edge_bit(static_cast<int>(x), static_cast<int>(y));
-  return NasBench101Cell(edges, operations);
+  std::vector<Operation> operations;
+  for (int to = 1; to <= interior + 1; ++to)
+    for (int from = 0; from < to; ++from)
+      if (arch.choices[edge_index(from, to <= interior ? to : kLast)] != 0) edges |= 1U << edge_index(from, to);
+  for (int v = 1; v <= interior; ++v)
+    operations.push_back(static_cast<Operation>(arch.choices[kEdges + static_cast<std::size_t>(v) - 1]));
+  return {edges, operations};
 }
 
-NasBench101Cell NasBench101Cell::canonical() const {
-  NasBench101Cell best = pruned();
-  const NasBench101Cell start = best;
-  for (const Relabeling& number : relabelings(start.num_vertices_)) {
-    NasBench101Cell other = start;
-    other.edges_ = relabeled(start.edges_, start.num_vertices_, number);
-    if (other.edges_ == 0) continue;
-    other.operations_ = relabeled(start.operations_, start.num_vertices_, number);
-    best = std::min(best, other);
+std::optional<std::string> objection(const Architecture& arch) {
+  try {
+    nas_bench_101_cell(arch);
+    return std::nullopt;
+  } catch (const InvalidArchitecture& error) {
+    return error.what();
   }
-  return best;
 }
 
-std::string NasBench101Cell::hash() const {
-  const NasBench101Cell cell = pruned();
-  const int n = cell.num_vertices_;
-  std::array<Vertices, kMaxVertices> in{}, out{};
-  for (int y = 1; y < n; ++y) {
-    in[static_cast<std::size_t>(y)] = sources(cell.edges_, y);
-    for (int x = 0; x < y; ++x)
-      if (cell.has_edge(x, y)) out[static_cast<std::size_t>(x)] |= single(y);
-  }
-  const auto size = static_cast<std::size_t>(n);
-  std::vector<std::string> hashes(size);
-  for (std::size_t v = 0; v < size; ++v) {
-    const int label = v == 0 ? -1 : v + 1 == size ? -2 : static_cast<int>(cell.operations_[v - 1]);
-    hashes[v] = md5_hex("(" + std::to_string(std::popcount(out[v])) + ", " + std::to_string(std::popcount(in[v])) +
-                        ", " + std::to_string(label) + ")");
-  }
-  const auto append_sorted = [&](Vertices set, std::string& text) {
-    std::array<const std::string*, kMaxVertices> found;
-    std::size_t count = 0;
-    for (; set != 0; set &= set - 1) found[count++] = &hashes[static_cast<std::size_t>(std::countr_zero(set))];
-    std::sort(found.begin(), found.begin() + count, [](const auto* a, const auto* b) { return *a < *b; });
-    for (std::size_t i = 0; i < count; ++i) text += *found[i];
+ListedSpace listed() {
+  const auto arch = [](const char* cell) { return nas_bench_101_architecture(parse_nas_bench_101_cell(cell)); };
+  ListedSpace space;
+  space.objection = objection;
+  space.members = [] {
+    std::vector<Architecture> all;
+    for (const auto& cell : nas_bench_101_cells()) all.push_back(nas_bench_101_architecture(cell));
+    return all;
   };
-  std::string text;
-  std::vector<std::string> next(size);
-  for (int round = 0; round < n; ++round) {
-    for (std::size_t v = 0; v < size; ++v) {
-      text.clear();
-      append_sorted(in[v], text);
-      text += '|';
-      append_sorted(out[v], text);
-      text += '|';
-      text += hashes[v];
-      next[v] = md5_hex(text);
-    }
-    hashes.swap(next);
-  }
-  std::sort(hashes.begin(), hashes.end());
-  return md5_hex("['" + join(hashes, "', '") + "']");  // as Python prints a list of strings
-}
-
-std::string_view to_string(NasBench101Cell::Operation operation) {
-  switch (operation) {
-    case Operation::kConv3x3: return "conv3x3";
-    case Operation::kConv1x1: return "conv1x1";
-    case Operation::kMaxPool3x3: return "maxpool3x3";
-  }
-  return "?";
-}
-
-std::string to_string(const NasBench101Cell& cell) {
-  const int n = cell.num_vertices();
-  std::string text;
-  for (int x = 0; x < n; ++x)
-    for (int y = 0; y < n; ++y) text += cell.has_edge(x, y) ? '1' : '0';
-  text += ':';
-  text += kLetters.input;
-  for (int v = 1; v + 1 < n; ++v) text += kLetters.operations[static_cast<std::size_t>(cell.operation(v))];
-  return text + kLetters.output;
-}
-
-NasBench101Cell parse_nas_bench_101_cell(std::string_view text) {
-  constexpr std::size_t kMost = Cell::kMaxVertices;
-  const auto fail = [&](const std::string& wrong) {
-    throw InvalidArchitecture("cell '" + printable(text) + "': " + wrong);
-  };
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) {
-    if (text.size() != kMost * kMost + kMost)
-      fail(std::to_string(text.size()) + " characters without a ':'; allowed are " + std::string(kExample) +
-           ", or 49 adjacency bits and 7 digits without a ':'");
-    return CellReader(text, text.substr(kMost * kMost), kDigits).read();
-  }
-  const std::string_view letters = text.substr(colon + 1);
-  const std::string after =
-      std::to_string(letters.size()) + " letters after the ':' at character " + std::to_string(colon + 1);
-  if (letters.size() < 2 || letters.size() > kMost) fail(after + "; allowed are 2 to 7, one a vertex");
-  if (colon != letters.size() * letters.size())
-    fail(std::to_string(colon) + " adjacency bits before the ':', but " + after + " ask for " +
-         std::to_string(letters.size() * letters.size()) + "; expected " + std::string(kExample));
-  return CellReader(text, letters, kLetters).read();
-}
-
-std::vector<NasBench101Cell> nas_bench_101_cells(int max_vertices) {
-  if (max_vertices < 2 || max_vertices > Cell::kMaxVertices)
-    throw std::logic_error("NAS-Bench-101 cells have 2 to 7 vertices, not " + std::to_string(max_vertices));
-  std::vector<Cell> cells;
-  for (int n = 2; n <= max_vertices; ++n) {
-    const std::vector<Relabeling> all = relabelings(n);
-    std::vector<Operations> labels(1);
-    for (int v = n - 2; v-- > 0;) {  // ascending: the last vertex changes fastest
-      std::vector<Operations> longer;
-      for (int op = 0; op < Cell::kNumOperations; ++op)
-        for (auto operations : labels) {
-          operations[static_cast<std::size_t>(v)] = static_cast<Operation>(op);
-          longer.push_back(operations);
-        }
-      labels = std::move(longer);
-    }
-    for (std::uint32_t edges = 1; edges <= all_edges(n); ++edges) {
-      if (std::popcount(edges) > Cell::kMaxEdges || on_ways(edges, n) != single(n) - 1) continue;
-      // A smaller numbering of the same graph came before, whatever the operations; one that gives the same edges may
-      // still give smaller operations.
-      std::vector<Relabeling> symmetries;
-      bool smallest = true;
-      for (const Relabeling& number : all) {
-        const std::uint32_t other = relabeled(edges, n, number);
-        if (other == 0 || other > edges) continue;
-        smallest = other == edges;
-        if (!smallest) break;
-        symmetries.push_back(number);
-      }
-      if (!smallest) continue;
-      for (const auto& operations : labels)
-        if (std::none_of(symmetries.begin(), symmetries.end(),
-                         [&](const Relabeling& number) { return relabeled(operations, n, number) < operations; }))
-          cells.emplace_back(edges, interior(operations, n));
-    }
-  }
-  return cells;
-}
-
-std::vector<std::int64_t> nas_bench_101_channels(const NasBench101Cell& cell, std::int64_t input, std::int64_t output) {
-  require_pruned(cell);
-  const int last = cell.num_vertices() - 1;
-  std::vector<std::int64_t> channels(static_cast<std::size_t>(last + 1));
-  channels.front() = input;
-  channels.back() = output;
-  int sharing = 0;
-  for (int v = 1; v < last; ++v) sharing += cell.has_edge(v, last) ? 1 : 0;
-  if (sharing == 0) return channels;  // pruned, so there is no interior vertex
-  std::int64_t remainder = output % sharing;
-  for (int v = 1; v < last; ++v)
-    if (cell.has_edge(v, last)) channels[static_cast<std::size_t>(v)] = output / sharing + (remainder-- > 0 ? 1 : 0);
-  for (int v = last - 1; v > 0; --v) {
-    if (cell.has_edge(v, last)) continue;
-    auto& widest = channels[static_cast<std::size_t>(v)];
-    for (int w = v + 1; w < last; ++w)
-      if (cell.has_edge(v, w)) widest = std::max(widest, channels[static_cast<std::size_t>(w)]);
-  }
-  return channels;
-}
-
-namespace {
-
-Signal apply(Builder& b, Signal x, Operation operation) {
-  const std::string name(to_string(operation));
-  switch (operation) {
-    case Operation::kConv3x3: return b.conv_bn(name, x, {.out = x.shape.channels, .kernel = 3}, Activation::kReLU);
-    case Operation::kConv1x1: return b.conv_bn(name, x, {.out = x.shape.channels}, Activation::kReLU);
-    case Operation::kMaxPool3x3: return b.max_pool(x, 3, 1);
-  }
-  throw std::logic_error("operation of a cell");
+  // Found by pricing all cells. One projection of a quarter of the channels, then pools alone;
+  space.least_macs = arch("010000001111000001000001000001000000:ippppo");
+  space.least_params = space.least_macs;
+  // five 3x3 convolutions of all channels in a row, and a projection wherever an edge is left.
+  space.most_macs = arch("0111100000100000010000000100000001000000010000000:i33333o");
+  space.most_params = space.most_macs;
+  return space;
 }
 
 }  // namespace
 
-Signal nas_bench_101_module(Builder& b, Signal x, const NasBench101Cell& cell, std::int64_t channels) {
-  const auto width = nas_bench_101_channels(cell, x.shape.channels.value(), channels);
-  const int last = cell.num_vertices() - 1;
-  const auto project = [&](const Dim& out) { return b.conv_bn("projection", x, {.out = out}, Activation::kReLU); };
-  const auto sum_of = [&](const std::vector<Signal>& terms) {
-    return std::accumulate(terms.begin() + 1, terms.end(), terms.front(),
-                           [&](const Signal& sum, const Signal& term) { return b.add(sum, term); });
-  };
-  std::vector<Signal> vertices{x};
-  std::vector<Signal> leading_to_output;
-  for (int v = 1; v < last; ++v) {
-    auto scope = b.scope("vertex" + std::to_string(v));
-    const Dim out = width[static_cast<std::size_t>(v)];
-    std::vector<Signal> terms;
-    for (int u = 1; u < v; ++u)
-      if (cell.has_edge(u, v)) terms.push_back(b.truncate(vertices[static_cast<std::size_t>(u)], out));
-    if (cell.has_edge(0, v)) terms.push_back(project(out));
-    vertices.push_back(apply(b, sum_of(terms), cell.operation(v)));
-    if (cell.has_edge(v, last)) leading_to_output.push_back(vertices.back());
-  }
-  auto scope = b.scope("output");
-  if (leading_to_output.empty()) return project(channels);
-  const Signal joined = leading_to_output.size() == 1 ? leading_to_output.front() : b.concat(leading_to_output);
-  return cell.has_edge(0, last) ? b.add(joined, project(channels)) : joined;
+NasBench101Cell nas_bench_101_cell(const Architecture& arch) {
+  std::uint32_t edges = 0;
+  for (std::size_t e = 0; e < kEdges; ++e)
+    if (arch.choices.at(e) != 0) edges |= 1U << e;
+  std::vector<Operation> operations;
+  for (std::size_t v = 0; v < kInterior; ++v) operations.push_back(static_cast<Operation>(arch.choices.at(kEdges + v)));
+  return {edges, operations};
 }
 
-Signal nas_bench_101_network(Builder& b, Signal image, std::int64_t classes, const NasBench101Cell& cell) {
-  const NasBench101Cell pruned = cell.pruned();
-  std::int64_t channels = 128;
-  Signal x = b.conv_bn("stem", image, {.out = channels, .kernel = 3}, Activation::kReLU);
-  for (int stack = 0; stack < 3; ++stack) {
-    auto stack_scope = b.scope("stack" + std::to_string(stack));
-    if (stack > 0) {
-      x = b.max_pool(x, 2, 2);
-      channels *= 2;
-    }
-    for (int module = 0; module < 3; ++module) {
-      auto module_scope = b.scope("module" + std::to_string(module));
-      x = nas_bench_101_module(b, x, pruned, channels);
-    }
-  }
-  return b.linear("classifier", b.global_pool(x), classes);
+Architecture nas_bench_101_architecture(const NasBench101Cell& cell) {
+  Architecture arch;
+  arch.choices.assign(kEdges + kInterior, 0);
+  const int last = cell.num_vertices() - 1;
+  for (int to = 1; to <= last; ++to)
+    for (int from = 0; from < to; ++from)
+      if (cell.has_edge(from, to)) arch.choices[edge_index(from, to < last ? to : kLast)] = 1;
+  for (int v = 1; v < last; ++v)
+    arch.choices[kEdges + static_cast<std::size_t>(v) - 1] = static_cast<std::uint16_t>(cell.operation(v));
+  return arch;
+}
+
+SearchSpace nas_bench_101() {
+  return SearchSpace(
+      "nas_bench_101", {3, 32, 32, 10}, network,
+      {[](std::span<const Decision>, const Architecture& arch) { return to_string(without_idle_vertices(arch)); },
+       [](std::span<const Decision>, std::string_view text) {
+         return nas_bench_101_architecture(parse_nas_bench_101_cell(text));
+       }},
+      [](std::span<const Decision>, const Architecture& arch) {
+        return nas_bench_101_architecture(nas_bench_101_cell(arch).canonical());
+      },
+      listed());
 }
 
 }  // namespace frontier

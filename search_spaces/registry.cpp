@@ -2,7 +2,9 @@
 
 #include "common/errors.h"
 #include "common/text.h"
+#include "search_spaces/darts.h"
 #include "search_spaces/mobile_cnn.h"
+#include "search_spaces/nas_bench_101.h"
 #include "search_spaces/nas_bench_201.h"
 #include "search_spaces/nas_bench_macro.h"
 #include "search_spaces/ofa_mobilenetv3.h"
@@ -26,8 +28,13 @@ const std::vector<Entry>& entries() {
        [] { return mobile_cnn(mobile_cnn_224()); }},
       {{"nas_bench_macro", "NAS-Bench-Macro: 8 layers x 3 blocks for 32x32 images, 6,561 networks"},
        [] { return nas_bench_macro(); }},
+      {{"nas_bench_101", "NAS-Bench-101: a cell of up to 7 vertices and 9 edges, 423,624 networks for 32x32 images"},
+       [] { return nas_bench_101(); }},
       {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
        [] { return nas_bench_201(); }},
+      {{"darts", "DARTS: a normal and a reduction cell of 4 nodes, 7 operations; 20 cells for 32x32 images (CIFAR)"},
+       [] { return darts(darts_cifar()); }},
+      {{"darts_imagenet", "DARTS' cells in a network of 14 for ImageNet"}, [] { return darts(darts_imagenet()); }},
       {{"ofa_mobilenetv3", "Once-for-All MobileNetV3, width 1.0: 5 stages of 2-4 blocks, 25 resolutions (ImageNet)"},
        [] { return ofa_mobilenetv3(10); }},
       {{"ofa_mobilenetv3_w1.2", "Once-for-All MobileNetV3, width 1.2"}, [] { return ofa_mobilenetv3(12); }},

@@ -41,12 +41,13 @@ Architecture parse_labels(std::span<const Decision> decisions, std::string_view 
 }  // namespace
 
 SearchSpace::SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation,
-                         NormalForm normal_form)
+                         NormalForm normal_form, std::optional<ListedSpace> listed)
     : name_(std::move(name)),
       default_input_(default_input),
       network_(std::move(network)),
       notation_(std::move(notation)),
-      normal_form_(std::move(normal_form)) {
+      normal_form_(std::move(normal_form)),
+      listed_(std::move(listed)) {
   if (!notation_.print) notation_ = {print_labels, parse_labels};
   Builder builder(default_input_);
   builder.finish(network_(builder, builder.input(), default_input_.classes));
@@ -67,10 +68,13 @@ void SearchSpace::validate(const Architecture& arch) const {
   validate_options(arch);
   for (const auto& constraint : constraints_)
     if (constraint.holds.at(arch) == 0) throw InvalidArchitecture("architecture, " + constraint.message);
+  if (listed_)
+    if (const auto objection = listed_->objection(arch)) throw InvalidArchitecture(*objection);
 }
 
 bool SearchSpace::meets_constraints(const Architecture& arch) const {
-  return std::all_of(constraints_.begin(), constraints_.end(), [&](const auto& c) { return c.holds.at(arch) != 0; });
+  return std::all_of(constraints_.begin(), constraints_.end(), [&](const auto& c) { return c.holds.at(arch) != 0; }) &&
+         !(listed_ && listed_->objection(arch));
 }
 
 void SearchSpace::validate_options(const Architecture& arch) const {
@@ -126,6 +130,8 @@ NetworkGraph SearchSpace::build_everything(const InputShape& input) const {
 }
 
 CostTable SearchSpace::cost_table(const InputShape& input) const {
+  if (listed_)
+    return CostTable(decisions_, [this, input](const Architecture& arch) { return cost(build(arch, input)); });
   std::vector<Dim> conditions;
   for (const auto& constraint : constraints_) conditions.push_back(constraint.holds);
   return CostTable(build_everything(input), decisions_, activity_, std::move(conditions));

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,9 +26,22 @@ struct Notation {
 };
 
 /// Where a space knows more equal functions than "this decision has no effect": one representative of all
-/// architectures that compute the same function as `arch`, the same for each of them, not dearer than any. Sees
+/// architectures that compute the same function as `arch`, the same for each of them, as a rule the cheapest. Sees
 /// architectures whose decisions without effect are option 0. Pure.
 using NormalForm = std::function<Architecture(std::span<const Decision>, const Architecture& arch)>;
+
+/// What a space says itself where the layers of its networks depend on too many decisions at once for cost tables
+/// (NAS-Bench-101: a vertex' channels on all edges). Its network function meets two kinds of builder: one that selects
+/// everything, for which it emits every layer at its largest (the shared weights), and hard ones. Networks are then
+/// priced by building them.
+struct ListedSpace {
+  /// Why an architecture of valid options is no member; none if it is one.
+  std::function<std::optional<std::string>(const Architecture&)> objection;
+  /// All canonical architectures.
+  std::function<std::vector<Architecture>()> members;
+  /// Canonical; whatever the input is.
+  Architecture least_macs, most_macs, least_params, most_params;
+};
 
 /// A finite set of architectures, described without weights: a name and a function from a Selection to a network graph.
 /// Its decisions, costs and canonical forms come from running that function once with everything selected.
@@ -37,7 +51,7 @@ class SearchSpace {
   /// @param name stored with every architecture: change it ("toy.v2") whenever old choices change meaning.
   /// @param notation default: the options' labels in order of the decisions, separated by commas.
   SearchSpace(std::string name, InputShape default_input, NetworkFunction network, Notation notation = {},
-              NormalForm normal_form = {});
+              NormalForm normal_form = {}, std::optional<ListedSpace> listed = {});
 
   const std::string& name() const { return name_; }
   std::span<const Decision> decisions() const { return decisions_; }
@@ -56,10 +70,14 @@ class SearchSpace {
   /// Whether different architectures without idle choices can compute the same function.
   bool has_normal_form() const { return normal_form_ != nullptr; }
 
+  /// Where the space is not priced by cost tables.
+  const std::optional<ListedSpace>& listed() const { return listed_; }
+
   /// The network of a selection. About 50 microseconds for a hundred layers.
   NetworkGraph build(const Selection& selection, const InputShape& input) const;
   /// Every layer of every subnet, its dimensions as tables over the decisions.
   NetworkGraph build_everything(const InputShape& input) const;
+  /// Of a listed space it builds the network of every query, and refers to this space.
   CostTable cost_table(const InputShape& input) const;
 
   /// The field's notation, of the canonical form. parse(to_string(a)) == canonical(a).
@@ -84,6 +102,7 @@ class SearchSpace {
   NetworkFunction network_;
   Notation notation_;
   NormalForm normal_form_;
+  std::optional<ListedSpace> listed_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
   std::vector<Constraint> constraints_;

@@ -108,7 +108,8 @@ Architecture Nsga2::vary(Rng& rng) const {
   const double probability = options_.mutations / static_cast<double>(std::max<std::size_t>(decisions.size(), 1));
   for (const auto d : decisions)
     if (rng.uniform() < probability) change(feasible, arch, d, rng);
-  return proposals_.problem().space->canonical(arch);
+  const SearchSpace& space = *proposals_.problem().space;
+  return space.meets_constraints(arch) ? space.canonical(arch) : first;
 }
 
 std::optional<Architecture> Nsga2::child(Rng& rng) {

@@ -23,15 +23,18 @@ std::vector<Word> words_of(std::string_view text) {
 
 }  // namespace
 
-ListNotation::ListNotation(std::string_view text, const std::vector<std::string>& keys) {
+ListNotation::ListNotation(std::string_view text, const std::vector<std::string>& keys,
+                           const std::vector<std::string>& optional) {
+  std::vector<std::string> known = keys;
+  known.insert(known.end(), optional.begin(), optional.end());
   std::vector<Word>* list = nullptr;
   for (const Word& word : words_of(text)) {
-    if (std::find(keys.begin(), keys.end(), word.text) != keys.end()) {
+    if (std::find(known.begin(), known.end(), word.text) != known.end()) {
       const auto [it, is_new] = words_.try_emplace(std::string(word.text));
-      if (!is_new) refuse(word, "each of " + join(keys) + " is given once");
+      if (!is_new) refuse(word, "each of " + join(known) + " is given once");
       list = &it->second;
     } else if (list == nullptr) {
-      refuse(word, "one of " + join(keys) + " is expected");
+      refuse(word, "one of " + join(known) + " is expected");
     } else {
       list->push_back(word);
     }

@@ -24,7 +24,11 @@ class ListNotation {
  public:
   /// @param text must outlive the object.
   /// @throws InvalidArchitecture for a word that belongs to no key, a key given twice, or one that is missing.
-  ListNotation(std::string_view text, const std::vector<std::string>& keys);
+  /// @param optional keys that may be missing.
+  ListNotation(std::string_view text, const std::vector<std::string>& keys,
+               const std::vector<std::string>& optional = {});
+
+  bool contains(const std::string& key) const { return words_.contains(key); }
 
   const std::vector<Word>& operator[](const std::string& key) const { return words_.at(key); }
   /// The one word of a key. @throws InvalidArchitecture if there are none or several.

@@ -32,7 +32,7 @@ Architecture mutate_one(const SearchProblem& problem, const Architecture& parent
   Architecture child = parent;
   fill_inactive(*problem.feasible, child, rng);
   change(*problem.feasible, child, decisions[rng.below(decisions.size())], rng);
-  return problem.space->canonical(child);
+  return problem.space->meets_constraints(child) ? problem.space->canonical(child) : parent;
 }
 
 std::vector<Architecture> neighbours(const SearchProblem& problem, const Architecture& arch) {
@@ -43,6 +43,7 @@ std::vector<Architecture> neighbours(const SearchProblem& problem, const Archite
       if (option == arch.choices[d]) continue;
       Architecture changed = arch;
       changed.choices[d] = static_cast<std::uint16_t>(option);
+      if (!problem.space->meets_constraints(changed)) continue;
       changed = problem.space->canonical(changed);
       if (changed != arch && problem.feasible->contains(changed) &&
           std::find(found.begin(), found.end(), changed) == found.end())

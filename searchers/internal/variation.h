@@ -14,7 +14,8 @@ void fill_inactive(const FeasibleSet& feasible, Architecture& arch, Rng& rng);
 /// Another option, uniformly, for one decision.
 void change(const FeasibleSet& feasible, Architecture& arch, std::size_t decision, Rng& rng);
 
-/// Changes one decision that has an effect, chosen uniformly. Canonical. An architecture without such decisions stays.
+/// Changes one decision that has an effect, chosen uniformly. Canonical. An architecture without such
+/// decisions stays, and so does one whose change the space's constraints do not allow.
 Architecture mutate_one(const SearchProblem& problem, const Architecture& parent, Rng& rng);
 
 /// What lies one decision away: `arch` with another option for one decision that has an effect, canonical, within the

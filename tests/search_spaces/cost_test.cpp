@@ -32,7 +32,10 @@ void expect_table_equals_pass(const SearchSpace& space, const InputShape& input,
       const Cost normal = cost(space.build(canonical, input));
       ASSERT_EQ(table.macs(canonical), normal.macs);
       ASSERT_EQ(table.params(canonical), normal.params);
-      ASSERT_LE(normal.macs, pass.macs);
+      // NAS-Bench-101's representative decides which vertices get one channel more.
+      if (!space.listed()) {
+        ASSERT_LE(normal.macs, pass.macs);
+      }
       continue;
     }
     ASSERT_EQ(table.macs(canonical), pass.macs);

@@ -91,6 +91,24 @@ TEST(ResNetShape, BudgetsOfResNet32HoldAndAreDrawnFrom) {
   }
 }
 
+TEST(ResNetShape, ResNet164IsTooLargeToCountButNotToDrawFrom) {
+  const SearchSpace space = resnet_shape(resnet_shape_cifar(164));
+  const FeasibleSet all(space, space.default_input(), Budget{});
+  EXPECT_EQ(all.size(), kBeyondCounting);
+  EXPECT_FALSE(all.estimate().is_exact());
+  // A uniform draw has the depth 18 of a stage nearly always: its blocks have the most choices.
+  Rng rng(2);
+  int full = 0;
+  for (int i = 0; i < 20; ++i) full += all.draw(rng).choices[space.decision_index("stage0.depth")] == 9 ? 1 : 0;
+  EXPECT_EQ(full, 20);  // the next depth has 1 / 512 of the subnets
+  const FeasibleSet half(space, space.default_input(), Budget{.max_macs = 60'000'000});
+  for (int i = 0; i < 10; ++i) {
+    const Architecture arch = half.draw(rng);
+    ASSERT_LE(cost(space.build(arch, space.default_input())).macs, 60'000'000);
+    ASSERT_EQ(space.canonical(arch), arch);
+  }
+}
+
 TEST(ResNetShape, RefusesOtherTextNamingThePlace) {
   const SearchSpace space = resnet_shape(resnet_shape_cifar(20));
   const std::string rest = "16,16,16,16,16,16,32,32,32,32,32,32,64,64,64,64,64";

@@ -1,0 +1,238 @@
+#include "search_spaces/darts.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "common/errors.h"
+#include "common/text.h"
+#include "search_spaces/budget.h"
+#include "support/messages.h"
+#include "support/shared_data.h"
+#include "support/small_spaces.h"
+
+namespace frontier {
+namespace {
+
+using namespace testing_support;
+
+/// A row of counted networks: cells as "op:input op:input ...", network, C, layers, parameters, MACs.
+struct Counted {
+  std::string name, normal, reduce, network;
+  int channels = 0, layers = 0;
+  std::int64_t params = 0, macs = 0;
+};
+
+void expect_counted(const Counted& row) {
+  SCOPED_TRACE(row.name + " " + row.network);
+  DartsOptions options = row.network == "cifar" ? darts_cifar() : darts_imagenet();
+  options.channels = row.channels;
+  options.cells = row.layers;
+  const SearchSpace space = darts(options);
+  const Architecture arch = space.parse_as_written("normal=" + row.normal + " reduce=" + row.reduce);
+  const CostTable table = space.cost_table(space.default_input());
+  EXPECT_EQ(table.params(arch), row.params);
+  EXPECT_EQ(table.macs(arch), row.macs);
+  const Architecture form = space.canonical(arch);
+  EXPECT_EQ(table.params(form), row.params);
+  EXPECT_EQ(table.macs(form), row.macs);
+}
+
+TEST(Darts, ParametersAndMacsEqualEveryCountedNetwork) {
+  const auto path = shared_data("goldens/darts.csv");
+  if (!path) GTEST_SKIP() << "shared/data/goldens is not there";
+  std::ifstream file(*path);
+  std::string line;
+  std::getline(file, line);  // name, normal, reduce, network, input, C, layers, classes, params, macs
+  int rows = 0;
+  while (std::getline(file, line)) {
+    const auto cells = split(line, ',');
+    expect_counted({cells[0], cells[1], cells[2], cells[3], std::stoi(cells[5]), std::stoi(cells[6]),
+                    std::stoll(cells[8]), std::stoll(cells[9])});
+    ++rows;
+  }
+  EXPECT_EQ(rows, 27);
+}
+
+TEST(Darts, ParametersAndMacsOfPublishedCells) {
+  std::ifstream file(source_folder() / "tests/golden/darts.json");
+  for (const auto& row : nlohmann::json::parse(file)["networks"])
+    expect_counted({row["name"], row["normal"], row["reduce"], row["network"], row["channels"], row["layers"],
+                    row["params"], row["macs"]});
+}
+
+const char* const kSecondOrder =
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
+    "('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
+    "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
+    "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])";
+
+/// The cell of one kind as (node, input, operation) triples, read from the notation: independent of the library's own.
+std::vector<std::array<std::string, 3>> edges_of(const std::string& genotype, const std::string& kind) {
+  std::vector<std::array<std::string, 3>> edges;
+  std::size_t at = genotype.find(kind + "=[") + kind.size() + 2;
+  for (int e = 0; e < 8; ++e) {
+    const std::size_t open = genotype.find("('", at), close = genotype.find("', ", open),
+                      end = genotype.find(')', close);
+    edges.push_back({std::to_string(e / 2), genotype.substr(close + 3, end - close - 3),
+                     genotype.substr(open + 2, close - open - 2)});
+    at = end;
+  }
+  return edges;
+}
+
+/// What reaches each node as nested text, the nodes of a cell in any order: equal for renumbered cells.
+std::multiset<std::string> unfolded(const std::string& genotype, const std::string& kind) {
+  const auto edges = edges_of(genotype, kind);
+  std::vector<std::string> states{"c0", "c1"};
+  for (int node = 0; node < 4; ++node) {
+    std::multiset<std::string> terms;
+    for (const auto& [at, from, operation] : edges)
+      if (at == std::to_string(node) && operation != "none")
+        terms.insert(operation + "(" + states[std::stoul(from)] + ")");
+    std::string text;
+    for (const auto& term : terms) text += term + "+";
+    states.push_back(text);
+  }
+  return {states.begin() + 2, states.end()};
+}
+
+std::string genotype(const std::vector<std::array<std::string, 3>>& normal,
+                     const std::vector<std::array<std::string, 3>>& reduce) {
+  const auto list = [](const auto& edges) {
+    std::string text;
+    for (const auto& [node, from, operation] : edges) text += "('" + operation + "', " + from + "), ";
+    return text;
+  };
+  return "Genotype(normal=[" + list(normal) + "], reduce=[" + list(reduce) + "])";
+}
+
+/// The nodes of a cell in another order that the edges allow.
+std::vector<std::array<std::string, 3>> renumbered(std::vector<std::array<std::string, 3>> edges, Rng& rng) {
+  for (int swaps = 0; swaps < 6; ++swaps) {
+    const int node = static_cast<int>(rng.below(3));  // exchange `node` and the next one, unless that reads it
+    const std::string mine = std::to_string(node + 2), next = std::to_string(node + 3);
+    bool reads = false;
+    for (std::size_t e = 0; e < 2; ++e) reads = reads || edges[2 * static_cast<std::size_t>(node + 1) + e][1] == mine;
+    if (reads) continue;
+    for (std::size_t e = 0; e < 2; ++e)
+      std::swap(edges[2 * static_cast<std::size_t>(node) + e], edges[2 * static_cast<std::size_t>(node + 1) + e]);
+    for (auto& edge : edges) edge[1] = edge[1] == mine ? next : edge[1] == next ? mine : edge[1];
+    for (std::size_t e = 0; e < 8; ++e) edges[e][0] = std::to_string(e / 2);
+  }
+  return edges;
+}
+
+TEST(Darts, RenumberedNodesHaveOneCanonicalForm) {
+  const SearchSpace space = darts(darts_cifar());
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Rng rng(seed);
+    const Architecture arch = random_choices(space, rng), form = space.canonical(arch);
+    ASSERT_EQ(space.canonical(form), form);
+    const std::string text = space.to_string_as_written(arch), canonical = space.to_string(form);
+    for (const std::string kind : {"normal", "reduce"}) ASSERT_EQ(unfolded(text, kind), unfolded(canonical, kind));
+    const std::string other =
+        genotype(renumbered(edges_of(text, "normal"), rng), renumbered(edges_of(text, "reduce"), rng));
+    if (text.find("none") == std::string::npos) {  // else an exchange may be refused for an edge that does nothing
+      ASSERT_EQ(space.parse(other), form) << text << "\n" << other;
+    }
+  }
+}
+
+TEST(Darts, DifferentFunctionsHaveDifferentForms) {
+  const SearchSpace space = darts(darts_cifar());
+  std::map<std::pair<std::multiset<std::string>, std::multiset<std::string>>, Architecture> forms;
+  std::set<Architecture> different;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    Rng rng(seed);
+    Architecture arch = random_choices(space, rng);
+    for (auto& choice : arch.choices) choice = static_cast<std::uint16_t>(choice % 2);  // few, so that equals occur
+    const Architecture form = space.canonical(arch);
+    const std::string text = space.to_string(form);
+    const auto [it, is_new] = forms.try_emplace({unfolded(text, "normal"), unfolded(text, "reduce")}, form);
+    ASSERT_EQ(it->second, form);
+    different.insert(form);
+  }
+  EXPECT_EQ(different.size(), forms.size());
+}
+
+TEST(Darts, NoneIsTheSameOnWhicheverInput) {
+  const SearchSpace space = darts(darts_cifar());
+  const auto with = [&](const std::string& node3) {
+    return space.parse("normal=sep_conv_3x3:0 skip_connect:1 none:0 none:1 dil_conv_5x5:2 skip_connect:3 " + node3 +
+                       " reduce=max_pool_3x3:0 max_pool_3x3:1 skip_connect:2 max_pool_3x3:1 max_pool_3x3:0 "
+                       "skip_connect:2 skip_connect:2 max_pool_3x3:1");
+  };
+  EXPECT_EQ(with("sep_conv_5x5:4 none:2"), with("none:0 sep_conv_5x5:4"));
+  EXPECT_NE(with("sep_conv_5x5:4 none:2"), with("sep_conv_5x5:1 none:2"));
+}
+
+TEST(Darts, CellsReadBothInputs) {
+  const SearchSpace space = darts(darts_cifar());
+  EXPECT_THROWS_WITH(
+      space.parse("normal=none:0 skip_connect:1 none:0 none:1 dil_conv_5x5:2 skip_connect:3 none:0 none:1 "
+                  "reduce=max_pool_3x3:0 max_pool_3x3:1 skip_connect:2 max_pool_3x3:1 max_pool_3x3:0 "
+                  "skip_connect:2 skip_connect:2 max_pool_3x3:1"),
+      InvalidArchitecture, "a normal cell must read both of its inputs");
+}
+
+TEST(Darts, AnEdgeThatIsNotTakenHasNoEffect) {
+  const SearchSpace space = darts(darts_cifar());
+  Architecture arch = space.parse_as_written(kSecondOrder);
+  const auto unused = space.decision_index("normal.node3.from4");
+  EXPECT_FALSE(space.to_json(arch).contains("normal.node3.from4"));
+  arch.choices[unused] = 5;
+  EXPECT_EQ(space.to_string_as_written(arch), space.to_string_as_written(space.parse_as_written(kSecondOrder)));
+}
+
+TEST(Darts, ReadsWhatPapersPrint) {
+  const SearchSpace space = darts(darts_cifar());
+  const Architecture arch = space.parse(kSecondOrder);
+  std::string ranges = kSecondOrder;
+  for (std::size_t at; (at = ranges.find("[2, 3, 4, 5]")) != std::string::npos;) ranges.replace(at, 12, "range(2, 6)");
+  EXPECT_EQ(space.parse(ranges), arch);
+  EXPECT_EQ(space.parse(space.to_string(arch)), arch);
+  EXPECT_THROWS_WITH(space.parse("Genotype(normal=[('conv', 0)], reduce=[])"), InvalidArchitecture,
+                     "normal has 2 entries; it needs 16");
+  std::string bad = kSecondOrder;
+  bad.replace(bad.find("dil_conv_3x3"), 12, "dil_conv_7x7");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture,
+                     "('dil_conv_7x7'): an operation is expected, one of max_pool_3x3,");
+  bad = kSecondOrder;
+  bad.replace(bad.find("('sep_conv_3x3', 1)"), 19, "('sep_conv_3x3', 0)");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "character 56 ('0'): the two inputs of node 0 must differ");
+  bad = kSecondOrder;
+  bad.replace(bad.find("', 1)"), 5, "', 2)");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "character 56 ('2'): node 0 reads one of inputs 0 to 1");
+  bad = kSecondOrder;
+  bad.replace(bad.find("[2, 3, 4, 5]"), 12, "range(3, 6)");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "normal_concat 'range 3 6' must be range(2, 6)");
+}
+
+TEST(Darts, DrawsAreCanonicalAndWithinTheBudget) {
+  const SearchSpace space = darts(darts_cifar());
+  const FeasibleSet set(space, space.default_input(), Budget{.max_params = 2'500'000});
+  Rng rng(1);
+  for (int i = 0; i < 50; ++i) {
+    const Architecture arch = set.draw(rng);
+    ASSERT_EQ(space.canonical(arch), arch);
+    ASSERT_LE(cost(space.build(arch, space.default_input())).params, 2'500'000);
+  }
+}
+
+TEST(Darts, TheAuxiliaryClassifierCostsNothing) {
+  DartsOptions without = darts_cifar();
+  without.auxiliary_weight = 0;
+  const SearchSpace plain = darts(without), space = darts(darts_cifar());
+  const Architecture arch = space.parse(kSecondOrder);
+  const NetworkGraph graph = space.build(arch, space.default_input());
+  EXPECT_EQ(graph.auxiliaries().size(), 1U);
+  EXPECT_EQ(cost(graph).params, cost(plain.build(arch, plain.default_input())).params);
+}
+
+}  // namespace
+}  // namespace frontier
