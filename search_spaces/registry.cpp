@@ -2,6 +2,7 @@
 
 #include "common/errors.h"
 #include "common/text.h"
+#include "search_spaces/autoformer.h"
 #include "search_spaces/darts.h"
 #include "search_spaces/mobile_cnn.h"
 #include "search_spaces/nas_bench_101.h"
@@ -38,6 +39,14 @@ const std::vector<Entry>& entries() {
       {{"ofa_mobilenetv3", "Once-for-All MobileNetV3, width 1.0: 5 stages of 2-4 blocks, 25 resolutions (ImageNet)"},
        [] { return ofa_mobilenetv3(10); }},
       {{"ofa_mobilenetv3_w1.2", "Once-for-All MobileNetV3, width 1.2"}, [] { return ofa_mobilenetv3(12); }},
+      {{"autoformer_tiny", "AutoFormer vision transformers, tiny: 192-240 channels, 12-14 blocks (ImageNet)"},
+       [] { return autoformer(autoformer_tiny()); }},
+      {{"autoformer_small", "AutoFormer, small: 320-448 channels, 12-14 blocks (ImageNet)"},
+       [] { return autoformer(autoformer_small()); }},
+      {{"autoformer_base", "AutoFormer, base: 528-624 channels, 14-16 blocks (ImageNet)"},
+       [] { return autoformer(autoformer_base()); }},
+      {{"autoformer_28", "AutoFormer scaled for 28x28 images (Fashion-MNIST): 32-64 channels, 2-4 blocks"},
+       [] { return autoformer(autoformer_28()); }},
       {{"resnet_shape_20", "TAS: widths of every convolution and depths of ResNet-20 for 32x32 images (CIFAR)"},
        [] { return resnet_shape(resnet_shape_cifar(20)); }},
       {{"resnet_shape_32", "TAS: widths of every convolution and depths of ResNet-32 for 32x32 images (CIFAR)"},

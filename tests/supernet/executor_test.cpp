@@ -202,6 +202,53 @@ TEST(Executor, TheSupernetGivesWhatTheExtractedSubnetGives) {
     expect_extracted_to_give_the_same(shared(make()), 20);
 }
 
+/// Every registered space, at sides small enough for a test: 50 random subnets each give in the supernet what they give
+/// on their own, and run the multiply-accumulates that they are said to cost.
+class EverySpace : public testing::TestWithParam<std::string> {};
+
+TEST_P(EverySpace, SharesWeightsAndRunsWhatItCosts) {
+  Threads threads(1);
+  const Space space = make_space(GetParam());
+  InputShape input = space->default_input();
+  input.height = input.width = input.height > 32 ? 64 : input.height == 32 ? 16 : input.height;
+  if (space->listed()) input.height = input.width = 8;  // up to 7 G multiply-accumulates at 32
+  input.classes = 10;
+  const Supernet supernet = lively_supernet(space, input, 1);
+  const CostTable table = space->cost_table(input);
+  Executor in_supernet(supernet.bank);
+  const at::Tensor images = images_for(input, 2, 3);
+  double worst = 0, largest = 0;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Rng rng(seed);
+    const Architecture arch = space->random(rng);
+    SCOPED_TRACE(space->to_string(arch));
+    const NetworkGraph graph = supernet.build(arch);
+    const WeightBank own = supernet.bank.extract(graph);
+    Executor alone(own);
+    BatchNormStatistics a, b;
+    for (const Pass pass : {Pass::kCalibrate, Pass::kEvaluate}) {
+      const at::Tensor x = in_supernet.run(graph, images, pass, &a), y = alone.run(graph, images, pass, &b);
+      ASSERT_EQ(in_supernet.executed_macs(), cost(graph).macs);
+      ASSERT_EQ(in_supernet.executed_macs(), table.macs(arch));
+      worst = std::max(worst, largest_difference(x, y));
+      largest = std::max(largest, y.abs().max().item<double>());
+    }
+  }
+  EXPECT_LT(worst, 1e-5 * std::max(1.0, largest));
+  EXPECT_GT(largest, 0.1);
+}
+
+std::vector<std::string> names_of_spaces() {
+  std::vector<std::string> names;
+  for (const auto& info : known_spaces()) names.push_back(info.name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Registered, EverySpace, testing::ValuesIn(names_of_spaces()), [](const auto& info) {
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+});
+
 void expect_gradients_in_slices_alone(const Space& space, std::uint64_t subnets) {
   const Supernet supernet = lively_supernet(space, space->default_input(), 1);
   const at::Tensor images = images_for(supernet.input, 5, 1), labels = random_labels(5, supernet.input.classes, 2);
