@@ -120,9 +120,10 @@ double initial_deviation(const Wanted& wanted) {
 
 }  // namespace
 
-WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng) : WeightBank(graph, rng, true) {}
+WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng)
+    : WeightBank(graph, &rng, /*with_auxiliaries=*/true) {}
 
-WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng, bool with_auxiliaries) {
+WeightBank::WeightBank(const NetworkGraph& graph, const Rng* rng, bool with_auxiliaries) {
   std::int64_t offset = 0;
   const auto wanted = wanted_parameters(graph, with_auxiliaries);
   for (const Wanted& w : wanted) {
@@ -137,12 +138,12 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng, bool with_auxi
   weights_ = at::zeros({offset}, at::kFloat);
   gradients_ = at::zeros({offset}, at::kFloat);
   float* data = weights_.data_ptr<float>();
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
+  for (std::size_t i = 0; rng != nullptr && i < wanted.size(); ++i) {
     float* values = data + parameters_[i].offset;
     if (wanted[i].init == Init::kOne) std::fill_n(values, parameters_[i].numel, 1.0F);
     const double deviation = initial_deviation(wanted[i]);
     if (deviation == 0) continue;
-    Rng draws = rng.split(i);
+    Rng draws = rng->split(i);
     for (std::int64_t k = 0; k < parameters_[i].numel; ++k) values[k] = static_cast<float>(deviation * draws.normal());
   }
 }
@@ -167,7 +168,7 @@ at::Tensor WeightBank::view_slice(const at::Tensor& flat, const std::string& nam
 
 WeightBank WeightBank::extract(const NetworkGraph& subnet) const {
   at::NoGradGuard no_grad;
-  WeightBank own(subnet, Rng(0), /*with_auxiliaries=*/false);
+  WeightBank own(subnet, nullptr, /*with_auxiliaries=*/false);
   own.to(weights_.device());
   for (const auto& p : own.parameters_) own.parameter(p).copy_(view_slice(weights_, p.name, p.shape));
   return own;

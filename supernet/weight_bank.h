@@ -66,7 +66,8 @@ class WeightBank {
   std::map<std::string, at::Tensor> tensors() const;
 
  private:
-  WeightBank(const NetworkGraph& graph, const Rng& rng, bool with_auxiliaries);
+  /// @param rng null: zeros.
+  WeightBank(const NetworkGraph& graph, const Rng* rng, bool with_auxiliaries);
   static at::Tensor view(const at::Tensor& flat, const Parameter& parameter);
   at::Tensor view_slice(const at::Tensor& flat, const std::string& name, at::IntArrayRef shape) const;
 

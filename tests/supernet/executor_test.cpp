@@ -243,8 +243,8 @@ std::vector<std::string> names_of_spaces() {
   for (const auto& info : known_spaces()) names.push_back(info.name);
   return names;
 }
-INSTANTIATE_TEST_SUITE_P(Registered, EverySpace, testing::ValuesIn(names_of_spaces()), [](const auto& info) {
-  std::string name = info.param;
+INSTANTIATE_TEST_SUITE_P(Registered, EverySpace, testing::ValuesIn(names_of_spaces()), [](const auto& space) {
+  std::string name = space.param;
   std::replace(name.begin(), name.end(), '.', '_');
   return name;
 });
