@@ -2,6 +2,7 @@
 
 #include "common/errors.h"
 #include "common/text.h"
+#include "search_spaces/autoformer.h"
 #include "search_spaces/mobile_cnn.h"
 #include "search_spaces/nas_bench_201.h"
 #include "search_spaces/nas_bench_macro.h"
@@ -45,6 +46,14 @@ const std::vector<Entry>& entries() {
        [] { return resnet_shape(resnet_shape_imagenet(18)); }},
       {{"resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet"},
        [] { return resnet_shape(resnet_shape_imagenet(50)); }},
+      {{"autoformer_tiny", "AutoFormer: width, depth, heads and MLP ratios of a vision transformer (ImageNet)"},
+       [] { return autoformer(autoformer_tiny()); }},
+      {{"autoformer_small", "AutoFormer's space of 13 to 35 M parameters (ImageNet)"},
+       [] { return autoformer(autoformer_small()); }},
+      {{"autoformer_base", "AutoFormer's space of 40 to 77 M parameters (ImageNet)"},
+       [] { return autoformer(autoformer_base()); }},
+      {{"autoformer_28", "AutoFormer's choices in small, for 28x28 images (Fashion-MNIST)"},
+       [] { return autoformer(autoformer_28()); }},
   };
   return table;
 }
