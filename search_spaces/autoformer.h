@@ -21,7 +21,8 @@ struct AutoFormerOptions {
   std::vector<LabelledValue> mlp_halves;  ///< of each block: hidden channels in halves of embed_dim, {"3.5", 7}
 };
 
-/// The spaces of AutoFormer (Chen et al. 2021, arXiv 2107.00651, table 1): one width for all tokens, a depth, and heads
+/// The spaces of AutoFormer ("AutoFormer: Searching Transformers for Visual Recognition", Chen et al. 2021, arXiv
+/// 2107.00651): one width for all tokens, a depth, and heads
 /// and MLP ratio for each block of a transformer with relative positions on keys and values. Blocks beyond the depth
 /// are the last ones.
 ///

@@ -3,6 +3,7 @@
 #include "common/errors.h"
 #include "common/text.h"
 #include "search_spaces/autoformer.h"
+#include "search_spaces/elastic_vit.h"
 #include "search_spaces/mobile_cnn.h"
 #include "search_spaces/nas_bench_201.h"
 #include "search_spaces/nas_bench_macro.h"
@@ -54,6 +55,11 @@ const std::vector<Entry>& entries() {
        [] { return autoformer(autoformer_base()); }},
       {{"autoformer_28", "AutoFormer's choices in small, for 28x28 images (Fashion-MNIST)"},
        [] { return autoformer(autoformer_28()); }},
+      {{"elastic_vit",
+        "ElasticViT: resolution, widths, depths and ratios of convolution and attention stages (ImageNet)"},
+       [] { return elastic_vit(elastic_vit_224()); }},
+      {{"elastic_vit_28", "ElasticViT's choices in small, for 28x28 images (Fashion-MNIST)"},
+       [] { return elastic_vit(elastic_vit_28()); }},
   };
   return table;
 }

@@ -63,11 +63,14 @@ inline std::vector<Architecture> all_choices(const SearchSpace& space) {
   }
 }
 
-/// Every option equally likely, decisions without effect included.
+/// Every option equally likely, decisions without effect included, among what meets the space's constraints.
 inline Architecture random_choices(const SearchSpace& space, Rng& rng) {
   Architecture arch;
-  for (const auto& decision : space.decisions())
-    arch.choices.push_back(static_cast<std::uint16_t>(rng.below(decision.options.size())));
+  do {
+    arch.choices.clear();
+    for (const auto& decision : space.decisions())
+      arch.choices.push_back(static_cast<std::uint16_t>(rng.below(decision.options.size())));
+  } while (!space.meets_constraints(arch));
   return arch;
 }
 
