@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "search_spaces/autoformer.h"
 #include "search_spaces/darts.h"
+#include "search_spaces/elastic_vit.h"
 #include "search_spaces/mobile_cnn.h"
 #include "search_spaces/nas_bench_101.h"
 #include "search_spaces/nas_bench_201.h"
@@ -61,6 +62,11 @@ const std::vector<Entry>& entries() {
        [] { return resnet_shape(resnet_shape_imagenet(18)); }},
       {{"resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet"},
        [] { return resnet_shape(resnet_shape_imagenet(50)); }},
+      {{"elastic_vit",
+        "ElasticViT: resolution, widths, depths and ratios of convolution and attention stages (ImageNet)"},
+       [] { return elastic_vit(elastic_vit_224()); }},
+      {{"elastic_vit_28", "ElasticViT's choices in small, for 28x28 images (Fashion-MNIST)"},
+       [] { return elastic_vit(elastic_vit_28()); }},
   };
   return table;
 }
