@@ -493,7 +493,8 @@ NetworkGraph graph_of_subsets(const InputShape& input) {
   mix.output = parts.front().shape;
   std::vector<NetworkGraph::Vertex> inputs;
   for (const auto& part : parts) inputs.push_back(part.vertex);
-  NetworkGraph graph = b.finish(parts.back());
+  NetworkGraph graph = b.finish(parts.back());  // zeros become a layer where something reads them
+  inputs.back() = graph.output();
   graph.set_output(graph.add(std::move(mix), inputs));
   return graph;
 }
