@@ -44,7 +44,9 @@ TEST(AutoFormer, ParametersAndMacsEqualEveryCountedNetwork) {
 
 TEST(AutoFormer, ParametersOfTheReleasedNetworks) {
   std::ifstream file(source_folder() / "tests/golden/autoformer.json");
-  for (const auto& row : nlohmann::json::parse(file)["networks"]) {
+  const auto golden = nlohmann::json::parse(file);
+  ASSERT_EQ(golden["networks"].size(), 3U);
+  for (const auto& row : golden["networks"]) {
     const SearchSpace space = space_of(row["space"]);
     const Architecture arch = space.parse(row["arch"].get<std::string>());
     const Cost price = cost(space.build(arch, space.default_input()));
