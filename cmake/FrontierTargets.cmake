@@ -23,6 +23,14 @@ if(FRONTIER_SANITIZE)
   target_compile_options(frontier_options INTERFACE $<BUILD_INTERFACE:-fsanitize=${FRONTIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all>)
   target_link_options(frontier_options INTERFACE $<BUILD_INTERFACE:-fsanitize=${FRONTIER_SANITIZE}>)
 endif()
+if(FRONTIER_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "FRONTIER_FUZZ needs clang, whose libFuzzer it uses, not ${CMAKE_CXX_COMPILER_ID}: cmake --preset fuzz")
+  endif()
+  # Everything reports which of its branches ran; the fuzzer itself is linked into tests/fuzz alone.
+  target_compile_options(frontier_options INTERFACE $<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>)
+  target_link_options(frontier_options INTERFACE $<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>)
+endif()
 
 set_property(GLOBAL PROPERTY FRONTIER_INSTALLED_TARGETS frontier_options)
 

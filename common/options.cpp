@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -44,6 +45,36 @@ std::string shown(const nlohmann::json& value) {
   if (value.is_number_float() && !std::isfinite(value.get<double>())) return std::to_string(value.get<double>());
   return printable(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 60);
 }
+
+/// Whether it is a whole number, written with or without a fraction of 0, that std::int64_t holds.
+bool is_int64(const nlohmann::json& value) {
+  if (value.is_number_unsigned())
+    return value.get<std::uint64_t>() <= std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+  if (!value.is_number_float()) return value.is_number_integer();
+  const double x = value.get<double>();
+  return x == std::floor(x) && x >= -0x1p63 && x < 0x1p63;  // 2^63 is a double, the largest that fits is not
+}
+
+/// Reads JSON up to the number that is too large for a double, which the library's exception does not place.
+struct TooLargeNumber : nlohmann::json_sax<nlohmann::json> {
+  std::size_t position = 0;
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t end, const std::string& token, const nlohmann::json::exception&) override {
+    position = end - std::min(end, token.size());
+    return false;
+  }
+};
 
 std::string plain(double value) {
   nlohmann::json json = value;
@@ -95,7 +126,7 @@ void OptionsReader::operator()(const char* key, std::string& value, const std::v
 void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value) {
   const auto* found = find(key);
   if (found == nullptr) return;
-  const auto is_integer = [](const nlohmann::json& item) { return item.is_number_integer(); };
+  const auto is_integer = [](const nlohmann::json& item) { return item.is_number_integer() && is_int64(item); };
   if (!found->is_array() || !std::all_of(found->begin(), found->end(), is_integer))
     wrong_type(key, "a list of whole numbers", *found);
   value = found->get<std::vector<std::int64_t>>();
@@ -128,11 +159,12 @@ std::int64_t OptionsReader::integer(const char* key, const nlohmann::json& value
   const bool whole =
       value.is_number_integer() || (value.is_number_float() && value.get<double>() == std::floor(value.get<double>()));
   if (!whole) wrong_type(key, "a whole number", value);
-  const double x = value.get<double>();  // compared as a double first: an unsigned beyond int64 would wrap
-  if (!(x >= static_cast<double>(smallest) && x <= static_cast<double>(largest)))
+  // Asked first: what 64 bits do not hold would wrap.
+  const std::int64_t x = is_int64(value) ? value.get<std::int64_t>() : 0;
+  if (!is_int64(value) || x < smallest || x > largest)
     throw UsageError(where(key) + " = " + shown(value) + " is out of range; allowed: " + std::to_string(smallest) +
                      " to " + std::to_string(largest));
-  return value.is_number_integer() ? value.get<std::int64_t>() : static_cast<std::int64_t>(x);
+  return x;
 }
 
 void OptionsReader::finish() const {
@@ -158,9 +190,14 @@ nlohmann::json parse_json(std::string_view text, std::string_view source) {
     throw UsageError(name + " is not valid JSON: " + place_in(text, position) +
                      (position >= text.size() ? ": the text ends too early"
                                               : " near '" + printable(text.substr(position, 20)) + "'"));
-  } catch (const nlohmann::json::out_of_range& error) {
-    const std::string_view what = error.what();  // "[json.exception.out_of_range.406] number overflow parsing '1e999'"
-    throw UsageError(name + " holds a number that is too large: " + printable(what.substr(what.find("] ") + 2)));
+  } catch (const nlohmann::json::out_of_range&) {
+    TooLargeNumber number;
+    nlohmann::json::sax_parse(text, &number);
+    if (deep < number.position) throw too_deep();
+    const std::string_view seen =
+        text.substr(number.position, text.find_first_of(" \t\r\n,]}", number.position) - number.position);
+    throw UsageError(name + " holds a number that is too large: " + place_in(text, number.position) + ": " +
+                     printable(seen, 40));
   }
 }
 

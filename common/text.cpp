@@ -127,6 +127,11 @@ std::int64_t parse_count(std::string_view text, std::string_view what) {
     }
   }
   if (unit > 1) body.remove_suffix(1);
+  constexpr std::int64_t kMost = 9'000'000'000'000'000'000;
+  std::int64_t whole = 0;  // without a unit every digit counts, also beyond the 53 bits of a double
+  if (const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), whole);
+      unit == 1 && error == std::errc() && end == body.data() + body.size() && whole >= 0 && whole <= kMost)
+    return whole;
   const std::string accepted =
       ": '" + printable(text) + "' is not a count; write a number like 300000, 600k, 4M or 1.2G";
   double value = 0;
@@ -134,7 +139,8 @@ std::int64_t parse_count(std::string_view text, std::string_view what) {
   if (body.empty() || error != std::errc() || end != body.data() + body.size() || !std::isfinite(value) || value < 0)
     throw UsageError(std::string(what) + accepted);
   const double scaled = value * unit;
-  if (scaled > 9e18) throw UsageError(std::string(what) + ": '" + printable(text) + "' is too large");
+  if (scaled > static_cast<double>(kMost))
+    throw UsageError(std::string(what) + ": '" + printable(text) + "' is too large");
   return std::llround(scaled);
 }
 

@@ -277,17 +277,16 @@ class TableReader {
     return found->second;
   }
 
-  /// Texts of protocols are stored, printed and typed as filters.
+  /// What the map's reader checks of texts that are the same for every row.
   void check_text(const Text& text) const {
     if (!text.place) return;
-    constexpr std::size_t kLongest = 200;
     const std::string value(rows_.cell(*text.place));
     const auto refuse = [&](const std::string& what) {
       throw UsageError(rows_.describe(*text.place) + ": '" + printable(value) + "' " + what);
     };
     if (value.empty()) refuse("is empty, but the map takes the way of measuring from this column");
-    if (value.size() > kLongest) refuse("is longer than " + std::to_string(kLongest) + " bytes");
-    if (printable(value, kLongest) != value) refuse("holds control characters");
+    if (value.size() > kLongestText) refuse("is longer than " + std::to_string(kLongestText) + " bytes");
+    if (printable(value, kLongestText) != value) refuse("holds control characters");
     try {
       static_cast<void>(nlohmann::json(value).dump());
     } catch (const nlohmann::json::exception&) {
@@ -299,6 +298,13 @@ class TableReader {
     const auto [found, is_new] = places_.try_emplace({network, protocol, built_for}, table_.measured.size());
     if (is_new) table_.measured.push_back({.network = network, .protocol = protocol, .built_for = built_for});
     return table_.measured[found->second];
+  }
+
+  void add(RunningMean& mean, const Number& number, double value) const {
+    mean.add(value);
+    if (!std::isfinite(mean.sum))
+      throw UsageError(rows_.describe(number.place) + ": " + exact(value) +
+                       " makes the sum of this network's rows too large for a number, so there is no mean");
   }
 
   void read_row() {
@@ -316,14 +322,14 @@ class TableReader {
         auto& means = into->metrics;
         auto mean = std::find_if(means.begin(), means.end(), [&](const auto& m) { return m.first == number.metric; });
         if (mean == means.end()) mean = means.insert(means.end(), {number.metric, {}});
-        mean->second.add(metric_of(number, *value));
+        add(mean->second, number, metric_of(number, *value));
       }
       if (into == nullptr || !source.seconds) continue;
       const auto seconds = number_of(*source.seconds);
       if (seconds && *seconds < 0)
         throw UsageError(rows_.describe(source.seconds->place) + ": seconds = " + exact(*seconds) +
                          " must not be negative");
-      if (seconds) into->seconds.add(*seconds);
+      if (seconds) add(into->seconds, *source.seconds, *seconds);
     }
     network ? ++table_.networks[*network].num_rows : ++table_.num_rows_without_value;
   }

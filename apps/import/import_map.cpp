@@ -96,6 +96,9 @@ class MapReader {
   MappedText text_of(const nlohmann::json& json, const std::string& key) const {
     if (json.is_object()) return {.column = column_of(json, key)};
     if (!json.is_string()) fail(key, "must be a text or {\"column\": name}", json);
+    const auto& text = json.get_ref<const std::string&>();
+    if (printable(text, kLongestText) != text)
+      fail(key, "must be at most " + std::to_string(kLongestText) + " bytes without control characters", json);
     return {.constant = json.get<std::string>()};
   }
 
@@ -142,6 +145,7 @@ class MapReader {
     fields("classes", classes, 2, 1'000'000);
     fields.finish();
     result.dataset = text_of(dataset, key + ".dataset");  // always said: a number without one compares with nothing
+    if (!result.dataset.column && result.dataset.constant.empty()) fail(key + ".dataset", "must not be empty", dataset);
     if (!split.is_null()) result.split = text_of(split, key + ".split");
     if (!fidelity.is_null()) result.fidelity = text_of(fidelity, key + ".fidelity");
     if (!calibration.is_null()) result.calibration = text_of(calibration, key + ".calibration");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -9,6 +10,9 @@
 #include <vector>
 
 namespace frontier {
+
+/// Texts that say how something was measured are stored, printed and typed as filters: at most so many bytes.
+inline constexpr std::size_t kLongestText = 200;
 
 /// A column of the table, and which key of the map asks for it.
 struct ColumnName {

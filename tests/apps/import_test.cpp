@@ -177,6 +177,25 @@ TEST_F(Import, NamesThePlaceOfABadCell) {
   EXPECT_THROWS_WITH(read("a,b\n00000000,1e300\n", huge), UsageError, "times the scale 1e+300 is too large");
 }
 
+TEST_F(Import, RefusesRowsWhoseMeanIsTooLarge) {
+  EXPECT_THROWS_WITH(read("arch,acc,ms,s\n00000000,,1.7e308,\n22212220,,1.7e308,\n00000000,,1.7e308,\n"), UsageError,
+                     "t.csv, line 4, column 'ms': 1.7e+308 makes the sum of this network's rows too large");
+  EXPECT_THROWS_WITH(read("arch,acc,ms,s\n00000000,,1,1e308\n00000000,,1,1e308\n"), UsageError,
+                     "t.csv, line 3, column 's': 1e+308 makes the sum");
+}
+
+TEST_F(Import, RefusesConstantTextsThatAColumnMayNotHoldEither) {
+  const auto with = [&](const std::string& dataset) {
+    return read("a,b\n00000000,1\n",
+                R"({"arch": "a", "results": [{"dataset": ")" + dataset + R"(", "metrics": {"b": "b"}}]})");
+  };
+  EXPECT_EQ(with(std::string(200, 'x')).protocols.at(0).dataset, std::string(200, 'x'));
+  for (const std::string& text : {std::string("a\\u0000b"), std::string("\\u001b[2J"), std::string(201, 'x')})
+    EXPECT_THROWS_WITH(with(text), UsageError,
+                       "m.json: results[0].dataset must be at most 200 bytes without control characters, not ");
+  EXPECT_THROWS_WITH(with(""), UsageError, "m.json: results[0].dataset must not be empty");
+}
+
 TEST_F(Import, RefusesWrongMaps) {
   const auto refused = [&](const std::string& map, const char* message) {
     SCOPED_TRACE(map);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <limits>
+
 #include "common/errors.h"
 #include "support/messages.h"
 
@@ -107,7 +110,39 @@ TEST(Options, DepthIsLimited) {
 
 TEST(Options, NumbersThatDoNotFitAreShown) {
   EXPECT_THROWS_WITH(parse_json("{\"lr\": 1e999}", "config.json"), UsageError,
-                     "config.json holds a number that is too large: number overflow parsing '1e999'");
+                     "config.json holds a number that is too large: line 1, column 8: 1e999");
+  EXPECT_THROWS_WITH(parse_json("[0.0001e309, \"-1e309\",\n  -1e309]", "config.json"), UsageError,
+                     "line 2, column 3: -1e309");
+  EXPECT_THROWS_WITH(parse_json("1e999", "config.json"), UsageError, "line 1, column 1: 1e999");
+  EXPECT_THROWS_WITH(parse_json(std::string(101, '[') + "1e999", "config.json"), UsageError, "nests deeper");
+}
+
+struct Widest {
+  std::int64_t number = 7;
+  std::vector<std::int64_t> list = {};
+};
+template <class Fields>
+void describe(Fields& f, Widest& o) {
+  f("number", o.number, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
+  f("list", o.list);
+}
+
+TEST(Options, WholeNumbersBeyond64BitsDoNotWrap) {
+  const auto number = [](const char* text) {
+    Widest options;
+    read_options(parse_json(std::string("{\"number\": ") + text + "}", "x"), "o", options);
+    return options.number;
+  };
+  EXPECT_EQ(number("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(number("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(number("-9223372036854775808.0"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(number("9007199254740993"), 9007199254740993);
+  for (const char* text : {"9223372036854775808", "9223372036854775807.0", "18446744073709551615", "1e300", "-1e300"})
+    EXPECT_THROWS_WITH(number(text), UsageError,
+                       "is out of range; allowed: -9223372036854775808 to 9223372036854775807");
+  Widest options;
+  EXPECT_THROWS_WITH(read_options(parse_json("{\"list\": [1, 18446744073709551615]}", "x"), "o", options), UsageError,
+                     "o.list must be a list of whole numbers, not [1,18446744073709551615]");
 }
 
 TEST(Options, SetAssignsByPath) {

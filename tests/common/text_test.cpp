@@ -49,6 +49,7 @@ TEST(Text, ParsesCounts) {
   EXPECT_EQ(parse_count(" 300000 ", "n"), 300000);
   EXPECT_EQ(parse_count("0", "n"), 0);
   EXPECT_EQ(parse_count("3.504872M", "n"), 3504872);
+  EXPECT_EQ(parse_count("9007199254740993", "n"), 9007199254740993) << "2^53 + 1 is no double";
 }
 
 TEST(Text, RefusesWhatIsNoCount) {
