@@ -97,10 +97,10 @@ TEST_F(Import, TakesTheProtocolFromColumns) {
 }
 
 TEST_F(Import, ComposesTheArchitectureFromColumns) {
-  const std::string map = R"({"arch": "{head}2{{}}{tail}", "results": [{"dataset": "", "metrics": {"top1": "acc"}}]})";
+  const std::string map = R"({"arch": "{head}2{{}}{tail}", "results": [{"dataset": "d", "metrics": {"top1": "acc"}}]})";
   EXPECT_THROWS_WITH(read("head,tail,acc\n222,1220,0.5\n", map), UsageError,
                      "t.csv, line 2, column 'head' (architecture '2222{}1220'): architecture '2222{}1220' has 10");
-  const std::string good = R"({"arch": "{head}1{tail}", "results": [{"dataset": "", "metrics": {"top1": "acc"}}]})";
+  const std::string good = R"({"arch": "{head}1{tail}", "results": [{"dataset": "d", "metrics": {"top1": "acc"}}]})";
   store(read("head,tail,acc\n222,2220,0.5\n", good));
   EXPECT_EQ(results()[0].architecture.canonical, "22212220");
 }
