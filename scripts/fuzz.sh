@@ -39,7 +39,7 @@ while read -r name longest; do
   [[ $result == ok ]] || failed+=("$name")
 done <<<"$harnesses"
 for name in "${failed[@]}"; do
-  echo "fuzz: $name broke a promise; the end of $build/log/$name.txt, the input in $build/found/$name" >&2
+  echo "fuzz: $name broke a promise (log: $build/log/$name.txt); try it again with FRONTIER_FUZZ_HARNESS=$name $build/tests/fuzz/fuzz FILE" >&2
   grep -E "what\(\):|ERROR:|runtime error:|Test unit written" "$build/log/$name.txt" | cut -c1-1000 >&2 || true
 done
 exit $((${#failed[@]} > 0))

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kCell = "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_3x3~2|";
 constexpr const char* kOther = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
 
-/// Texts and parts of a table's name are what `frontier runs --where` and people see again.
+/// What storing it relies on.
 void check_table(const BenchmarkTable& table, const SearchSpace& space) {
   require(table.num_rows >= 1 && !table.networks.empty() && !table.measured.empty(), "an empty table was accepted");
   std::int64_t rows = table.num_rows_without_value;

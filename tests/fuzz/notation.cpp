@@ -12,8 +12,7 @@ namespace {
 
 constexpr int kRandomSeeds = 12;
 
-/// What every place of a space is called: its decisions and, before the first dot, what these belong to.
-std::vector<std::string> place_names(const SearchSpace& space) {
+std::vector<std::string> decision_names(const SearchSpace& space) {
   std::vector<std::string> names;
   for (const auto& decision : space.decisions()) names.push_back(decision.name);
   return names;
@@ -85,7 +84,7 @@ Harness notation_harness(std::shared_ptr<const SearchSpace> space) {
   harness.tokens = distinct(std::move(harness.tokens));
   // Room for the longest form and some more: what matters happens within the first words too many.
   for (const auto& seed : harness.seeds) harness.max_length = std::max(harness.max_length, seed.size() + 256);
-  harness.check = [space, names = place_names(*space)](std::string_view input) {
+  harness.check = [space, names = decision_names(*space)](std::string_view input) {
     check_notation(*space, names, input);
   };
   return harness;
