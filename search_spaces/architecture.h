@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace frontier {
@@ -14,6 +16,8 @@ struct Decision {
   std::string name;                  ///< unique in its space, e.g. "stage1.block0.kernel"
   std::vector<std::string> options;  ///< what can be chosen, as people write it: {"3", "5", "7"}
   bool operator==(const Decision&) const = default;
+  /// Index of the option that is written so.
+  std::optional<std::uint16_t> find(std::string_view label) const;
 };
 
 /// One point of a search space: for every decision, the index of the option chosen.

@@ -63,10 +63,7 @@ Architecture parse(std::span<const Decision> decisions, std::string_view text) {
   arch.choices[kDepth] = option_of(decisions[kDepth], lists.single("depth"));
   const std::size_t depth = std::stoul(decisions[kDepth].options[arch.choices[kDepth]]);
   for (const char* key : {"num_heads", "mlp_ratio"}) {
-    const auto& words = lists[key];
-    if (words.size() != depth)
-      throw InvalidArchitecture("architecture: " + std::string(key) + " has " + std::to_string(words.size()) +
-                                " entries; it needs " + std::to_string(depth) + ", one for each block");
+    const auto& words = lists.entries(key, depth, ", one for each block");
     const bool ratio = std::string_view(key) == "mlp_ratio";
     for (std::size_t i = 0; i < depth; ++i) {
       Word word = words[i];
@@ -109,13 +106,9 @@ AutoFormerOptions autoformer_28() {
   return options;
 }
 
-SearchSpace autoformer(AutoFormerOptions options) {
-  std::string name = options.name;
-  const InputShape input = options.input;
-  return SearchSpace(std::move(name), input,
-                     [options = std::move(options)](Builder& b, Signal x, std::int64_t classes) {
-                       return network(b, options, x, classes);
-                     },
+SearchSpace autoformer(const AutoFormerOptions& options) {
+  return SearchSpace(options.name, options.input,
+                     [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); },
                      {print, parse});
 }
 

@@ -27,7 +27,7 @@ struct AutoFormerOptions {
 /// weights (the official code interleaves them in one); MLP ratio 3 is a member of the tiny space, as the released
 /// subnet has it.
 /// @throws UsageError where an image is smaller than a patch.
-SearchSpace autoformer(AutoFormerOptions options);
+SearchSpace autoformer(const AutoFormerOptions& options);
 
 AutoFormerOptions autoformer_tiny();
 AutoFormerOptions autoformer_small();

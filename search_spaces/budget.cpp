@@ -230,7 +230,10 @@ struct FeasibleSet::List {
   List(CostTable cost_table, const Budget& limits, const ListedSpace& listed)
       : table(std::move(cost_table)), budget(limits), space(listed) {}
 
-  Priced priced(const Architecture& arch) const { return {arch, table.macs(arch), table.params(arch)}; }
+  Priced priced(const Architecture& arch) const {
+    const auto [macs, params] = table.macs_and_params(arch);
+    return {arch, macs, params};
+  }
   const std::vector<Architecture>& all() {
     std::call_once(made, [&] { members = space.members(); });
     return members;
@@ -240,7 +243,8 @@ struct FeasibleSet::List {
     if (budget.is_unlimited()) return {size, size};
     std::call_once(counted, [&] {
       const auto fits = std::count_if(members.begin(), members.end(), [&](const Architecture& arch) {
-        return budget.allows(table.macs(arch), table.params(arch));
+        const auto [macs, params] = table.macs_and_params(arch);
+        return budget.allows(macs, params);
       });
       count = {static_cast<BigCount>(fits), static_cast<BigCount>(fits)};
     });
@@ -252,6 +256,7 @@ struct FeasibleSet::Tables {
   CostTable table;
   Budget budget;
   Chain chain;
+  long double num_paths;                                     ///< rounded, where they are too many to count
   std::array<std::optional<std::int64_t>, kNumPrices> left;  ///< budget beyond the cheapest path, in reduced prices
   std::once_flag ways_made, estimated, counted;
   Ways<BigCount> ways;
@@ -263,6 +268,7 @@ struct FeasibleSet::Tables {
       : table(std::move(cost_table)),
         budget(limits),
         chain(table),
+        num_paths(count_paths(chain)),
         isomorphisms(space && space->has_normal_form() ? space : nullptr) {
     if (budget.max_macs) left[0] = *budget.max_macs - chain.cheapest[0];
     if (budget.max_params) left[1] = *budget.max_params - chain.cheapest[1];
@@ -272,7 +278,7 @@ struct FeasibleSet::Tables {
 
   Priced priced(Architecture arch) const {
     if (isomorphisms) arch = isomorphisms->canonical(arch);
-    const auto macs = table.macs(arch), params = table.params(arch);
+    const auto [macs, params] = table.macs_and_params(arch);
     return {std::move(arch), macs, params};
   }
 
@@ -391,8 +397,7 @@ struct FeasibleSet::Tables {
     estimate = {exact ? at_most : count_ways<BigCount>(chain, draw_grid(Rounding::kUp), false).total(), at_most};
   }
 
-  /// The number of all paths.
-  long double num_paths() const {
+  static long double count_paths(const Chain& chain) {
     std::vector<long double> paths{1};
     for (std::size_t i = chain.steps.size(); i-- > 0;) {
       std::vector<long double> from(chain.steps[i].num_states(), 0);
@@ -402,7 +407,7 @@ struct FeasibleSet::Tables {
     }
     return paths.front();
   }
-  bool is_countable() const { return num_paths() <= 0x1p127L; }
+  bool is_countable() const { return num_paths <= 0x1p127L; }
   BigCount size() const {
     return is_countable() ? count_ways<BigCount>(chain, Grid{}, false).total() : kBeyondCounting;
   }
@@ -492,7 +497,7 @@ struct FeasibleSet::Tables {
   std::optional<BigCount> count_exactly() const {
     const Grid grid = make_grid(1e18, Rounding::kDown);
     if (grid[0].limited && grid[1].limited) return std::nullopt;
-    return num_paths() <= 0x1p63L ? count_by_halves<std::uint64_t>(grid) : count_by_halves<BigCount>(grid);
+    return num_paths <= 0x1p63L ? count_by_halves<std::uint64_t>(grid) : count_by_halves<BigCount>(grid);
   }
 };
 
@@ -631,9 +636,9 @@ BigCount FeasibleSet::size() const {
 }
 
 bool FeasibleSet::contains(const Architecture& arch) const {
-  const Budget& limits = budget();
-  return (!limits.max_macs || table().macs(arch) <= *limits.max_macs) &&
-         (!limits.max_params || table().params(arch) <= *limits.max_params);
+  if (budget().is_unlimited()) return true;
+  const auto [macs, params] = table().macs_and_params(arch);
+  return budget().allows(macs, params);
 }
 
 CountRange FeasibleSet::estimate() const {

@@ -75,23 +75,31 @@ std::span<const std::uint16_t> Builder::selected(std::uint16_t decision) const {
   return (*selection_)[decision].options;
 }
 
+/// The selected options' values.
+template <class ValueOf>
+Dim Builder::values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const {
+  if (index_ && selected(decision).size() == 1) return Dim(value_of(selected(decision).front()));
+  std::vector<std::int64_t> values;
+  if (index_) {
+    for (const auto option : selected(decision)) values.push_back(value_of(option));
+  } else {
+    for (std::size_t option = 0; option < num_options; ++option) values.push_back(value_of(option));
+  }
+  return Dim(decision, values);
+}
+
 Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options) {
-  std::vector<LabelledValue> labelled;
-  for (const auto option : options) labelled.push_back({index_ ? std::string() : std::to_string(option), option});
-  return choose(name, labelled);
+  std::vector<std::string> labels;
+  if (!index_)
+    for (const auto option : options) labels.push_back(std::to_string(option));
+  return values_of(decide(name, std::move(labels)), options.size(), [&](std::size_t i) { return options.at(i); });
 }
 
 Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options) {
   std::vector<std::string> labels;
   if (!index_)
     for (const auto& option : options) labels.push_back(option.label);
-  const std::uint16_t decision = decide(name, std::move(labels));
-  std::vector<std::int64_t> values;
-  if (!index_)
-    for (const auto& option : options) values.push_back(option.value);
-  else
-    for (const auto option : selected(decision)) values.push_back(options.at(option).value);
-  return values.size() == 1 ? Dim(values.front()) : Dim(decision, values);
+  return values_of(decide(name, std::move(labels)), options.size(), [&](std::size_t i) { return options.at(i).value; });
 }
 
 void Builder::require(const Dim& condition, std::string_view message) {
@@ -267,21 +275,16 @@ Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
   return emit(std::move(layer), {x});
 }
 
-Signal Builder::batch_norm(std::string_view name, Signal x) {
+Signal Builder::norm(LayerKind kind, std::string_view name, Signal x) {
   Layer layer;
-  layer.kind = LayerKind::kBatchNorm;
+  layer.kind = kind;
   layer.name = full_name(name);
   layer.output = x.shape;
   return emit(std::move(layer), {x});
 }
 
-Signal Builder::layer_norm(std::string_view name, Signal x) {
-  Layer layer;
-  layer.kind = LayerKind::kLayerNorm;
-  layer.name = full_name(name);
-  layer.output = x.shape;
-  return emit(std::move(layer), {x});
-}
+Signal Builder::batch_norm(std::string_view name, Signal x) { return norm(LayerKind::kBatchNorm, name, x); }
+Signal Builder::layer_norm(std::string_view name, Signal x) { return norm(LayerKind::kLayerNorm, name, x); }
 
 Signal Builder::attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec) {
   const std::string where = "attention '" + full_name(name) + "': ";
@@ -448,6 +451,10 @@ Signal Builder::conv_bn(std::string_view name, Signal x, const ConvSpec& spec) {
 
 Signal Builder::conv_bn(std::string_view name, Signal x, const ConvSpec& spec, Activation act) {
   return activation(conv_bn(name, x, spec), act);
+}
+
+Signal Builder::relu_conv_bn(std::string_view name, Signal x, const ConvSpec& spec) {
+  return conv_bn(name, activation(x, Activation::kReLU), spec);
 }
 
 Signal Builder::squeeze_excite(std::string_view name, Signal x, const Dim& hidden, Activation gate) {

@@ -154,6 +154,8 @@ class Builder {
   // Compositions.
   Signal conv_bn(std::string_view name, Signal x, const ConvSpec& spec);
   Signal conv_bn(std::string_view name, Signal x, const ConvSpec& spec, Activation act);
+  /// The other order: ReLU, convolution, norm (cells).
+  Signal relu_conv_bn(std::string_view name, Signal x, const ConvSpec& spec);
   /// x + y where the shapes are equal, y where they are not.
   Signal residual(Signal x, Signal y);
   /// Squeeze-excite: global pool, 1x1 conv to `hidden`, ReLU, 1x1 conv back, `gate`, multiply. Both convs have biases.
@@ -189,6 +191,9 @@ class Builder {
   Signal emit(Layer layer, const std::vector<Signal>& inputs);
   void require_kept(Signal x) const;
   Signal pool(LayerKind kind, Signal x, int kernel, int stride);
+  Signal norm(LayerKind kind, std::string_view name, Signal x);
+  template <class ValueOf>
+  Dim values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const;
   NetworkGraph::Vertex vertex_of(const Signal& signal);
   Signal merge(std::uint16_t decision, std::span<const Signal> candidates);
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }

@@ -146,6 +146,12 @@ std::int64_t CostSum::operator()(const Architecture& arch) const {
 CostTable::CostTable(std::vector<Decision> decisions, std::function<Cost(const Architecture&)> price)
     : decisions_(std::move(decisions)), activity_(decisions_.size(), Dim(1)), price_(std::move(price)) {}
 
+std::pair<std::int64_t, std::int64_t> CostTable::macs_and_params(const Architecture& arch) const {
+  if (!price_) return {macs_(arch), params_(arch)};
+  const Cost price = price_(arch);
+  return {price.macs, price.params};
+}
+
 CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
                      std::vector<Dim> constraints)
     : decisions_(std::move(decisions)), activity_(std::move(activity)), constraints_(std::move(constraints)) {

@@ -20,10 +20,6 @@ constexpr std::array<const char*, 2> kCells{"normal", "reduce"};
 
 // Layers.
 
-Signal relu_conv_bn(Builder& b, std::string_view name, Signal x, const Dim& out, int kernel = 1, int stride = 1) {
-  return b.conv_bn(name, b.activation(x, Activation::kReLU), {.out = out, .kernel = kernel, .stride = stride});
-}
-
 /// Halves the sides without dropping pixels: every second one, and those between.
 Signal factorized_reduction(Builder& b, std::string_view name, Signal x, std::int64_t channels) {
   auto scope = b.scope(name);
@@ -87,8 +83,8 @@ void declare(Builder& b, const std::string& kind) {
 Signal cell(Builder& b, Signal before, Signal last, std::int64_t channels, bool reduces, bool after_reduction) {
   const std::string kind = kCells[reduces ? 1 : 0];
   std::vector<Signal> states{after_reduction ? factorized_reduction(b, "preprocess0", before, channels)
-                                             : relu_conv_bn(b, "preprocess0", before, channels),
-                             relu_conv_bn(b, "preprocess1", last, channels)};
+                                             : b.relu_conv_bn("preprocess0", before, {.out = channels}),
+                             b.relu_conv_bn("preprocess1", last, {.out = channels})};
   for (std::size_t node = 0; node < kNodes; ++node) {
     const std::string place = "node" + std::to_string(node);
     auto scope = b.scope(place);
@@ -133,7 +129,7 @@ Signal network(Builder& b, const DartsOptions& options, Signal x, std::int64_t c
   if (options.imagenet_stem) {
     before = b.conv_bn("stem0.first", x, {.out = options.channels / 2, .kernel = 3, .stride = 2}, Activation::kReLU);
     before = b.conv_bn("stem0.second", before, {.out = options.channels, .kernel = 3, .stride = 2});
-    last = relu_conv_bn(b, "stem1", before, options.channels, 3, 2);
+    last = b.relu_conv_bn("stem1", before, {.out = options.channels, .kernel = 3, .stride = 2});
   } else {
     before = last = b.conv_bn("stem", x, {.out = 3 * options.channels, .kernel = 3});
   }
@@ -280,10 +276,7 @@ std::size_t input_of(const Word& word, std::size_t node) {
 }
 
 Cell parse_cell(const ListNotation& lists, const std::string& kind) {
-  const auto& words = lists[kind];
-  if (words.size() != 4 * kNodes)
-    throw InvalidArchitecture("architecture: " + kind + " has " + std::to_string(words.size()) +
-                              " entries; it needs 16: for each of four nodes two operations with their inputs");
+  const auto& words = lists.entries(kind, 4 * kNodes, ": for each of four nodes two operations with their inputs");
   Cell cell;
   for (std::size_t n = 0; n < kNodes; ++n) {
     for (std::size_t e = 0; e < 2; ++e) {
@@ -337,18 +330,14 @@ DartsOptions darts_imagenet() {
   return options;
 }
 
-SearchSpace darts(DartsOptions options) {
+SearchSpace darts(const DartsOptions& options) {
   if (options.cells < 3 || options.channels < 2 || options.channels % 2 != 0)
     throw UsageError("a DARTS network has at least 3 cells and an even number of channels, not " +
                      std::to_string(options.cells) + " and " + std::to_string(options.channels));
-  std::string name = options.name;
-  const InputShape input = options.input;
   return SearchSpace(
-      std::move(name), input,
-      [options = std::move(options)](Builder& b, Signal x, std::int64_t classes) {
-        return network(b, options, x, classes);
-      },
-      {print, parse}, normal_form);
+      options.name, options.input,
+      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); }, {print, parse},
+      normal_form);
 }
 
 }  // namespace frontier

@@ -25,7 +25,7 @@ struct DartsOptions {
 ///
 /// Differs from the papers: cells may hold `none`, as long as each kind reads both of its inputs; the auxiliary
 /// classifier pools to 2x2 without overlap, which works for any image.
-SearchSpace darts(DartsOptions options);
+SearchSpace darts(const DartsOptions& options);
 
 /// C = 36, 20 cells, for CIFAR ("darts"); C = 48, 14 cells for ImageNet ("darts_imagenet").
 DartsOptions darts_cifar();

@@ -177,9 +177,6 @@ Dim Dim::greater(const Dim& a, const Dim& b) {
 Dim Dim::either(const Dim& a, const Dim& b) {
   return combine(a, b, [](auto x, auto y) -> std::int64_t { return x != 0 || y != 0; });
 }
-Dim Dim::largest(const Dim& a, const Dim& b) {
-  return combine(a, b, [](auto x, auto y) { return std::max(x, y); });
-}
 
 bool operator==(const Dim& a, const Dim& b) {
   if (is_identical(a, b)) return true;

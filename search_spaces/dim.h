@@ -53,7 +53,6 @@ class Dim {
   static Dim equal(const Dim& a, const Dim& b);
   static Dim greater(const Dim& a, const Dim& b);
   static Dim either(const Dim& a, const Dim& b);  ///< 1 where a or b is not 0
-  static Dim largest(const Dim& a, const Dim& b);
   /// The same function.
   friend bool operator==(const Dim& a, const Dim& b);
 

@@ -136,10 +136,7 @@ class Lists {
     Architecture arch;
     arch.choices.assign(decisions.size(), 0);
     for (const auto& list : lists_) {
-      const auto& entries = words[list.key];
-      if (entries.size() != list.decisions.size())
-        throw InvalidArchitecture("architecture: " + list.key + " has " + std::to_string(entries.size()) +
-                                  " entries; it needs " + std::to_string(list.decisions.size()));
+      const auto& entries = words.entries(list.key, list.decisions.size());
       for (std::size_t i = 0; i < entries.size(); ++i)
         arch.choices[list.decisions[i]] = option_of(decisions[list.decisions[i]], entries[i]);
     }
@@ -241,15 +238,11 @@ std::int64_t elastic_vit_paper_macs(const ElasticViTOptions& options, const Arch
   return macs + kHeadRatio * width * (width * side * side + options.features) + options.features * classes;
 }
 
-SearchSpace elastic_vit(ElasticViTOptions options) {
+SearchSpace elastic_vit(const ElasticViTOptions& options) {
   const Lists lists(options);
-  std::string name = options.name;
-  const InputShape input = options.input;
   return SearchSpace(
-      std::move(name), input,
-      [options = std::move(options)](Builder& b, Signal x, std::int64_t classes) {
-        return network(b, options, x, classes);
-      },
+      options.name, options.input,
+      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); },
       {[lists](std::span<const Decision> decisions, const Architecture& arch) { return lists.print(decisions, arch); },
        [lists](std::span<const Decision> decisions, std::string_view text) { return lists.parse(decisions, text); }});
 }

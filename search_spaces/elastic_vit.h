@@ -42,7 +42,7 @@ struct ElasticViTOptions {
 /// Differs from the paper: layer norm is over the channels of each token, in the released code over all tokens and
 /// channels at once; average pooling pads behind odd sides only and does not count the padding; queries, keys and
 /// values are three layers; no bias in front of the head's batch norm.
-SearchSpace elastic_vit(ElasticViTOptions options);
+SearchSpace elastic_vit(const ElasticViTOptions& options);
 
 /// 3x224x224, 1,000 classes.
 ElasticViTOptions elastic_vit_224();

@@ -63,9 +63,9 @@ std::string print(std::span<const Decision> decisions, const Architecture& arch)
 }
 
 std::uint16_t option(const Decision& decision, std::string_view label, const std::string& where) {
-  const auto it = std::find(decision.options.begin(), decision.options.end(), label);
-  if (it == decision.options.end()) bad(where, label, decision.name + " is one of " + join(decision.options));
-  return static_cast<std::uint16_t>(it - decision.options.begin());
+  const auto found = decision.find(label);
+  if (!found) bad(where, label, decision.name + " is one of " + join(decision.options));
+  return *found;
 }
 
 Architecture parse(std::span<const Decision> decisions, std::string_view text) {
@@ -152,13 +152,9 @@ MobileCnnOptions mobile_cnn_224() {
   return options;
 }
 
-SearchSpace mobile_cnn(MobileCnnOptions options) {
-  std::string name = options.name;
-  const InputShape input = options.input;
-  return SearchSpace(std::move(name), input,
-                     [options = std::move(options)](Builder& b, Signal x, std::int64_t classes) {
-                       return network(options, b, x, classes);
-                     },
+SearchSpace mobile_cnn(const MobileCnnOptions& options) {
+  return SearchSpace(options.name, options.input,
+                     [options](Builder& b, Signal x, std::int64_t classes) { return network(options, b, x, classes); },
                      {print, parse});
 }
 

@@ -33,6 +33,6 @@ MobileCnnOptions mobile_cnn_224();  ///< ImageNet
 
 /// Notation: "8 | 16: k3e2 k5e4s | 24: k7e3", the stem's width, then a stage each: its width and its blocks (kernel,
 /// expansion, s for squeeze-excite). The number of blocks is the depth.
-SearchSpace mobile_cnn(MobileCnnOptions options);
+SearchSpace mobile_cnn(const MobileCnnOptions& options);
 
 }  // namespace frontier

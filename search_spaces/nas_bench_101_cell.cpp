@@ -386,10 +386,6 @@ Signal nas_bench_101_module(Builder& b, Signal x, const NasBench101Cell& cell, s
   const auto width = nas_bench_101_channels(cell, x.shape.channels.value(), channels);
   const int last = cell.num_vertices() - 1;
   const auto project = [&](const Dim& out) { return b.conv_bn("projection", x, {.out = out}, Activation::kReLU); };
-  const auto sum_of = [&](const std::vector<Signal>& terms) {
-    return std::accumulate(terms.begin() + 1, terms.end(), terms.front(),
-                           [&](const Signal& sum, const Signal& term) { return b.add(sum, term); });
-  };
   std::vector<Signal> vertices{x};
   std::vector<Signal> leading_to_output;
   for (int v = 1; v < last; ++v) {
@@ -399,7 +395,7 @@ Signal nas_bench_101_module(Builder& b, Signal x, const NasBench101Cell& cell, s
     for (int u = 1; u < v; ++u)
       if (cell.has_edge(u, v)) terms.push_back(b.truncate(vertices[static_cast<std::size_t>(u)], out));
     if (cell.has_edge(0, v)) terms.push_back(project(out));
-    vertices.push_back(apply(b, sum_of(terms), cell.operation(v)));
+    vertices.push_back(apply(b, b.sum(terms), cell.operation(v)));
     if (cell.has_edge(v, last)) leading_to_output.push_back(vertices.back());
   }
   auto scope = b.scope("output");

@@ -27,10 +27,6 @@ void for_each_edge(const Visit& visit) {
 
 std::string edge_name(int from, int to) { return "edge" + std::to_string(from) + "-" + std::to_string(to); }
 
-Signal relu_conv_bn(Builder& b, std::string_view name, Signal x, const ConvSpec& spec) {
-  return b.conv_bn(name, b.activation(x, Activation::kReLU), spec);
-}
-
 Signal cell(Builder& b, Signal x, std::int64_t channels) {
   std::vector<Signal> nodes{x};
   std::vector<Signal> arriving;
@@ -39,7 +35,7 @@ Signal cell(Builder& b, Signal x, std::int64_t channels) {
     auto scope = b.scope(name);
     const auto conv = [&](const char* operation, int kernel) {
       return Branch{operation, [&b, channels, operation, kernel](Signal in) {
-                      return relu_conv_bn(b, operation, in, {.out = channels, .kernel = kernel});
+                      return b.relu_conv_bn(operation, in, {.out = channels, .kernel = kernel});
                     }};
     };
     arriving.push_back(b.mix("/" + name, nodes[static_cast<std::size_t>(from)],
@@ -57,8 +53,8 @@ Signal cell(Builder& b, Signal x, std::int64_t channels) {
 }
 
 Signal reduction(Builder& b, Signal x, std::int64_t channels) {
-  Signal y = relu_conv_bn(b, "conv_a", x, {.out = channels, .kernel = 3, .stride = 2});
-  y = relu_conv_bn(b, "conv_b", y, {.out = channels, .kernel = 3});
+  Signal y = b.relu_conv_bn("conv_a", x, {.out = channels, .kernel = 3, .stride = 2});
+  y = b.relu_conv_bn("conv_b", y, {.out = channels, .kernel = 3});
   return b.add(b.conv("shortcut", b.average_pool(x, 2, 2), {.out = channels}), y);
 }
 

@@ -87,15 +87,8 @@ Architecture parse(std::span<const Decision> decisions, std::string_view text) {
   Architecture arch;
   arch.choices.assign(decisions.size(), 0);
   arch.choices[0] = option_of(decisions[0], lists.single("r"));
-  const auto kernels = lists.characters("ks"), expansions = lists.characters("e"), depths = lists.characters("d");
-  const auto check = [](const char* key, const std::vector<Word>& entries, std::size_t count) {
-    if (entries.size() != count)
-      throw InvalidArchitecture("architecture: " + std::string(key) + " has " + std::to_string(entries.size()) +
-                                " entries; it needs " + std::to_string(count));
-  };
-  check("ks", kernels, kStages * kBlocks);
-  check("e", expansions, kStages * kBlocks);
-  check("d", depths, kStages);
+  const auto kernels = lists.characters("ks", kStages * kBlocks), expansions = lists.characters("e", kStages * kBlocks),
+             depths = lists.characters("d", kStages);
   for (std::size_t s = 0; s < kStages; ++s) {
     arch.choices[depth_of(s)] = option_of(decisions[depth_of(s)], depths[s]);
     const auto depth = static_cast<std::size_t>(depths[s].text[0] - '0');

@@ -74,15 +74,8 @@ class Layout {
 
   Architecture parse(std::span<const Decision> decisions, std::string_view text) const {
     const ListNotation lists(text, {"depths", "widths"});
-    const auto& depths = lists["depths"];
-    const auto& widths = lists["widths"];
-    const auto check = [](const char* key, std::size_t count, std::size_t wanted) {
-      if (count != wanted)
-        throw InvalidArchitecture("architecture: " + std::string(key) + " has " + std::to_string(count) +
-                                  " entries; it needs " + std::to_string(wanted));
-    };
-    check("depths", depths.size(), blocks_.size());
-    check("widths", widths.size(), decisions.size() - blocks_.size());
+    const auto& depths = lists.entries("depths", blocks_.size());
+    const auto& widths = lists.entries("widths", decisions.size() - blocks_.size());
     Architecture arch;
     arch.choices.assign(decisions.size(), 0);
     arch.choices[0] = option_of(decisions[0], widths[0]);
@@ -185,15 +178,11 @@ std::int64_t tas_estimated_macs(const ResNetShapeOptions& options, const InputSh
   return macs + in * input.classes;
 }
 
-SearchSpace resnet_shape(ResNetShapeOptions options) {
+SearchSpace resnet_shape(const ResNetShapeOptions& options) {
   const Layout layout(options);
-  std::string name = options.name;
-  const InputShape input = options.input;
   return SearchSpace(
-      std::move(name), input,
-      [options = std::move(options)](Builder& b, Signal x, std::int64_t classes) {
-        return network(b, options, x, classes);
-      },
+      options.name, options.input,
+      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); },
       {[layout](std::span<const Decision> decisions, const Architecture& arch) {
          return layout.print(decisions, arch);
        },

@@ -29,7 +29,7 @@ struct ResNetShapeOptions {
 ///
 /// Written as TAS' configurations list them, a width for every convolution of the full network in order (0 in blocks
 /// beyond the depth): "depths=5,5,5 widths=16,6,4,12,...".
-SearchSpace resnet_shape(ResNetShapeOptions options);
+SearchSpace resnet_shape(const ResNetShapeOptions& options);
 
 /// CIFAR's ResNet-20, 32, 56 and 110 (basic blocks) and 164 (bottlenecks), for 3x32x32: "resnet_shape_20", ...
 ResNetShapeOptions resnet_shape_cifar(int depth);

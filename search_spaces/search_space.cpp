@@ -19,11 +19,11 @@ std::string print_labels(std::span<const Decision> decisions, const Architecture
 }
 
 std::uint16_t option_index(const Decision& decision, std::string_view label, const std::string& where) {
-  const auto it = std::find(decision.options.begin(), decision.options.end(), label);
-  if (it == decision.options.end())
+  const auto option = decision.find(label);
+  if (!option)
     throw InvalidArchitecture(where + ": '" + printable(label) + "' is not an option of '" + decision.name +
                               "'; allowed: " + join(decision.options));
-  return static_cast<std::uint16_t>(it - decision.options.begin());
+  return *option;
 }
 
 Architecture parse_labels(std::span<const Decision> decisions, std::string_view text) {

@@ -373,13 +373,14 @@ StoredTable store_benchmark_table(Store& store, const BenchmarkTable& table, con
   for (std::size_t i = 0; i < table.measured.size(); ++i) {
     const auto& measured = table.measured[i];
     const Architecture& arch = table.networks[measured.network].arch;
+    const auto [macs, params] = costs[measured.built_for].macs_and_params(arch);
     Evaluation& e = batch.emplace_back();
     e.architecture = {.space = space.name(),
                       .canonical = notations[measured.network],
                       .built_for = to_string(table.built_for[measured.built_for]),
                       .arch = notations[measured.network],
-                      .macs = costs[measured.built_for].macs(arch),
-                      .params = costs[measured.built_for].params(arch)};
+                      .macs = macs,
+                      .params = params};
     e.protocol = table.protocols[measured.protocol];
     for (const auto& [metric, mean] : measured.metrics) e.metrics.emplace(table.metric_names[metric], mean.mean());
     if (measured.seconds.count > 0) e.seconds = measured.seconds.mean();

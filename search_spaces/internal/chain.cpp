@@ -24,17 +24,17 @@ constexpr std::size_t kMostTerms = 65536;
 /// What is open at a place between two decisions: of every term that is neither untouched nor settled, what is left of
 /// it. Equal states have equal futures.
 struct State {
-  std::vector<std::pair<std::uint16_t, Dim>> open;  ///< term, rest; ascending
+  std::vector<std::pair<std::uint16_t, const Dim*>> open;  ///< term, rest (a place in its diagram); ascending
   friend bool operator==(const State& a, const State& b) {
     return std::equal(a.open.begin(), a.open.end(), b.open.begin(), b.open.end(), [](const auto& x, const auto& y) {
-      return x.first == y.first && is_identical(x.second, y.second);
+      return x.first == y.first && is_identical(*x.second, *y.second);
     });
   }
 };
 struct HashState {
   std::size_t operator()(const State& state) const {
     std::size_t hash = state.open.size();
-    for (const auto& [term, rest] : state.open) hash = hash * 0x9e3779b97f4a7c15ULL + (rest.identity() ^ (hash >> 29));
+    for (const auto& [term, rest] : state.open) hash = hash * 0x9e3779b97f4a7c15ULL + (rest->identity() ^ (hash >> 29));
     return hash;
   }
 };
@@ -60,7 +60,7 @@ class Places {
       edges_.emplace_back();
       edges_.back().reserve(here.size() * decisions[d].options.size());
       for (State& state : here) {
-        for (const std::uint16_t term : begins[d]) state.open.emplace_back(term, terms_[term].dim);
+        for (const std::uint16_t term : begins[d]) state.open.emplace_back(term, &terms_[term].dim);
         for (std::size_t option = 0; option < decisions[d].options.size(); ++option) {
           Edge edge;
           State after;
@@ -92,10 +92,10 @@ class Places {
               Chain::Prices& price) const {
     after.open.reserve(state.open.size());
     for (const auto& [term, dim] : state.open) {
-      const Dim& rest = dim.after(decision, option);
+      const Dim& rest = dim->after(decision, option);
       const Term::Kind kind = terms_[term].kind;
       if (!rest.is_constant()) {
-        after.open.emplace_back(term, rest);
+        after.open.emplace_back(term, &rest);
       } else if (kind != Term::kCondition) {
         price[kind] += rest.value();
       } else if (rest.value() == 0) {

@@ -21,6 +21,12 @@ std::vector<Word> words_of(std::string_view text) {
   return words;
 }
 
+void require_count(const std::string& key, std::size_t seen, std::size_t count, std::string_view meaning) {
+  if (seen != count)
+    throw InvalidArchitecture("architecture: " + key + " has " + std::to_string(seen) + " entries; it needs " +
+                              std::to_string(count) + std::string(meaning));
+}
+
 }  // namespace
 
 ListNotation::ListNotation(std::string_view text, const std::vector<std::string>& keys,
@@ -51,10 +57,18 @@ const Word& ListNotation::single(const std::string& key) const {
   return list.front();
 }
 
-std::vector<Word> ListNotation::characters(const std::string& key) const {
+const std::vector<Word>& ListNotation::entries(const std::string& key, std::size_t count,
+                                               std::string_view meaning) const {
+  const auto& words = words_.at(key);
+  require_count(key, words.size(), count, meaning);
+  return words;
+}
+
+std::vector<Word> ListNotation::characters(const std::string& key, std::size_t count) const {
   std::vector<Word> result;
   for (const Word& word : words_.at(key))
     for (std::size_t i = 0; i < word.text.size(); ++i) result.push_back({word.text.substr(i, 1), word.at + i});
+  require_count(key, result.size(), count, "");
   return result;
 }
 
@@ -64,9 +78,9 @@ void ListNotation::refuse(const Word& word, const std::string& expected) {
 }
 
 std::uint16_t option_of(const Decision& decision, const Word& word) {
-  const auto it = std::find(decision.options.begin(), decision.options.end(), word.text);
-  if (it == decision.options.end()) ListNotation::refuse(word, decision.name + " is one of " + join(decision.options));
-  return static_cast<std::uint16_t>(it - decision.options.begin());
+  const auto option = decision.find(word.text);
+  if (!option) ListNotation::refuse(word, decision.name + " is one of " + join(decision.options));
+  return *option;
 }
 
 }  // namespace frontier

@@ -31,10 +31,13 @@ class ListNotation {
   bool contains(const std::string& key) const { return words_.contains(key); }
 
   const std::vector<Word>& operator[](const std::string& key) const { return words_.at(key); }
+  /// The same. @param meaning of the count, for the message: ", one for each block".
+  /// @throws InvalidArchitecture if the key has another number of words.
+  const std::vector<Word>& entries(const std::string& key, std::size_t count, std::string_view meaning = "") const;
   /// The one word of a key. @throws InvalidArchitecture if there are none or several.
   const Word& single(const std::string& key) const;
   /// The words of a key, where one word stands for several: every character its own ("35577" for 3,5,5,7,7).
-  std::vector<Word> characters(const std::string& key) const;
+  std::vector<Word> characters(const std::string& key, std::size_t count) const;
   /// @throws InvalidArchitecture naming the place, what is there, and what should be.
   [[noreturn]] static void refuse(const Word& word, const std::string& expected);
 
