@@ -85,7 +85,7 @@ double SearchLoop::value_of(const Objective& objective, const Known& known) cons
     for (const auto& [name, number] : known.metrics) names.push_back(name);
     throw UsageError(unknown_name("objective", objective.name, names));
   }
-  return objective.direction == Direction::kMax ? -value : value;
+  return minimised(objective, value);
 }
 
 Evaluated SearchLoop::evaluated(const Known& known) const {
@@ -139,9 +139,7 @@ void SearchLoop::search_budget(Context& context) {
     searcher->tell(told);
     done_ += static_cast<std::int64_t>(archs.size());
     const Objective& objective = objectives_.front();
-    const double value = value_of(objective, known_[*best]);
-    // Cost and metrics alike are shown as they are; value_of() negates what is maximised.
-    const double shown = objective.direction == Direction::kMax ? -value : value;
+    const double shown = minimised(objective, value_of(objective, known_[*best]));  // back to what is measured
     context.points.push_back({done_, "search/best_" + objective.name, shown});
     const bool stop = interrupted();
     if (stop || done_ >= end || done_ - context.committed >= context.source.commit_every()) commit(context, *searcher);

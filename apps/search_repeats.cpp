@@ -109,7 +109,7 @@ SearchRepeats::SearchRepeats(const SearchPlan& plan, const StoredBenchmark& sear
       const double value = objective.name == "macs"     ? static_cast<double>(macs_of_row_.back())
                            : objective.name == "params" ? static_cast<double>(feasible_.table().params(arch))
                                                         : rows[r].measurement.metrics.at(objective.name);
-      objectives_of_row_.push_back(objective.direction == Direction::kMax ? -value : value);
+      objectives_of_row_.push_back(minimised(objective, value));
     }
     const bool fits = feasible_.contains(arch);
     if (report_table_ != nullptr) {
@@ -140,9 +140,7 @@ SearchRepeats::SearchRepeats(const SearchPlan& plan, const StoredBenchmark& sear
   if (objectives_.size() > 1) true_hypervolume_ = hypervolume(front, reference_);
 }
 
-double SearchRepeats::natural(double minimised) const {
-  return objectives_.front().direction == Direction::kMax ? -minimised : minimised;
-}
+double SearchRepeats::natural(double value) const { return minimised(objectives_.front(), value); }
 
 /// By the first objective, then the cost, as in a single search.
 bool SearchRepeats::is_better(std::size_t a, std::size_t b) const {
@@ -301,7 +299,7 @@ nlohmann::ordered_json SearchRepeats::report() const {
   if (true_hypervolume_ > 0) {
     nlohmann::ordered_json reference;
     for (std::size_t k = 0; k < objectives_.size(); ++k)
-      reference[objectives_[k].name] = objectives_[k].direction == Direction::kMax ? -reference_[k] : reference_[k];
+      reference[objectives_[k].name] = minimised(objectives_[k], reference_[k]);
     document["hypervolume_reference"] = reference;
     document["true_hypervolume"] = true_hypervolume_;
   }
@@ -341,9 +339,8 @@ std::string SearchRepeats::text() const {
   if (true_hypervolume_ > 0) {
     std::vector<std::string> parts;
     for (std::size_t k = 0; k < objectives_.size(); ++k)
-      parts.push_back(
-          objectives_[k].name + " " +
-          readable(objectives_[k].name, objectives_[k].direction == Direction::kMax ? -reference_[k] : reference_[k]));
+      parts.push_back(objectives_[k].name + " " +
+                      readable(objectives_[k].name, minimised(objectives_[k], reference_[k])));
     text += "hypervolume relative to the true front's; reference point, the worst of each: " + join(parts) + "\n";
   }
   return text;

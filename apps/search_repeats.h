@@ -50,7 +50,7 @@ class SearchRepeats {
 
   Trajectory search(std::int64_t repeat, std::vector<char>& used) const;
   void add_series();
-  double natural(double minimised) const;
+  double natural(double value) const;
   bool is_better(std::size_t a, std::size_t b) const;
 
   const SearchPlan& plan_;

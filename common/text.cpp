@@ -68,12 +68,17 @@ std::string nearest(std::string_view name, std::span<const std::string> known) {
   return best;
 }
 
-std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known) {
-  std::string message = "unknown " + std::string(what) + " '" + printable(name) + "'; ";
-  if (const std::string guess = nearest(name, known); !guess.empty()) message += "did you mean '" + guess + "'? ";
+std::string known_names(std::string_view name, std::span<const std::string> known) {
   constexpr std::size_t kMostShown = 40;
-  if (known.size() <= kMostShown) return message + "Known: " + join(known);
-  return message + "Known: " + join(known.first(kMostShown)) + ", ... (" + std::to_string(known.size()) + " in all)";
+  const std::string guess = nearest(name, known);
+  std::vector<std::string> shown;
+  for (const auto& other : known.first(std::min(known.size(), kMostShown))) shown.push_back(printable(other));
+  return (guess.empty() ? "" : "did you mean '" + printable(guess) + "'? ") + "Known: " + join(shown) +
+         (known.size() > kMostShown ? ", ... (" + std::to_string(known.size()) + " in all)" : "");
+}
+
+std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known) {
+  return "unknown " + std::string(what) + " '" + printable(name) + "'; " + known_names(name, known);
 }
 
 std::string printable(std::string_view text, std::size_t limit) {

@@ -17,8 +17,10 @@ std::string_view trim(std::string_view text);
 /// The known name nearest to `name` by edit distance; empty if none is near enough to be meant.
 std::string nearest(std::string_view name, std::span<const std::string> known);
 
-/// "unknown <what> '<name>'; did you mean '<nearest>'? Known: a, b, c", the text of every unknown-name error; of more
-/// than 40 known names the first.
+/// "did you mean '<nearest>'? Known: a, b, c": how a message about an unknown name goes on; of more than 40 known names
+/// the first.
+std::string known_names(std::string_view name, std::span<const std::string> known);
+/// "unknown <what> '<name>'; did you mean '<nearest>'? Known: a, b, c", the text of every unknown-name error.
 std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known);
 
 /// Counts as people write them: `4M`, `600k`, `1.2G`, `300000`. Powers of 1000. Not negative.

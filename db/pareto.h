@@ -16,6 +16,11 @@ struct Objective {
   bool operator==(const Objective&) const = default;
 };
 
+/// A value as something to minimise, and back: the other sign where the objective is maximised.
+inline double minimised(const Objective& objective, double value) {
+  return objective.direction == Direction::kMax ? -value : value;
+}
+
 /// Reads "top1:max,macs:min". @throws UsageError for anything else, and for a name said twice.
 std::vector<Objective> parse_objectives(std::string_view text);
 

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kRowsATick = 256;
 constexpr std::size_t kEvaluationsATick = 500;
-constexpr std::size_t kMostNames = 40;  // in a message
 
 /// Rows of the table, with those of the joined one beside them.
 class JoinedRows {
@@ -111,14 +110,9 @@ class JoinedRows {
   }
 
   static std::string unknown_column(const ColumnName& column, const std::string& tables,
-                                    std::vector<std::string> known) {
-    const std::string guess = nearest(column.name, known);
-    const bool more = known.size() > kMostNames;
-    if (more) known.resize(kMostNames);
-    for (std::string& name : known) name = printable(name);
+                                    std::span<const std::string> known) {
     return column.key + ": " + tables + " no column '" + printable(column.name) + "'; " +
-           (guess.empty() ? "" : "did you mean '" + printable(guess) + "'? ") + "Known: " + join(known) +
-           (more ? ", ..." : "");
+           known_names(column.name, known);
   }
 
   static std::size_t required(const CsvReader& table, const ColumnName& column) {

@@ -180,6 +180,22 @@
     return result;
   };
 
+  /** Lines over numbers, without animation; what the charts of a run have in common. */
+  const lineChart = (canvas, datasets, scales, plugins) => new Chart(canvas, {
+    type: 'line',
+    data: {datasets},
+    options: {
+      responsive: true,
+      maintainAspectRatio: false,
+      animation: false,
+      parsing: false,
+      normalized: true,
+      interaction: {mode: 'nearest', axis: 'x', intersect: false},
+      scales,
+      plugins,
+    },
+  });
+
   const curveChart = (curve, canvas) => {
     const datasets = [];
     curve.lines.forEach((line, i) => {
@@ -203,25 +219,12 @@
     x.ticks.maxTicksLimit = 7;
     y.ticks.maxTicksLimit = 7;
     y.ticks.callback = shortNumber;
-    return new Chart(canvas, {
-      type: 'line',
-      data: {datasets},
-      options: {
-        responsive: true,
-        maintainAspectRatio: false,
-        animation: false,
-        parsing: false,
-        normalized: true,
-        interaction: {mode: 'nearest', axis: 'x', intersect: false},
-        scales: {x, y},
-        plugins: {
-          legend: {display: datasets.length > 1, labels: {color: color('ink'), boxWidth: 18, boxHeight: 2}},
-          tooltip: {callbacks: {
-            title: items => items.length ? `${curve.x} ${items[0].parsed.x}` : '',
-            label: item => `${item.dataset.label}: ${Number(item.parsed.y.toPrecision(5))}`,
-          }},
-        },
-      },
+    return lineChart(canvas, datasets, {x, y}, {
+      legend: {display: datasets.length > 1, labels: {color: color('ink'), boxWidth: 18, boxHeight: 2}},
+      tooltip: {callbacks: {
+        title: items => items.length ? `${curve.x} ${items[0].parsed.x}` : '',
+        label: item => `${item.dataset.label}: ${Number(item.parsed.y.toPrecision(5))}`,
+      }},
     });
   };
 
@@ -255,26 +258,13 @@
     } else {
       y.min = 0;
     }
-    return new Chart(canvas, {
-      type: 'line',
-      data: {datasets},
-      options: {
-        responsive: true,
-        maintainAspectRatio: false,
-        animation: false,
-        parsing: false,
-        normalized: true,
-        interaction: {mode: 'nearest', axis: 'x', intersect: false},
-        scales: {x, y},
-        plugins: {
-          legend: {labels: {color: color('ink'), boxWidth: 18, boxHeight: 2, filter: item => !datasets[item.datasetIndex].band}},
-          tooltip: {
-            filter: item => !item.dataset.band,
-            callbacks: {
-              title: items => items.length ? `${items[0].parsed.x} evaluated` : '',
-              label: item => `${item.dataset.label}: ${Number(item.parsed.y.toPrecision(4))}`,
-            },
-          },
+    return lineChart(canvas, datasets, {x, y}, {
+      legend: {labels: {color: color('ink'), boxWidth: 18, boxHeight: 2, filter: item => !datasets[item.datasetIndex].band}},
+      tooltip: {
+        filter: item => !item.dataset.band,
+        callbacks: {
+          title: items => items.length ? `${items[0].parsed.x} evaluated` : '',
+          label: item => `${item.dataset.label}: ${Number(item.parsed.y.toPrecision(4))}`,
         },
       },
     });

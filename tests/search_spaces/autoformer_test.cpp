@@ -23,23 +23,19 @@ SearchSpace space_of(const std::string& size) {
 TEST(AutoFormer, ParametersAndMacsEqualEveryCountedNetwork) {
   const auto path = shared_data("goldens/autoformer.csv");
   if (!path) GTEST_SKIP() << "shared/data/goldens is not there";
-  std::ifstream file(*path);
-  std::string line;
-  std::getline(file, line);  // space, kind, embed_dim, depth, num_heads, mlp_ratio, params, macs
-  int rows = 0;
+  const auto rows = read_csv_gz(*path);  // space, kind, embed_dim, depth, num_heads, mlp_ratio, params, macs
+  ASSERT_EQ(rows.size(), 40U);
   std::map<std::string, SearchSpace> spaces;
-  while (std::getline(file, line)) {
-    const auto cells = split(line, ',');
-    SCOPED_TRACE(line);
-    const SearchSpace& space = spaces.try_emplace(cells[0], space_of(cells[0])).first->second;
-    const Architecture arch = space.parse("embed_dim=" + cells[2] + " depth=" + cells[3] + " num_heads=" + cells[4] +
-                                          " mlp_ratio=" + cells[5]);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const auto& row = rows[i];
+    SCOPED_TRACE(row[0] + ", row " + std::to_string(i));
+    const SearchSpace& space = spaces.try_emplace(row[0], space_of(row[0])).first->second;
+    const Architecture arch =
+        space.parse("embed_dim=" + row[2] + " depth=" + row[3] + " num_heads=" + row[4] + " mlp_ratio=" + row[5]);
     const CostTable table = space.cost_table(space.default_input());
-    EXPECT_EQ(table.params(arch), std::stoll(cells[6]));
-    EXPECT_EQ(table.macs(arch), std::stoll(cells[7]));
-    ++rows;
+    EXPECT_EQ(table.params(arch), std::stoll(row[6]));
+    EXPECT_EQ(table.macs(arch), std::stoll(row[7]));
   }
-  EXPECT_EQ(rows, 39);
 }
 
 TEST(AutoFormer, ParametersOfTheReleasedNetworks) {
