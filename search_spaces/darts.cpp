@@ -293,9 +293,10 @@ Cell parse_cell(const ListNotation& lists, const std::string& kind) {
   if (lists.contains(concat)) {
     std::string given;
     for (const Word& word : lists[concat]) given += (given.empty() ? "" : " ") + std::string(word.text.substr(0, 20));
+    const std::string wanted = "range(2, 6): all nodes";
+    if (given.empty()) throw InvalidArchitecture("architecture: " + concat + " has 0 entries; it needs " + wanted);
     if (given != "range 2 6" && given != "2 3 4 5")
-      throw InvalidArchitecture("architecture: " + concat + " '" + printable(given) +
-                                "' must be range(2, 6): all nodes");
+      ListNotation::refuse(lists[concat].front(), concat + " '" + printable(given) + "' must be " + wanted);
   }
   return cell;
 }

@@ -209,6 +209,9 @@ TEST(Darts, ReadsWhatPapersPrint) {
   bad = kSecondOrder;
   bad.replace(bad.find("[2, 3, 4, 5]"), 12, "range(3, 6)");
   EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "normal_concat 'range 3 6' must be range(2, 6)");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "('range'): normal_concat");
+  bad.replace(bad.find("range(3, 6)"), 11, "[]");
+  EXPECT_THROWS_WITH(space.parse(bad), InvalidArchitecture, "normal_concat has 0 entries; it needs range(2, 6)");
 }
 
 TEST(Darts, DrawsAreCanonicalAndWithinTheBudget) {
