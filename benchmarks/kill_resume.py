@@ -7,6 +7,7 @@ library; exits 1 on any difference.
 
     benchmarks/kill_resume.py                        # 20 kills of each, about 4 minutes on 2 cores
     benchmarks/kill_resume.py --only train --kills 100 --seed 7
+    benchmarks/kill_resume.py --space nas_bench_201 --kills 5 --steps 20
 """
 
 import argparse
@@ -60,7 +61,7 @@ class Training:
 
     def __init__(self, args):
         self.command = [args.frontier, "train", "--quiet", "--json", "--db", "results.db", "--out", "supernet",
-                        "--steps", str(args.steps), "--batch-size", "32", "--set", "checkpoint_steps=5",
+                        "--space", args.space, "--sampler", args.sampler, "--steps", str(args.steps), "--batch-size", "32", "--set", "checkpoint_steps=5",
                         "--seed", str(args.seed), "--threads", str(args.threads), *DATA]
 
     def reached(self, folder):
@@ -87,8 +88,11 @@ class Search:
 
     def __init__(self, args, supernet):
         self.supernet = supernet
+        info = json.loads(subprocess.check_output([args.frontier, "spaces", args.space, "--input", "1x28x28", "--json"]))
+        least, most = info["macs"]["min"], info["macs"]["max"]
+        budgets = ",".join(str(least + (most - least) * part // 10) for part in (1, 3, 6))
         self.command = [args.frontier, "search", "--quiet", "--json", "--db", "results.db", "--checkpoint",
-                        str(supernet), "--budget", str(args.budget), "--generation", "8", "--max-macs", "600k,1M,3M",
+                        str(supernet), "--budget", str(args.budget), "--generation", "8", "--max-macs", budgets,
                         "--set", "searcher.population=8", "--seed", str(args.seed), "--threads", str(args.threads)]
 
     def reached(self, folder):
@@ -162,6 +166,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frontier", default=os.environ.get("FRONTIER_BINARY", ROOT / "build/release/frontier"),
                         help="the program")
+    parser.add_argument("--space", default="mobile_cnn", help="a search space for images of 1x28x28")
+    parser.add_argument("--sampler", default="uniform")
     parser.add_argument("--kills", type=int, default=20, help="runs that are killed, of each kind")
     parser.add_argument("--steps", type=int, default=60, help="training steps")
     parser.add_argument("--budget", type=int, default=96, help="subnets of a search")

@@ -12,7 +12,9 @@
 namespace frontier {
 namespace {
 
-constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages become boxes
+/// Blocks inside the blocks of a stage (the edges of cells) are boxes up to here; beyond, the blocks are.
+constexpr std::size_t kMaxInnerBlocks = 40;
+constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages are boxes
 
 bool is_depthwise(const Layer& layer) {
   return layer.kind == LayerKind::kConv && layer.groups.value() > 1 &&
@@ -77,8 +79,7 @@ std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::V
   }
   const bool gated = count[LayerKind::kMultiply] > 0;
   const bool added = count[LayerKind::kAdd] > 0;
-  if (attention != nullptr)
-    return "attention h" + std::to_string(attention->heads.value()) + (added ? " skip" : "");
+  if (attention != nullptr) return "attention h" + std::to_string(attention->heads.value()) + (added ? " skip" : "");
   if (depthwise != nullptr && convs.size() <= 5) return inverted_residual_text(*depthwise, input, gated, added);
   std::vector<std::string> parts;
   if (convs.size() == 1) parts.push_back(conv_text(*convs.front()));
@@ -140,8 +141,16 @@ std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
   return blocks;
 }
 
-/// At most `limit` characters of UTF-8 text.
-std::string cut(const std::string& text, std::size_t limit) {
+std::size_t num_characters(const std::string& text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+/// UTF-8 text, cut to what fits into `width` pixels to the left of `beside`.
+std::string cut(const std::string& text, double width, const std::string& beside) {
+  constexpr double kCharacter = 7, kSpace = 8;  // of page.css's 12 to 13 pixels
+  const auto limit = static_cast<std::size_t>(
+      std::max(4.0, (width - kSpace) / kCharacter - static_cast<double>(num_characters(beside))));
   std::size_t count = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if ((static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) continue;
@@ -160,6 +169,7 @@ std::string number(double value) {
 
 std::vector<Block> blocks_of(const NetworkGraph& graph) {
   std::vector<Block> blocks = grouped(graph, 3);
+  if (blocks.size() > kMaxInnerBlocks) blocks = grouped(graph, 2);
   if (blocks.size() > kMaxBlocks) blocks = grouped(graph, 1);
   return blocks;
 }
@@ -172,6 +182,7 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
     for (const std::size_t input : blocks[b].inputs) lanes += input + 1 != b ? 1 : 0;
   const double lane_width = lanes == 0 ? 0 : std::min(8.0, 60.0 / static_cast<double>(lanes));
   const double box_width = kWidth - 2 - lane_width * static_cast<double>(lanes);
+  const double text_width = box_width - 2 * kPadding;
   std::int64_t total = 0;
   for (const Block& block : blocks) total += block.macs;
   const auto top = [&](std::size_t b) { return 1 + static_cast<double>(b) * (kBox + kGap); };
@@ -203,9 +214,11 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
     if (block.macs > 0)
       svg += "<rect class=\"share\" x=\"1\" y=\"" + number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
              number(std::max(1.0, (box_width - 2) * share)) + "\" height=\"4\"/>";
-    svg += "<text class=\"what\" x=\"" + number(kPadding) + "\" y=\"18\">" + html(cut(block.what, 26)) + "</text>";
+    svg += "<text class=\"what\" x=\"" + number(kPadding) + "\" y=\"18\">" + html(cut(block.what, text_width, macs)) +
+           "</text>";
     svg += "<text class=\"macs\" x=\"" + number(box_width - kPadding) + "\" y=\"18\">" + html(macs) + "</text>";
-    svg += "<text class=\"name\" x=\"" + number(kPadding) + "\" y=\"34\">" + html(cut(block.name, 22)) + "</text>";
+    svg += "<text class=\"name\" x=\"" + number(kPadding) + "\" y=\"34\">" +
+           html(cut(block.name, text_width, block.shape)) + "</text>";
     svg += "<text class=\"shape\" x=\"" + number(box_width - kPadding) + "\" y=\"34\">" + html(block.shape) +
            "</text></g>\n";
   }

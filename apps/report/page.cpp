@@ -494,7 +494,9 @@ class Page {
     add("</strong> <span class=\"muted\">");
     if (report_.spaces.size() > 1) add_text(regret.space + " · ");
     if (!regret.reported.empty()) add_text("chosen by " + regret.searched + " · ");
-    add_text(count(static_cast<std::size_t>(regret.repeats), "search", "searches") + " a line");
+    const std::string least =
+        regret.least_repeats == regret.most_repeats ? "" : std::to_string(regret.least_repeats) + " to ";
+    add_text(least + count(static_cast<std::size_t>(regret.most_repeats), "search", "searches") + " a line");
     add("</span></figcaption><div class=\"chart\"><canvas id=\"" + id + "\" role=\"img\" aria-label=\"");
     add_text(summary);
     add("\"></canvas></div></figure>\n");

@@ -44,7 +44,7 @@ struct RegretChart {
   std::string searched;  ///< how the numbers were measured that the searches saw, in words
   std::string reported;  ///< the same of the regret, where another table says it; else empty
   std::string space;
-  std::int64_t repeats = 0;  ///< of the searches, the least
+  std::int64_t least_repeats = 0, most_repeats = 0;  ///< of the searches behind a line
   std::vector<Line> lines;
 };
 

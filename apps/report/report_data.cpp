@@ -231,7 +231,8 @@ std::vector<RegretChart> make_regrets(const Store& store, const std::vector<Run>
       RegretChart& chart = charts[{run->space, searched, metric, limit("max_macs"), limit("max_params"), reported}];
       if (chart.lines.size() == kMaxRegretLines) continue;
       const auto repeats = config["repeat"].get<std::int64_t>();
-      chart.repeats = chart.lines.empty() ? repeats : std::min(chart.repeats, repeats);
+      chart.least_repeats = chart.lines.empty() ? repeats : std::min(chart.least_repeats, repeats);
+      chart.most_repeats = std::max(chart.most_repeats, repeats);
       chart.metric = metric;
       chart.space = run->space;
       chart.searched = searched;

@@ -50,15 +50,29 @@ TEST(Drawing, NamesTransformersAndLeavesAuxiliaryOutputsOut) {
     EXPECT_EQ(name.find("auxiliary"), std::string::npos) << name;
 }
 
+TEST(Drawing, EdgesOfCellsAreBoxesWhileTheyAreFew) {
+  const auto space = make_space("nas_bench_201");
+  const auto num_boxes = [&](const char* arch) {
+    return blocks_of(space->build(space->parse(arch), space->default_input())).size();
+  };
+  // Input, stem, 15 cells, 2 reductions, the last norm and the classifier.
+  EXPECT_EQ(
+      num_boxes("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|"),
+      21U);
+  EXPECT_GT(num_boxes("|nor_conv_3x3~0|+|none~0|none~1|+|none~0|nor_conv_1x1~1|none~2|"), 21U);
+}
+
 TEST(Drawing, LosesNoCost) {
-  for (const char* name : {"mobile_cnn", "mobile_cnn_224", "nas_bench_macro"}) {
+  for (const auto& [name, summary] : known_spaces()) {
     const auto space = make_space(name);
-    for (std::uint64_t seed = 0; seed < 50; ++seed) {
-      SCOPED_TRACE(std::string(name) + " seed " + std::to_string(seed));
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      SCOPED_TRACE(name + " seed " + std::to_string(seed));
       Rng rng(seed);
       const auto graph = space->build(space->random(rng), space->default_input());
+      const auto blocks = blocks_of(graph);
+      EXPECT_LE(blocks.size(), 64U);
       Cost sum;
-      for (const Block& block : blocks_of(graph)) {
+      for (const Block& block : blocks) {
         sum.macs += block.macs;
         sum.params += block.params;
       }
