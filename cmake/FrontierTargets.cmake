@@ -32,7 +32,17 @@ if(FRONTIER_FUZZ)
   target_link_options(frontier_options INTERFACE $<BUILD_INTERFACE:-fsanitize=fuzzer-no-link>)
 endif()
 
-set_property(GLOBAL PROPERTY FRONTIER_INSTALLED_TARGETS frontier_options)
+# Replaces malloc in programs that run networks (supernet/memory.h); linked even where nothing refers to it by name.
+add_library(frontier_allocator INTERFACE)
+if(FRONTIER_TCMALLOC)
+  find_library(TCMALLOC_LIBRARY tcmalloc_minimal)
+  if(NOT TCMALLOC_LIBRARY)
+    message(FATAL_ERROR "tcmalloc was not found (Debian: libgoogle-perftools-dev; scripts/setup.sh installs it); -DFRONTIER_TCMALLOC=OFF builds without it")
+  endif()
+  target_link_libraries(frontier_allocator INTERFACE -Wl,--push-state,--no-as-needed ${TCMALLOC_LIBRARY} -Wl,--pop-state)
+endif()
+
+set_property(GLOBAL PROPERTY FRONTIER_INSTALLED_TARGETS frontier_options frontier_allocator)
 
 # frontier_library(<folder> SOURCES ... [PUBLIC ...] [PRIVATE ...] [TORCH])
 #   makes the static library frontier_<folder>, alias frontier::<folder>. TORCH links LibTorch and uses the shared precompiled header.

@@ -3,7 +3,6 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
-#include <malloc.h>
 #include <torch/types.h>
 #include <torch/version.h>
 
@@ -17,6 +16,7 @@
 #include "search_spaces/registry.h"
 #include "supernet/checkpoint.h"
 #include "supernet/kernels/kernels.h"
+#include "supernet/memory.h"
 #include "supernet/samplers/fixed.h"
 
 namespace frontier {
@@ -171,10 +171,7 @@ class TorchEngine : public Engine {
       throw UsageError("--device '" + options.device + "': write cpu or cuda");
     if (device_.is_cuda() && !at::hasCUDA())
       throw UsageError("--device cuda: this machine or this build of LibTorch has no CUDA device");
-    // Activations of a few MB are made and freed all the time; giving them back to the system each time costs page
-    // faults.
-    ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    keep_freed_memory();
     at::set_num_threads(options.threads);
   }
 
@@ -194,6 +191,7 @@ class TorchEngine : public Engine {
     return {{"libtorch", TORCH_VERSION},
             {"cuda", at::hasCUDA()},
             {"threads", at::get_num_threads()},
+            {"allocator", allocator()},
             {"kernels", kernels::table().name}};
   }
 

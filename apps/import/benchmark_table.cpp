@@ -214,13 +214,14 @@ class TableReader {
 
   std::optional<double> number_of(const Number& number) const {
     const std::string_view cell = rows_.cell(number.place);
-    if (cell.empty()) return std::nullopt;
+    if (cell.empty() || std::find(map_.missing.begin(), map_.missing.end(), cell) != map_.missing.end())
+      return std::nullopt;
     double value = 0;
     try {
       value = parse_number(cell, "") * number.scale;
     } catch (const UsageError&) {  // made here, not for each good cell: the place of the number is told with it
       throw UsageError(rows_.describe(number.place) + ": '" + printable(cell) +
-                       "' is not a finite number; leave the cell empty where there is no value");
+                       "' is not a finite number; where it stands for no value, name it in the map's list \"missing\"");
     }
     if (!std::isfinite(value))
       throw UsageError(rows_.describe(number.place) + ": " + printable(cell) + " times the scale " +

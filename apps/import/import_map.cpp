@@ -16,17 +16,19 @@ class MapReader {
   explicit MapReader(std::string_view name) : name_(printable(name, 1000)) {}
 
   ImportMap read(const nlohmann::json& json) const {
-    nlohmann::json arch, join, results;
+    nlohmann::json arch, join, missing, results;
     std::string note;
     OptionsReader fields(json, name_);
     fields("arch", arch);
     fields("join", join);
+    fields("missing", missing);
     fields("results", results);
     fields("note", note);
     fields.finish();
     ImportMap map;
     read_arch(arch, map);
     if (!join.is_null()) map.join_on = join_of(join);
+    if (!missing.is_null()) map.missing = texts_of(missing, "missing");
     if (!results.is_array() || results.empty())
       fail("results", "must be a list of at least one {\"dataset\": ..., \"metrics\": {...}}", results);
     for (std::size_t i = 0; i < results.size(); ++i)
@@ -91,6 +93,12 @@ class MapReader {
     if (on.name.empty())
       fail("join.on", "must be the name of a column that both tables have", json.value("on", nlohmann::json()));
     return on;
+  }
+
+  std::vector<std::string> texts_of(const nlohmann::json& json, const std::string& key) const {
+    const auto is_text = [](const nlohmann::json& item) { return item.is_string(); };
+    if (!json.is_array() || !std::all_of(json.begin(), json.end(), is_text)) fail(key, "must be a list of texts", json);
+    return json.get<std::vector<std::string>>();
   }
 
   MappedText text_of(const nlohmann::json& json, const std::string& key) const {

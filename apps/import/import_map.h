@@ -49,6 +49,7 @@ struct ImportMap {
   std::vector<std::string> arch_texts = {};
   std::vector<ColumnName> arch_columns = {};
   std::optional<ColumnName> join_on = {};
+  std::vector<std::string> missing = {};  ///< what a cell says, beside nothing, where there is no number
   std::vector<MappedResult> results = {};
 };
 

@@ -4,7 +4,6 @@
 // where they are not. The weights are untrained: the work is the same.
 
 #include <ATen/Parallel.h>
-#include <malloc.h>
 
 #include <chrono>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "evaluators/supernet_accuracy.h"
 #include "search_spaces/registry.h"
+#include "supernet/memory.h"
 
 using namespace frontier;
 
@@ -33,8 +33,7 @@ Architecture mutated(const SearchSpace& space, const Architecture& parent, Rng& 
 int main(int argc, char** argv) {
   const std::int64_t images = argc > 1 ? std::atoll(argv[1]) : 10'000;
   at::set_num_threads(argc > 2 ? std::atoi(argv[2]) : 2);
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);  // as the program's engine does
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  keep_freed_memory();  // as the program's engine does
   Rng rng(argc > 3 ? static_cast<std::uint64_t>(std::atoll(argv[3])) : 0);
   const auto space = make_space("mobile_cnn");
   const Supernet supernet(space, space->default_input(), Rng(1));

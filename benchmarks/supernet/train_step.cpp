@@ -3,7 +3,6 @@
 // by compare_train_step.py.
 
 #include <ATen/Parallel.h>
-#include <malloc.h>
 #include <torch/types.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <cstdlib>
 
 #include "search_spaces/registry.h"
+#include "supernet/memory.h"
 #include "supernet/samplers/fixed.h"
 #include "supernet/trainer.h"
 
@@ -20,8 +20,7 @@ int main(int argc, char** argv) {
   if (argc < 2) return std::fprintf(stderr, "train_step ARCH [steps] [threads] [batch]\n"), 2;
   const int steps = argc > 2 ? std::atoi(argv[2]) : 20, threads = argc > 3 ? std::atoi(argv[3]) : 2,
             batch = argc > 4 ? std::atoi(argv[4]) : 128;
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);  // as the program's engine does
-  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  keep_freed_memory();  // as the program's engine does
   at::set_num_threads(threads);
   at::manual_seed(0);
   const auto space = make_space("mobile_cnn");

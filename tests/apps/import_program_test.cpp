@@ -257,6 +257,33 @@ TEST_F(PublishedTables, BestAccuracyOfMacroIsThePublishedOne) {
   EXPECT_NEAR(sum / 3, 0.931267, 5e-7);
 }
 
+TEST_F(PublishedTables, EveryMapFitsItsTable) {
+  struct Expected {
+    const char *table, *space, *map;
+    int rows, architectures, values;
+  };
+  for (const Expected& expected : {
+           Expected{"ofa_dynast/ofa_mbv3w10_runs.csv.gz", "ofa_mobilenetv3", "ofa_runs.json", 2373, 2162, 2162},
+           Expected{"hwlat/ofa_latency.csv.gz", "ofa_mobilenetv3", "ofa_latency.json", 5000, 5000, 5000 * 12},
+           // 91 cells of four vertices after 4, 12, 36, 108 epochs in three seeds, 2,532 of five after 4 epochs in one.
+           Expected{"ecnas/ecnas_nb101.csv.gz", "nas_bench_101", "ecnas_nb101.json", 3624, 2532,
+                    3 * 3 * (91 * 4 * 3 + 2532 - 91)},  // top1, energy and seconds of three splits
+           Expected{"zerocost/zc_nb101.csv.gz", "nas_bench_101", "zc_nb101.json", 500, 292, 292 * 12},
+           Expected{"zerocost/zc_nb201.csv.gz", "nas_bench_201", "zc_nb201.json", 1450, 543, 14115},  // by iso_class
+       }) {
+    SCOPED_TRACE(expected.map);
+    const auto table = testing_support::shared_data(expected.table);
+    if (!table) GTEST_SKIP() << "the published table is not here";
+    const Outcome imported = run({"import", std::filesystem::absolute(*table).string(), "--space", expected.space,
+                                  "--map", maps_ + "/" + expected.map, "--db", "maps.db", "--json"});
+    ASSERT_EQ(imported.exit_code, 0) << imported.err;
+    const auto document = nlohmann::json::parse(imported.out);
+    EXPECT_EQ(document["rows"], expected.rows);
+    EXPECT_EQ(document["architectures"], expected.architectures);
+    EXPECT_EQ(document["new_values"], expected.values);
+  }
+}
+
 TEST_F(PublishedTables, FrontsOfAccuracyAndLatencyAreThoseOfTheTable) {
   const auto accuracies = testing_support::read_csv_gz(accuracy_), latencies = testing_support::read_csv_gz(latency_);
   ASSERT_EQ(accuracies.size(), 15626U);

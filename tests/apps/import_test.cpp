@@ -155,7 +155,9 @@ TEST_F(Import, NamesThePlaceOfABadCell) {
   };
   refused("00000003,50,1,1", "t.csv, line 3, column 'arch': architecture '00000003', digit 8: allowed are 0");
   refused(",50,1,1", "t.csv, line 3, column 'arch': architecture '' has 0 characters");
-  refused("00000000,abc,1,1", "t.csv, line 3, column 'acc': 'abc' is not a finite number; leave the cell empty");
+  refused("00000000,abc,1,1",
+          "t.csv, line 3, column 'acc': 'abc' is not a finite number; where it stands for no value, name it in the "
+          "map's list \"missing\"");
   refused("00000000,nan,1,1", "'nan' is not a finite number");
   refused("00000000,50,inf,1", "column 'ms': 'inf' is not a finite number");
   refused("00000000,50,1e999,1", "'1e999' is not a finite number");
@@ -175,6 +177,21 @@ TEST_F(Import, NamesThePlaceOfABadCell) {
   const std::string huge =
       R"({"arch": "a", "results": [{"dataset": "d", "metrics": {"x": {"column": "b", "scale": 1e300}}}]})";
   EXPECT_THROWS_WITH(read("a,b\n00000000,1e300\n", huge), UsageError, "times the scale 1e+300 is too large");
+}
+
+TEST_F(Import, TakesTextsThatStandForNoValue) {
+  const auto map = [](const char* missing) {
+    return std::string(R"({"arch": "a", "missing": )") + missing +
+           R"(, "results": [{"dataset": "d", "metrics": {"x": "x", "y": "y"}}]})";
+  };
+  const auto table = read("a,x,y\n00000000,-inf,1\n00000000,3,NA\n11111111,NA,-inf\n", map(R"(["NA", "-inf"])"));
+  ASSERT_EQ(table.measured.size(), 1U) << "a row without any value counts for nothing";
+  EXPECT_EQ(table.measured[0].metrics[1].second.sum, 3);
+  EXPECT_EQ(table.measured[0].metrics[0].second.sum, 1);
+  EXPECT_THROWS_WITH(read("a,x,y\n00000000,-inf,1\n", map(R"(["NA"])")), UsageError, "'-inf' is not a finite number");
+  EXPECT_THROWS_WITH(read("a,x,y\n00000000,1,1\n", map(R"("NA")")), UsageError,
+                     "m.json: missing must be a list of texts, not \"NA\"");
+  EXPECT_THROWS_WITH(read("a,x,y\n00000000,1,1\n", map("[1]")), UsageError, "missing must be a list of texts, not [1]");
 }
 
 TEST_F(Import, RefusesRowsWhoseMeanIsTooLarge) {
