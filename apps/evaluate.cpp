@@ -3,6 +3,7 @@
 #include "apps/command.h"
 #include "apps/job_options.h"
 #include "apps/output.h"
+#include "apps/progress.h"
 #include "apps/run_recorder.h"
 #include "apps/space_options.h"
 #include "apps/stored_benchmark.h"
@@ -58,7 +59,11 @@ nlohmann::ordered_json with_supernet(const EvaluateOptions& options, Engine& eng
   catch_interrupts();
   const auto job = [&]() -> nlohmann::ordered_json {
     StoredEvaluator evaluator(*session, *space, table, store, run, session->fingerprint());
-    const auto measured = evaluator.evaluate(options.split_or_search(), archs);
+    Progress progress("evaluate", static_cast<std::int64_t>(archs.size()), "subnets", options.quiet);
+    const auto measured = evaluator.evaluate(options.split_or_search(), archs, [&](std::size_t done) {
+      progress.update(static_cast<std::int64_t>(done), "");
+    });
+    progress.finish();
     nlohmann::ordered_json results = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < archs.size(); ++i)
       results.push_back(item_of(*space, session->input(), archs[i], options.split_or_search(), measured[i]));

@@ -1,5 +1,8 @@
 #include "apps/stored_evaluator.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include "apps/progress.h"
 #include "common/errors.h"
 
@@ -9,10 +12,23 @@ StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& sp
                                  Store& store, std::int64_t run, std::string checkpoint)
     : session_(session), space_(space), table_(table), store_(store), run_(run), checkpoint_(std::move(checkpoint)) {}
 
-std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs) {
-  auto result = measure(split, archs);
-  record();
-  return result;
+std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs,
+                                                   const std::function<void(std::size_t)>& measured) {
+  std::vector<std::size_t> order(archs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return archs[a] < archs[b]; });
+  std::vector<Measurement> results(archs.size());
+  for (std::size_t first = 0; first < order.size();) {
+    const auto group = std::span(order).subspan(first, std::min(session_.population(), order.size() - first));
+    std::vector<Architecture> together;
+    for (const std::size_t i : group) together.push_back(archs[i]);
+    auto part = measure(split, together);
+    record();
+    for (std::size_t k = 0; k < group.size(); ++k) results[group[k]] = std::move(part[k]);
+    first += group.size();
+    if (measured) measured(first);
+  }
+  return results;
 }
 
 std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std::span<const Architecture> archs) {
@@ -44,7 +60,9 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
   if (missing.empty()) return results;
   const auto measured = session_.evaluate(split, missing, [] {
     if (interrupted())
-      throw Interrupted("stopped while evaluating; what was measured before is stored, --resume goes on from there");
+      throw Interrupted(
+          "stopped while evaluating; what was measured before is stored, and the same command (a search: with "
+          "--resume) goes on from there");
   });
   for (std::size_t k = 0; k < missing.size(); ++k) {
     const std::size_t i = places[k];

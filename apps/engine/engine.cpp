@@ -131,6 +131,7 @@ class Session : public SupernetSession {
   }
 
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
+  std::size_t population() const override { return static_cast<std::size_t>(prepared_.config.evaluation.population); }
 
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void()>& check) override {

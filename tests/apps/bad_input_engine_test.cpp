@@ -424,6 +424,20 @@ TEST_F(FailingJob, InterruptedTrainingGoesOnToTheSameWeights) {
         << name;
 }
 
+/// Sends SIGINT once the database holds a result.
+std::function<void(pid_t)> interrupt_after_first_result(const fs::path& db) {
+  return [=](pid_t child) {
+    for (int i = 0; i < 3000; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      try {
+        if (!Store(db.string(), Store::Mode::kReadOnly).results({}, 1).empty()) break;
+      } catch (const std::exception&) {  // not there yet
+      }
+    }
+    ::kill(child, SIGINT);
+  };
+}
+
 TEST_F(FailingJob, InterruptedSearchGoesOnToTheSameBest) {
   ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
   const auto search_into = [](const std::string& db, const Arguments& more) {
@@ -434,20 +448,48 @@ TEST_F(FailingJob, InterruptedSearchGoesOnToTheSameBest) {
   };
   const Outcome reference = run(search_into("reference.db", {}));
   ASSERT_EQ(reference.exit_code, 0) << reference.err;
-  const Outcome stopped = run(search_into("stopped.db", {}), [&](pid_t child) {
-    for (int i = 0; i < 3000; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      try {
-        if (!Store(folder_ / "stopped.db", Store::Mode::kReadOnly).results({}, 1).empty()) break;
-      } catch (const std::exception&) {  // not there yet
-      }
-    }
-    ::kill(child, SIGINT);
-  });
+  const Outcome stopped = run(search_into("stopped.db", {}), interrupt_after_first_result(folder_ / "stopped.db"));
   testing_support::expect_refused(stopped, {"", {}, 130, {"stopped ", "--resume"}});
   const Outcome resumed = run(search_into("stopped.db", {"--resume"}));
   ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
   EXPECT_EQ(nlohmann::json::parse(resumed.out)["results"], nlohmann::json::parse(reference.out)["results"]);
+}
+
+TEST_F(FailingJob, InterruptedEvaluationKeepsWhatItMeasured) {
+  ASSERT_EQ(run(train({"--out", "supernet"})).exit_code, 0);
+  std::string archs;
+  for (const char* last : {"64: k7e4s", "32: k3e2"})  // not in the order in which they share most
+    for (const char* kernel : {"3", "5", "7"})
+      for (const char* expansion : {"2", "3", "4"})
+        for (const char* width : {"16", "24", "32"})
+          archs += std::string("8 | 8: k") + kernel + "e" + expansion + " | " + width + ": k3e2 | " + last + "\n";
+  write_file(folder_ / "archs.txt", archs);
+  const auto evaluate_into = [](const std::string& db, const char* population) {
+    return Arguments{"evaluate",     "--json",   "--quiet",
+                     "--checkpoint", "supernet", "--archs",
+                     "archs.txt",    "--set",    std::string("evaluation.population=") + population,
+                     "--db",         db};
+  };
+  const auto metrics = [](const Outcome& outcome) {
+    std::vector<std::pair<std::string, nlohmann::json>> found;
+    const auto document = nlohmann::json::parse(outcome.out);
+    for (const auto& item : document["results"]) found.emplace_back(item["arch"], item["metrics"]);
+    return found;
+  };
+  const Outcome reference = run(evaluate_into("reference.db", "54"));
+  ASSERT_EQ(reference.exit_code, 0) << reference.err;
+  std::vector<std::string> lines = split(archs, '\n');
+  lines.pop_back();
+  ASSERT_EQ(metrics(reference).size(), lines.size());
+  for (std::size_t i = 0; i < lines.size(); ++i) EXPECT_EQ(metrics(reference)[i].first, lines[i]);
+  const Outcome stopped = run(evaluate_into("stopped.db", "2"), interrupt_after_first_result(folder_ / "stopped.db"));
+  testing_support::expect_refused(stopped, {"", {}, 130, {"what was measured before is stored", "the same command"}});
+  const std::size_t kept = Store(folder_ / "stopped.db", Store::Mode::kReadOnly).results({}, 100).size();
+  EXPECT_GE(kept, 2U);
+  EXPECT_LT(kept, lines.size());
+  const Outcome again = run(evaluate_into("stopped.db", "2"));
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(metrics(again), metrics(reference));
 }
 
 TEST_F(FailingJob, ThatCannotWriteItsFolderSaysWhy) {
