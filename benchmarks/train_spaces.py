@@ -14,7 +14,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-JOBS = ["nas_bench_201:uniform:1200", "autoformer_28:sandwich:1200", "elastic_vit_28:sandwich:1200"]
+JOBS = ["nas_bench_201:uniform:600", "autoformer_28:sandwich:600", "elastic_vit_28:sandwich:600"]
 SETTINGS = {  # what attention and convolutions are usually trained with
     "sgd": {"trainer.lr": 0.1, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
     "adamw": {"trainer.optimizer.name": "adamw", "trainer.lr": 0.001, "trainer.optimizer.weight_decay": 0.05, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
@@ -60,7 +60,7 @@ def work_on(options, space, sampler, steps):
     if not note.exists():
         note.write_text(json.dumps(kill_half_way(command + ["--resume"], checkpoint, steps)))
     trained = read(command + ["--resume"])
-    found = read([options.frontier, "search", "--checkpoint", str(checkpoint), "--searcher", "nsga2", "--budget", str(options.budget), "--set", "evaluation.images=2000", "--resume", *common])
+    found = read([options.frontier, "search", "--checkpoint", str(checkpoint), "--searcher", "nsga2", "--budget", str(options.budget), "--set", "evaluation.images=1000", "--set", "evaluation.calibration_images=512", "--resume", *common])
     best = found["results"][0]["best"]
     print(f"| `{space}` | {sampler} | {steps} | {json.loads(note.read_text())} | {trained['seconds']:.0f} s | {best['macs'] / 1e6:.2f} M | {100 * best['metrics']['top1']:.2f} % | "
           f"{100 * best['test_metrics']['top1']:.2f} % |", flush=True)
@@ -69,7 +69,7 @@ def work_on(options, space, sampler, steps):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", default=JOBS, metavar="SPACE:SAMPLER:STEPS")
-    parser.add_argument("--budget", type=int, default=96, help="subnets of each search")
+    parser.add_argument("--budget", type=int, default=64, help="subnets of each search")
     parser.add_argument("--frontier", default=str(ROOT / "build/release/frontier"))
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/train_spaces")
     options = parser.parse_args()
