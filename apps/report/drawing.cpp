@@ -13,7 +13,7 @@ namespace frontier {
 namespace {
 
 /// Blocks inside the blocks of a stage (the edges of cells) are boxes up to here; beyond, the blocks are.
-constexpr std::size_t kMaxInnerBlocks = 40;
+constexpr std::size_t kMaxInnerBlocks = 30;
 constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages are boxes
 
 bool is_depthwise(const Layer& layer) {
@@ -146,11 +146,11 @@ std::size_t num_characters(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-/// UTF-8 text, cut to what fits into `width` pixels to the left of `beside`.
-std::string cut(const std::string& text, double width, const std::string& beside) {
-  constexpr double kCharacter = 7, kSpace = 8;  // of page.css's 12 to 13 pixels
+/// UTF-8 text, cut to what fits into `width` pixels to the left of `beside`. @param character its usual width.
+std::string cut(const std::string& text, double character, double width, const std::string& beside) {
+  constexpr double kBeside = 7, kSpace = 8;
   const auto limit = static_cast<std::size_t>(
-      std::max(4.0, (width - kSpace) / kCharacter - static_cast<double>(num_characters(beside))));
+      std::max(4.0, (width - kSpace - kBeside * static_cast<double>(num_characters(beside))) / character));
   std::size_t count = 0;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if ((static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) continue;
@@ -176,6 +176,7 @@ std::vector<Block> blocks_of(const NetworkGraph& graph) {
 
 std::string draw(const std::vector<Block>& blocks, const std::string& title) {
   constexpr double kWidth = 320, kBox = 46, kGap = 14, kPadding = 10;
+  constexpr double kBold = 7.9, kPlain = 7;  // characters of page.css's fonts, in pixels
   // Connections that pass over a box run beside the boxes, each in a lane of its own.
   std::size_t lanes = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b)
@@ -214,11 +215,11 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
     if (block.macs > 0)
       svg += "<rect class=\"share\" x=\"1\" y=\"" + number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
              number(std::max(1.0, (box_width - 2) * share)) + "\" height=\"4\"/>";
-    svg += "<text class=\"what\" x=\"" + number(kPadding) + "\" y=\"18\">" + html(cut(block.what, text_width, macs)) +
-           "</text>";
+    svg += "<text class=\"what\" x=\"" + number(kPadding) + "\" y=\"18\">" +
+           html(cut(block.what, kBold, text_width, macs)) + "</text>";
     svg += "<text class=\"macs\" x=\"" + number(box_width - kPadding) + "\" y=\"18\">" + html(macs) + "</text>";
     svg += "<text class=\"name\" x=\"" + number(kPadding) + "\" y=\"34\">" +
-           html(cut(block.name, text_width, block.shape)) + "</text>";
+           html(cut(block.name, kPlain, text_width, block.shape)) + "</text>";
     svg += "<text class=\"shape\" x=\"" + number(box_width - kPadding) + "\" y=\"34\">" + html(block.shape) +
            "</text></g>\n";
   }

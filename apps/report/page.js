@@ -115,6 +115,8 @@
     x.ticks.callback = shortNumber;
     const y = axis(front.y);
     y.grace = '6%';
+    const lowest = Math.min(...all.map(p => p[1]));
+    y.afterDataLimits = scale => { if (lowest >= 0) scale.min = Math.max(0, scale.min); };
     y.min = front.from;
     const options = {
       responsive: true,
