@@ -14,7 +14,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-JOBS = ["nas_bench_201:uniform:600", "autoformer_28:sandwich:600", "elastic_vit_28:sandwich:600"]
+JOBS = ["nas_bench_201:uniform:2000", "autoformer_28:sandwich:2000", "elastic_vit_28:sandwich:2000"]
 SETTINGS = {  # what attention and convolutions are usually trained with
     "sgd": {"trainer.lr": 0.1, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
     "adamw": {"trainer.optimizer.name": "adamw", "trainer.lr": 0.001, "trainer.optimizer.weight_decay": 0.05, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
