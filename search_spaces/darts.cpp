@@ -76,8 +76,10 @@ void declare(Builder& b, const std::string& kind) {
       });
     }
   }
-  b.require(reads[0] * reads[1],
-            "a " + kind + " cell must read both of its inputs; more operations than `none` are needed");
+  for (std::size_t from = 0; from < kInputs; ++from)
+    b.require(reads[from], "no node of the " + kind + " cell, node 0 to " + std::to_string(kNodes - 1) +
+                               ", reads input " + std::to_string(from) +
+                               " by an operation other than none; a cell must read both");
 }
 
 Signal cell(Builder& b, Signal before, Signal last, std::int64_t channels, bool reduces, bool after_reduction) {

@@ -175,7 +175,7 @@ TEST(Darts, CellsReadBothInputs) {
       space.parse("normal=none:0 skip_connect:1 none:0 none:1 dil_conv_5x5:2 skip_connect:3 none:0 none:1 "
                   "reduce=max_pool_3x3:0 max_pool_3x3:1 skip_connect:2 max_pool_3x3:1 max_pool_3x3:0 "
                   "skip_connect:2 skip_connect:2 max_pool_3x3:1"),
-      InvalidArchitecture, "a normal cell must read both of its inputs");
+      InvalidArchitecture, "no node of the normal cell, node 0 to 3, reads input 0 by an operation other than none");
 }
 
 TEST(Darts, AnEdgeThatIsNotTakenHasNoEffect) {
