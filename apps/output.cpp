@@ -8,16 +8,6 @@
 #include "common/text.h"
 
 namespace frontier {
-namespace {
-
-/// Columns a text takes on a terminal, for the UTF-8 that names may hold.
-std::size_t width(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-}  // namespace
-
 void print(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written && errno != EPIPE) throw Error(with_errno("cannot write the output", errno));
@@ -32,15 +22,15 @@ void note(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<in
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
-    std::size_t widest = width(columns_[c].title);
-    for (const auto& row : rows_) widest = std::max(widest, width(row[c]));
+    std::size_t widest = num_characters(columns_[c].title);
+    for (const auto& row : rows_) widest = std::max(widest, num_characters(row[c]));
     widths.push_back(widest);
   }
   std::string text;
   const auto add_line = [&](const auto& cell_of) {
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       const std::string cell = cell_of(c);
-      const std::string padding(widths[c] - width(cell), ' ');
+      const std::string padding(widths[c] - num_characters(cell), ' ');
       const bool last = c + 1 == columns_.size();
       if (columns_[c].align == Align::kRight) {
         text += padding + cell;

@@ -1,8 +1,5 @@
 #include "apps/stored_evaluator.h"
 
-#include <algorithm>
-#include <numeric>
-
 #include "apps/progress.h"
 #include "common/errors.h"
 
@@ -14,24 +11,16 @@ StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& sp
 
 std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs,
                                                    const std::function<void(std::size_t)>& measured) {
-  std::vector<std::size_t> order(archs.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return archs[a] < archs[b]; });
-  std::vector<Measurement> results(archs.size());
-  for (std::size_t first = 0; first < order.size();) {
-    const auto group = std::span(order).subspan(first, std::min(session_.population(), order.size() - first));
-    std::vector<Architecture> together;
-    for (const std::size_t i : group) together.push_back(archs[i]);
-    auto part = measure(split, together);
+  auto results = measure(split, archs, [&](std::size_t done) {
     record();
-    for (std::size_t k = 0; k < group.size(); ++k) results[group[k]] = std::move(part[k]);
-    first += group.size();
-    if (measured) measured(first);
-  }
+    if (measured) measured(done);
+  });
+  record();  // what was reused, where nothing was measured
   return results;
 }
 
-std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std::span<const Architecture> archs) {
+std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std::span<const Architecture> archs,
+                                                  const std::function<void(std::size_t)>& measured) {
   const MeasuredHow how = session_.how(split);
   // Evaluating draws nothing at random, so the seed of the protocol is 0.
   const Protocol protocol{.evaluator = "supernet",
@@ -58,26 +47,32 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
     }
   }
   if (missing.empty()) return results;
-  const auto measured = session_.evaluate(split, missing, [] {
+  const auto check = [] {
     if (interrupted())
       throw Interrupted(
           "stopped while evaluating; what was measured before is stored, and the same command (a search: with "
           "--resume) goes on from there");
+  };
+  std::size_t done = archs.size() - missing.size();
+  session_.evaluate(split, missing, check, [&](std::span<const std::size_t> group, std::span<const Measurement> found) {
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      const Architecture& arch = missing[group[k]];
+      const std::size_t i = places[group[k]];
+      results[i] = found[k];
+      fresh_.push_back({.architecture = {.space = space_.name(),
+                                         .canonical = keys[i],
+                                         .built_for = built_for,
+                                         .arch = keys[i],
+                                         .macs = table_.macs(arch),
+                                         .params = table_.params(arch)},
+                        .protocol = protocol,
+                        .metrics = found[k].metrics,
+                        .seconds = found[k].seconds,
+                        .run = run_});
+    }
+    done += group.size();
+    if (measured) measured(done);
   });
-  for (std::size_t k = 0; k < missing.size(); ++k) {
-    const std::size_t i = places[k];
-    results[i] = measured[k];
-    fresh_.push_back({.architecture = {.space = space_.name(),
-                                       .canonical = keys[i],
-                                       .built_for = built_for,
-                                       .arch = keys[i],
-                                       .macs = table_.macs(missing[k]),
-                                       .params = table_.params(missing[k])},
-                      .protocol = protocol,
-                      .metrics = measured[k].metrics,
-                      .seconds = measured[k].seconds,
-                      .run = run_});
-  }
   return results;
 }
 

@@ -17,12 +17,13 @@ class StoredEvaluator {
   StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store,
                   std::int64_t run, std::string checkpoint);
 
-  /// As many at once as share their work, stored before the next are measured, in an order in which neighbours share
-  /// most. @param measured, if any, is told how many are done.
+  /// measure() and record() in one: what shares its work is stored before the next is measured. @param measured, if
+  /// any, is told how many are done.
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void(std::size_t)>& measured = {});
   /// Without storing: the caller calls record(), inside a transaction of its own.
-  std::vector<Measurement> measure(const std::string& split, std::span<const Architecture> archs);
+  std::vector<Measurement> measure(const std::string& split, std::span<const Architecture> archs,
+                                   const std::function<void(std::size_t)>& measured = {});
   void record();
 
  private:

@@ -8,14 +8,14 @@ Images are made up; nas_bench_macro at 3x32x32. Python's standard library only.
 """
 import argparse
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from program import PROGRAM, ROOT
+
 DATA = ["--data", "synthetic"] + [word for setting in ("train_size=1000", "test_size=500", "channels=3", "height=32", "width=32") for word in ("--set", "data.synthetic." + setting)]
 EVALUATION = ["--set", "evaluation.images=500", "--set", "evaluation.calibration_images=256", "--set", "evaluation.population=100"]
 
@@ -34,7 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--with", dest="tcmalloc", default=str(ROOT / "build/release/frontier"))
+    parser.add_argument("--with", dest="tcmalloc", default=PROGRAM)
     parser.add_argument("--without", dest="glibc", default=str(ROOT / "build/glibc/frontier"))
     options = parser.parse_args()
     print("| work | malloc | seconds | memory | ratio of seconds | ratio of memory |\n|---|---|---|---|---|---|")

@@ -61,7 +61,8 @@ class Training:
 
     def __init__(self, args):
         self.command = [args.frontier, "train", "--quiet", "--json", "--db", "results.db", "--out", "supernet",
-                        "--space", args.space, "--sampler", args.sampler, "--steps", str(args.steps), "--batch-size", "32", "--set", "checkpoint_steps=5",
+                        "--space", args.space, "--sampler", args.sampler, "--steps", str(args.steps),
+                        "--batch-size", "32", "--set", "checkpoint_steps=5",
                         "--seed", str(args.seed), "--threads", str(args.threads), *DATA]
 
     def reached(self, folder):

@@ -13,16 +13,14 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-FRONTIER = str(ROOT / "build/release/frontier")
+from program import PROGRAM, ROOT, answer
+
 BUDGETS = "400k,1M,3M"
 
 
 def frontier(*arguments):
-    done = subprocess.run([FRONTIER, *map(str, arguments), "--json"], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    return answer(PROGRAM, *arguments)
 
 
 def seeds(options):

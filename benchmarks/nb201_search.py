@@ -9,14 +9,12 @@ DATA is a folder with nb201.csv.gz and, for the second part, nb201_latency.csv.g
 Searchers see the validation accuracy after 12 epochs; what is printed is the test accuracy after 200 epochs of the best they found by it. Seeds are --seed, --seed + 1, ...
 """
 import argparse
-import json
 import math
 import pathlib
-import subprocess
-import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from program import PROGRAM, ROOT, answer
+
 SEARCHERS = [("random", "top1:max"), ("local", "top1:max"), ("evolution", "top1:max"), ("nsga2", "top1:max,macs:min")]
 
 
@@ -25,10 +23,7 @@ class Frontier:
         self.program, self.db, self.extra = program, db, extra
 
     def __call__(self, *arguments):
-        done = subprocess.run([self.program, *map(str, arguments), "--db", self.db, "--json", "--quiet"], stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            sys.exit(f"{sys.argv[0]}: frontier {arguments[0]} failed")
-        return json.loads(done.stdout)
+        return answer(self.program, *arguments, "--db", self.db, "--quiet")
 
     def search(self, *arguments):
         return self("search", "--evaluator", "benchmark", "--space", "nas_bench_201", *self.extra, *arguments)
@@ -81,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=pathlib.Path, nargs="?")
     parser.add_argument("--db", type=pathlib.Path)
-    parser.add_argument("--frontier", default=str(ROOT / "build/release/frontier"))
+    parser.add_argument("--frontier", default=PROGRAM)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/nb201_search")
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--repeat", type=int, default=200)

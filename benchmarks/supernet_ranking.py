@@ -12,15 +12,14 @@ import argparse
 import concurrent.futures
 import csv
 import gzip
-import json
 import os
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from program import PROGRAM, ROOT, answer
+
 PADDING = {"cifar10": 4, "fashion_mnist": 2}  # pixels that training images are shifted by at most
 
 
@@ -46,11 +45,7 @@ def read_table(path):
 
 
 def frontier(options, *arguments):
-    command = [options.frontier, *map(str, arguments), "--threads", str(options.threads), "--db", str(options.work / "frontier.db"), "--json", "--quiet"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed")
-    return json.loads(done.stdout)
+    return answer(options.frontier, *arguments, "--threads", options.threads, "--db", options.work / "frontier.db", "--quiet")
 
 
 def measure(options, seed, archs):
@@ -87,7 +82,7 @@ def main():
     parser.add_argument("--calibration-images", type=int, default=512)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="seeds at a time")
     parser.add_argument("--threads", type=int, default=1, help="threads of each")
-    parser.add_argument("--frontier", default=ROOT / "build/release/frontier", type=pathlib.Path)
+    parser.add_argument("--frontier", default=PROGRAM)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/supernet_ranking")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Supernets of the field's spaces on Fashion-MNIST: trained, killed half way, resumed, searched. Figures of docs/results.md.
 
-usage: benchmarks/train_spaces.py [SPACE:SAMPLER:STEPS ...] [--work DIR]
+usage: benchmarks/train_spaces.py [SPACE:SAMPLER:OPTIMIZER:STEPS ...] [--work DIR]
 
-By default nas_bench_201 with one uniform subnet a step, autoformer_28 and elastic_vit_28 with the sandwich rule. Each training gets SIGKILL once a checkpoint holds half of its steps, goes on
+By default nas_bench_201 with one uniform subnet a step and SGD, autoformer_28 and elastic_vit_28 with the sandwich rule and AdamW. Each training gets SIGKILL once a checkpoint holds half of its steps, goes on
 with --resume, and NSGA-II searches the supernet for top1 against multiply-accumulates. One seed. Python's standard library only; what is already in DIR is not done again.
 """
 import argparse
@@ -13,19 +13,13 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-JOBS = ["nas_bench_201:uniform:2000", "autoformer_28:sandwich:2000", "elastic_vit_28:sandwich:2000"]
-SETTINGS = {  # what attention and convolutions are usually trained with
-    "sgd": {"trainer.lr": 0.1, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
-    "adamw": {"trainer.optimizer.name": "adamw", "trainer.lr": 0.001, "trainer.optimizer.weight_decay": 0.05, "trainer.warmup_steps": 100, "trainer.label_smoothing": 0.1, "trainer.clip_norm": 5},
+from program import PROGRAM, ROOT, answer
+
+JOBS = ["nas_bench_201:uniform:sgd:2000", "autoformer_28:sandwich:adamw:2000", "elastic_vit_28:sandwich:adamw:2000"]
+OPTIMIZERS = {
+    "sgd": ["trainer.lr=0.1"],
+    "adamw": ["trainer.optimizer.name=adamw", "trainer.lr=0.001", "trainer.optimizer.weight_decay=0.05"],
 }
-
-
-def read(command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed")
-    return json.loads(done.stdout)
 
 
 def step_of(checkpoint):
@@ -47,20 +41,21 @@ def kill_half_way(command, checkpoint, steps):
     sys.exit(f"{' '.join(command)} ended before it could be killed")
 
 
-def work_on(options, space, sampler, steps):
-    folder = options.work / f"{space}-{sampler}-{steps}"
+def work_on(options, space, sampler, optimizer, steps):
+    folder = options.work / f"{space}-{sampler}-{optimizer}-{steps}"
     folder.mkdir(parents=True, exist_ok=True)
-    common = ["--db", str(folder / "frontier.db"), "--quiet", "--json"]
+    common = ["--db", str(folder / "frontier.db"), "--quiet"]
     checkpoint = folder / "supernet"
-    command = [options.frontier, "train", "--space", space, "--sampler", sampler, "--data", "fashion_mnist", "--input", "1x28x28", "--steps", str(steps), "--batch-size", "64", "--seed", "0",
-               "--set", f"checkpoint_steps={max(1, steps // 20)}", "--out", str(checkpoint), *common]
-    for name, value in SETTINGS["adamw" if "former" in space or "vit" in space else "sgd"].items():
-        command += ["--set", f"{name}={value}"]
+    train = ["train", "--space", space, "--sampler", sampler, "--data", "fashion_mnist", "--input", "1x28x28", "--steps", str(steps), "--batch-size", "64", "--seed", "0",
+               "--out", str(checkpoint), "--resume", *common]
+    for setting in [*OPTIMIZERS[optimizer], "trainer.warmup_steps=100", f"checkpoint_steps={max(1, steps // 20)}"]:
+        train += ["--set", setting]
     note = folder / "killed.json"
     if not note.exists():
-        note.write_text(json.dumps(kill_half_way(command + ["--resume"], checkpoint, steps)))
-    trained = read(command + ["--resume"])
-    found = read([options.frontier, "search", "--checkpoint", str(checkpoint), "--searcher", "nsga2", "--budget", str(options.budget), "--set", "evaluation.images=1000", "--set", "evaluation.calibration_images=512", "--resume", *common])
+        note.write_text(json.dumps(kill_half_way([options.frontier, *train], checkpoint, steps)))
+    trained = answer(options.frontier, *train)
+    found = answer(options.frontier, "search", "--checkpoint", checkpoint, "--searcher", "nsga2", "--budget", options.budget, "--set", "evaluation.images=1000",
+                   "--set", "evaluation.calibration_images=512", "--resume", *common)
     best = found["results"][0]["best"]
     print(f"| `{space}` | {sampler} | {steps} | {json.loads(note.read_text())} | {trained['seconds']:.0f} s | {best['macs'] / 1e6:.2f} M | {100 * best['metrics']['top1']:.2f} % | "
           f"{100 * best['test_metrics']['top1']:.2f} % |", flush=True)
@@ -68,15 +63,15 @@ def work_on(options, space, sampler, steps):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("jobs", nargs="*", default=JOBS, metavar="SPACE:SAMPLER:STEPS")
+    parser.add_argument("jobs", nargs="*", default=JOBS, metavar="SPACE:SAMPLER:OPTIMIZER:STEPS")
     parser.add_argument("--budget", type=int, default=64, help="subnets of each search")
-    parser.add_argument("--frontier", default=str(ROOT / "build/release/frontier"))
+    parser.add_argument("--frontier", default=PROGRAM)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/train_spaces")
     options = parser.parse_args()
     print("| space | sampler | steps of 64 images | killed at step | training | best subnet | top1, search split | top1, test |\n|---|---|---|---|---|---|---|---|", flush=True)
     for job in options.jobs:
-        space, sampler, steps = job.split(":")
-        work_on(options, space, sampler, int(steps))
+        space, sampler, optimizer, steps = job.split(":")
+        work_on(options, space, sampler, optimizer, int(steps))
 
 
 if __name__ == "__main__":

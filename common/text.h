@@ -13,6 +13,8 @@ std::string join(std::span<const std::string> items, std::string_view separator 
 
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
+/// Characters of UTF-8 text: the columns that most take on a terminal.
+std::size_t num_characters(std::string_view text);
 
 /// The known name nearest to `name` by edit distance; empty if none is near enough to be meant.
 std::string nearest(std::string_view name, std::span<const std::string> known);

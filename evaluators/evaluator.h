@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -14,6 +16,10 @@ struct Measurement {
   std::map<std::string, double> metrics;  ///< "top1" and "top5" fractions in [0, 1], "loss" in nats, ...
   double seconds = 0;                     ///< its share of the time spent
 };
+
+/// Told of each group of architectures as soon as it is measured: their places in what was given, and what was found.
+/// May throw to stop.
+using GroupMeasured = std::function<void(std::span<const std::size_t> places, std::span<const Measurement> found)>;
 
 /// Measures architectures, many at once so that work can be shared. Deterministic: equal calls give equal metrics, and
 /// what an architecture gets does not depend on which others it is measured with.

@@ -36,6 +36,7 @@ std::vector<Measurement> SupernetAccuracy::evaluate(std::span<const Architecture
     for (std::size_t i = 0; i < count; ++i) group.push_back(archs[order[first + i]]);
     std::vector<Measurement> measured(count);
     evaluate_group(group, measured);
+    if (measured_) measured_(std::span(order).subspan(first, count), measured);
     for (std::size_t i = 0; i < count; ++i) results[order[first + i]] = std::move(measured[i]);
   }
   return results;

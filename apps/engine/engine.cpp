@@ -131,13 +131,13 @@ class Session : public SupernetSession {
   }
 
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
-  std::size_t population() const override { return static_cast<std::size_t>(prepared_.config.evaluation.population); }
 
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
-                                    const std::function<void()>& check) override {
+                                    const std::function<void()>& check, const GroupMeasured& measured) override {
     return without_backtrace([&] {
       SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
       evaluator.set_check(check);
+      evaluator.set_measured(measured);
       return evaluator.evaluate(archs);
     });
   }

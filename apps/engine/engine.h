@@ -46,9 +46,8 @@ class SupernetSession {
   virtual const nlohmann::json& run() const = 0;          ///< the checkpoint's run.json
   virtual MeasuredHow how(const std::string& split) = 0;  ///< "search" or "test"
   virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
-  virtual std::size_t population() const = 0;             ///< subnets that evaluate() merges into one run at most
   virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
-                                            const std::function<void()>& check) = 0;
+                                            const std::function<void()>& check, const GroupMeasured& measured) = 0;
 };
 
 /// Training one architecture from scratch.

@@ -141,11 +141,6 @@ std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
   return blocks;
 }
 
-std::size_t num_characters(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 /// UTF-8 text, cut to what fits into `width` pixels to the left of `beside`. @param character its usual width.
 std::string cut(const std::string& text, double character, double width, const std::string& beside) {
   constexpr double kBeside = 7, kSpace = 8;

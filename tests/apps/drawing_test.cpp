@@ -66,7 +66,7 @@ TEST(Drawing, EdgesOfCellsAreBoxesWhileTheyAreFew) {
 TEST(Drawing, LosesNoCost) {
   for (const auto& [name, summary] : known_spaces()) {
     const auto space = make_space(name);
-    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
       SCOPED_TRACE(name + " seed " + std::to_string(seed));
       Rng rng(seed);
       const auto graph = space->build(space->random(rng), space->default_input());

@@ -18,6 +18,8 @@ TEST(Text, SplitsJoinsAndTrims) {
   EXPECT_EQ(join(split("x|y|z", '|'), "|"), "x|y|z");
   EXPECT_EQ(trim(" \t a b \r\n"), "a b");
   EXPECT_EQ(trim("   "), "");
+  EXPECT_EQ(num_characters(""), 0U);
+  EXPECT_EQ(num_characters("8→24 ch, é"), 10U);
 }
 
 TEST(Text, NearestNamesWhatWasMeant) {
