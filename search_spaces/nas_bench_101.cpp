@@ -39,12 +39,15 @@ Signal network(Builder& b, Signal image, std::int64_t classes) {
   return nas_bench_101_network(b, image, classes, nas_bench_101_cell(arch));
 }
 
-/// The cell without the vertices behind the last one that has an edge.
-NasBench101Cell without_idle_vertices(const Architecture& arch) {
+/// The shortest cell that nas_bench_101_architecture() takes back to this architecture: without the vertices behind the
+/// last one that has an edge or an operation other than the first.
+NasBench101Cell shortest_cell(const Architecture& arch) {
   int interior = 0;
-  for (int v = 1; v < kLast; ++v)
+  for (int v = 1; v < kLast; ++v) {
+    if (arch.choices[kEdges + static_cast<std::size_t>(v) - 1] != 0) interior = v;
     for (int other = 0; other <= kLast; ++other)
       if (other != v && arch.choices[edge_index(std::min(v, other), std::max(v, other))] != 0) interior = v;
+  }
   std::uint32_t edges = 0;
   std::vector<Operation> operations;
   for (int to = 1; to <= interior + 1; ++to)
@@ -108,7 +111,7 @@ Architecture nas_bench_101_architecture(const NasBench101Cell& cell) {
 SearchSpace nas_bench_101() {
   return SearchSpace(
       "nas_bench_101", {3, 32, 32, 10}, network,
-      {[](std::span<const Decision>, const Architecture& arch) { return to_string(without_idle_vertices(arch)); },
+      {[](std::span<const Decision>, const Architecture& arch) { return to_string(shortest_cell(arch)); },
        [](std::span<const Decision>, std::string_view text) {
          return nas_bench_101_architecture(parse_nas_bench_101_cell(text));
        }},

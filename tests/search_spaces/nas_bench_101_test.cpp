@@ -32,6 +32,17 @@ TEST(NasBench101, RenumberedCellsAreOneArchitecture) {
   EXPECT_EQ(space.parse("0100000100000000:i3po").choices, space.parse("010001000:i3o").choices);
 }
 
+TEST(NasBench101, ArchitecturesAsWrittenAreTheirTextsInverse) {
+  const SearchSpace space = nas_bench_101();
+  for (const char* text : {"0100:io", "001000000:ipo", "001000000:i1o", "010001000:i3o", "0100000100000000:i3po"}) {
+    const Architecture written = space.parse_as_written(text);
+    EXPECT_EQ(space.to_string_as_written(written), text);
+    EXPECT_EQ(space.parse_as_written(space.to_string_as_written(written)), written);
+  }
+  EXPECT_EQ(space.to_string_as_written(space.parse_as_written("001000000:i3o")),
+            "0100:io");  // nothing tells them apart
+}
+
 TEST(NasBench101, ListsAndDrawsCanonicalCells) {
   const SearchSpace space = nas_bench_101();
   const FeasibleSet all(space, space.default_input(), Budget{});
