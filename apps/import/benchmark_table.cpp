@@ -41,7 +41,8 @@ class JoinedRows {
   /// @throws UsageError if no table has it, or both.
   Place find(const ColumnName& column) {
     const auto here = index_of(file_, column.name);
-    const auto there = joined_ ? index_of(*joined_, column.name) : std::nullopt;
+    std::optional<std::size_t> there;
+    if (joined_) there = index_of(*joined_, column.name);
     if (here && there && !(here == key_ && there == joined_key_))
       throw UsageError(column.key + ": both " + file_.name() + " and " + joined_->name() + " have a column '" +
                        printable(column.name) + "'; rename it in one of them");
