@@ -8,7 +8,10 @@
 namespace frontier {
 namespace {
 
-const char* const kSpaces[] = {"nas_bench_macro", "mobile_cnn", "mobile_cnn_32", "mobile_cnn_224"};
+const char* const kSpaces[] = {"nas_bench_macro",  "mobile_cnn", "mobile_cnn_32",   "mobile_cnn_224",
+                               "nas_bench_201",    "darts",      "ofa_mobilenetv3", "autoformer_small",
+                               "resnet_shape_110", "elastic_vit"};
+constexpr int kLastSpace = static_cast<int>(std::size(kSpaces)) - 1;
 
 std::vector<Architecture> random_subnets(const SearchSpace& space, std::size_t n) {
   Rng rng(1);
@@ -27,7 +30,7 @@ void query_macs(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetLabel(space->name());
 }
-BENCHMARK(query_macs)->DenseRange(0, 3);
+BENCHMARK(query_macs)->DenseRange(0, kLastSpace);
 
 void query_macs_and_params(benchmark::State& state) {
   const auto space = make_space(kSpaces[state.range(0)]);
@@ -42,7 +45,7 @@ void query_macs_and_params(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetLabel(space->name());
 }
-BENCHMARK(query_macs_and_params)->DenseRange(0, 3);
+BENCHMARK(query_macs_and_params)->DenseRange(0, kLastSpace);
 
 void build_graph(benchmark::State& state) {
   const auto space = make_space(kSpaces[state.range(0)]);
@@ -52,14 +55,14 @@ void build_graph(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetLabel(space->name());
 }
-BENCHMARK(build_graph)->DenseRange(0, 3);
+BENCHMARK(build_graph)->DenseRange(0, kLastSpace);
 
 void make_cost_table(benchmark::State& state) {
   const auto space = make_space(kSpaces[state.range(0)]);
   for (auto _ : state) benchmark::DoNotOptimize(space->cost_table(space->default_input()).macs_sum().constant());
   state.SetLabel(space->name());
 }
-BENCHMARK(make_cost_table)->DenseRange(0, 3);
+BENCHMARK(make_cost_table)->DenseRange(0, kLastSpace);
 
 void canonical_form(benchmark::State& state) {
   const auto space = make_space(kSpaces[state.range(0)]);
@@ -69,7 +72,7 @@ void canonical_form(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetLabel(space->name());
 }
-BENCHMARK(canonical_form)->DenseRange(0, 3);
+BENCHMARK(canonical_form)->DenseRange(0, kLastSpace);
 
 /// Half way between the cheapest and the dearest.
 Budget middle_budget(const SearchSpace& space) {
@@ -86,7 +89,7 @@ void draw_within_budget(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
   state.SetLabel(space->name());
 }
-BENCHMARK(draw_within_budget)->DenseRange(0, 3);
+BENCHMARK(draw_within_budget)->DenseRange(0, kLastSpace);
 
 void count_within_budget(benchmark::State& state) {
   const auto space = make_space(kSpaces[state.range(0)]);
@@ -98,7 +101,7 @@ void count_within_budget(benchmark::State& state) {
   }
   state.SetLabel(space->name() + (exact ? ", exact" : ", bounds"));
 }
-BENCHMARK(count_within_budget)->DenseRange(0, 3)->Unit(benchmark::kMillisecond);
+BENCHMARK(count_within_budget)->DenseRange(0, kLastSpace)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace frontier
