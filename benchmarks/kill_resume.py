@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from program import PROGRAM, answer
+
 DATA = ["--data", "synthetic", "--set", "data.synthetic.train_size=1000", "--set", "data.synthetic.test_size=200",
         "--set", "evaluation.calibration_images=128", "--set", "evaluation.calibration_batch=64"]
 
@@ -89,8 +90,8 @@ class Search:
 
     def __init__(self, args, supernet):
         self.supernet = supernet
-        info = json.loads(subprocess.check_output([args.frontier, "spaces", args.space, "--input", "1x28x28", "--json"]))
-        least, most = info["macs"]["min"], info["macs"]["max"]
+        macs = answer(args.frontier, "spaces", args.space, "--input", "1x28x28")["macs"]
+        least, most = macs["min"], macs["max"]
         budgets = ",".join(str(least + (most - least) * part // 10) for part in (1, 3, 6))
         self.command = [args.frontier, "search", "--quiet", "--json", "--db", "results.db", "--checkpoint",
                         str(supernet), "--budget", str(args.budget), "--generation", "8", "--max-macs", budgets,
@@ -165,7 +166,7 @@ def check(job, folder, args, rng):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frontier", default=os.environ.get("FRONTIER_BINARY", ROOT / "build/release/frontier"),
+    parser.add_argument("--frontier", default=os.environ.get("FRONTIER_BINARY", PROGRAM),
                         help="the program")
     parser.add_argument("--space", default="mobile_cnn", help="a search space for images of 1x28x28")
     parser.add_argument("--sampler", default="uniform")

@@ -40,6 +40,7 @@ class SupernetAccuracy : public Evaluator {
 
   /// Called between batches; may throw to stop.
   void set_check(std::function<void()> check) { check_ = std::move(check); }
+  /// Called after each group, before the next is measured.
   void set_measured(GroupMeasured measured) { measured_ = std::move(measured); }
   /// How many layers the last call ran, and how many it would have run without sharing.
   std::pair<std::size_t, std::size_t> layers_run() const { return layers_run_; }

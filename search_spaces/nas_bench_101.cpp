@@ -12,6 +12,7 @@ constexpr int kLast = NasBench101Cell::kMaxVertices - 1;
 constexpr std::size_t kEdges = kLast * (kLast + 1) / 2, kInterior = kLast - 1;
 
 constexpr std::size_t edge_index(int from, int to) { return static_cast<std::size_t>(to * (to - 1) / 2 + from); }
+constexpr std::size_t operation_index(int vertex) { return kEdges + static_cast<std::size_t>(vertex) - 1; }
 
 /// Declares the decisions in their order; the choices of a hard selection.
 Architecture choices(Builder& b) {
@@ -44,7 +45,7 @@ Signal network(Builder& b, Signal image, std::int64_t classes) {
 NasBench101Cell shortest_cell(const Architecture& arch) {
   int interior = 0;
   for (int v = 1; v < kLast; ++v) {
-    if (arch.choices[kEdges + static_cast<std::size_t>(v) - 1] != 0) interior = v;
+    if (arch.choices[operation_index(v)] != 0) interior = v;
     for (int other = 0; other <= kLast; ++other)
       if (other != v && arch.choices[edge_index(std::min(v, other), std::max(v, other))] != 0) interior = v;
   }
@@ -53,8 +54,7 @@ NasBench101Cell shortest_cell(const Architecture& arch) {
   for (int to = 1; to <= interior + 1; ++to)
     for (int from = 0; from < to; ++from)
       if (arch.choices[edge_index(from, to <= interior ? to : kLast)] != 0) edges |= 1U << edge_index(from, to);
-  for (int v = 1; v <= interior; ++v)
-    operations.push_back(static_cast<Operation>(arch.choices[kEdges + static_cast<std::size_t>(v) - 1]));
+  for (int v = 1; v <= interior; ++v) operations.push_back(static_cast<Operation>(arch.choices[operation_index(v)]));
   return {edges, operations};
 }
 
@@ -92,7 +92,7 @@ NasBench101Cell nas_bench_101_cell(const Architecture& arch) {
   for (std::size_t e = 0; e < kEdges; ++e)
     if (arch.choices.at(e) != 0) edges |= 1U << e;
   std::vector<Operation> operations;
-  for (std::size_t v = 0; v < kInterior; ++v) operations.push_back(static_cast<Operation>(arch.choices.at(kEdges + v)));
+  for (int v = 1; v < kLast; ++v) operations.push_back(static_cast<Operation>(arch.choices.at(operation_index(v))));
   return {edges, operations};
 }
 
@@ -103,8 +103,7 @@ Architecture nas_bench_101_architecture(const NasBench101Cell& cell) {
   for (int to = 1; to <= last; ++to)
     for (int from = 0; from < to; ++from)
       if (cell.has_edge(from, to)) arch.choices[edge_index(from, to < last ? to : kLast)] = 1;
-  for (int v = 1; v < last; ++v)
-    arch.choices[kEdges + static_cast<std::size_t>(v) - 1] = static_cast<std::uint16_t>(cell.operation(v));
+  for (int v = 1; v < last; ++v) arch.choices[operation_index(v)] = static_cast<std::uint16_t>(cell.operation(v));
   return arch;
 }
 

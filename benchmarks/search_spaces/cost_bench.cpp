@@ -2,6 +2,8 @@
 
 #include <benchmark/benchmark.h>
 
+#include <iterator>
+
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 
