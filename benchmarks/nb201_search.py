@@ -9,12 +9,15 @@ DATA is a folder with nb201.csv.gz and, for the second part, nb201_latency.csv.g
 Searchers see the validation accuracy after 12 epochs; what is printed is the test accuracy after 200 epochs of the best they found by it. Seeds are --seed, --seed + 1, ...
 """
 import argparse
+import json
 import math
 import pathlib
+import statistics
 import time
 
 from program import PROGRAM, ROOT, answer
 
+MAPS = ROOT / "benchmarks/maps"
 SEARCHERS = [("random", "top1:max"), ("local", "top1:max"), ("evolution", "top1:max"), ("nsga2", "top1:max,macs:min")]
 
 
@@ -30,11 +33,10 @@ class Frontier:
 
 
 def import_tables(frontier, data):
-    maps = ROOT / "benchmarks/maps"
-    frontier("import", data / "nb201.csv.gz", "--space", "nas_bench_201", "--map", maps / "nb201.json")
+    frontier("import", data / "nb201.csv.gz", "--space", "nas_bench_201", "--map", MAPS / "nb201.json")
     latency = data / "nb201_latency.csv.gz"
     if latency.exists():
-        frontier("import", data / "nb201.csv.gz", "--join", latency, "--space", "nas_bench_201", "--map", maps / "nb201_latency.json")
+        frontier("import", data / "nb201.csv.gz", "--join", latency, "--space", "nas_bench_201", "--map", MAPS / "nb201_latency.json")
 
 
 def by_searcher(frontier, options):
@@ -59,7 +61,13 @@ def by_searcher(frontier, options):
         print(f"evolution ahead of random after {evolution['evaluations']}: {100 * (a['mean'] - b['mean']):+.3f} points, standard error {100 * error:.3f}")
 
 
+def all_devices():
+    metrics = json.loads((MAPS / "nb201_latency.json").read_text())["results"][0]["metrics"]
+    return [name.removeprefix("latency_ms.") for name in metrics if name.startswith("latency_ms.")]
+
+
 def by_device(frontier, options):
+    final = {}
     print("\n| device | evaluations | hypervolume of the true front's, mean | standard deviation | standard error | 10 % quantile | reference point |\n|---|---|---|---|---|---|---|")
     for device in options.devices:
         metric = f"latency_ms.{device}"
@@ -70,6 +78,9 @@ def by_device(frontier, options):
             volume = item["hypervolume/relative"]
             print(f"| {device} | {item['evaluations']} | {100 * volume['mean']:.2f} % | {100 * volume['sd']:.2f} | {100 * volume['standard_error']:.2f} | {100 * volume['q10']:.2f} % | "
                   f"{100 * reference['top1']:.2f} %, {reference[metric]:.3g} ms |")
+        final[device] = found["results"][-1]["hypervolume/relative"]["mean"]
+    least, most = min(final, key=final.get), max(final, key=final.get)
+    print(f"\n{len(final)} devices after {found['results'][-1]['evaluations']} evaluations: {100 * final[least]:.2f} % ({least}) to {100 * final[most]:.2f} % ({most}), mean {100 * statistics.mean(final.values()):.2f} %")
 
 
 def main():
@@ -81,7 +92,7 @@ def main():
     parser.add_argument("--dataset", default="cifar10")
     parser.add_argument("--repeat", type=int, default=200)
     parser.add_argument("--front-repeat", type=int, default=50)
-    parser.add_argument("--devices", nargs="*", default=["raspi4", "pixel3", "fpga"])
+    parser.add_argument("--devices", nargs="*", default=all_devices(), help="names in maps/nb201_latency.json; all by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], help="passed on to every search, e.g. searcher.population=10")
     options = parser.parse_args()
