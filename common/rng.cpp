@@ -61,6 +61,12 @@ Rng Rng::split(std::uint64_t i) const {
   return Rng(seed);
 }
 
+Rng Rng::domain(std::string_view purpose) const {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a, 64 bits
+  for (const char c : purpose) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return split(0xd0a1d0a1d0a1d0a1ULL).split(hash);  // one level below, where no small split(i) lies
+}
+
 std::string Rng::state() const {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string text;

@@ -24,6 +24,9 @@ class Rng {
   double normal();
   /// An independent generator for piece `i` of the work; does not advance this one.
   Rng split(std::uint64_t i) const;
+  /// An independent generator for one purpose ("weights", "loader"), so that what is drawn for one thing is never equal
+  /// to, nor moved by, what is drawn for another; no split(i) equals a domain. Does not advance this one.
+  Rng domain(std::string_view purpose) const;
 
   template <class T>
   void shuffle(std::vector<T>& items) {

@@ -70,6 +70,20 @@ TEST(Rng, SplitsAreDistinctAndLeaveTheSourceAlone) {
   }
 }
 
+TEST(Rng, DomainsShareNoStreamWithEachOtherOrWithSplits) {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    const Rng rng(seed);
+    std::set<std::uint64_t> first;
+    for (const char* purpose : {"", "weights", "loader", "loader.architecture", "sampler", "split", "a", "b", "ab"})
+      first.insert(rng.domain(purpose).next());
+    for (std::uint64_t i = 0; i < 100; ++i) first.insert(rng.split(i).next());
+    for (std::uint64_t other = seed + 1; other < seed + 10; ++other) first.insert(Rng(other).domain("loader").next());
+    EXPECT_EQ(first.size(), 9U + 100U + 9U) << "seed " << seed;
+    EXPECT_EQ(rng, Rng(seed));
+    EXPECT_EQ(rng.domain("weights"), rng.domain("weights"));
+  }
+}
+
 TEST(Rng, StateRoundTrips) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     Rng rng(seed);
