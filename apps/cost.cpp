@@ -47,11 +47,11 @@ void run_cost(const CostOptions& options) {
       for (const auto& layer : layer_costs(graph)) {
         const Layer& l = graph[layer.vertex];
         item["layers"].push_back({{"name", l.name},
-                                  {"kind", to_string(l.kind)},
+                                  {"kind", l.kind->name},
                                   {"output", shape_text(l.output)},
                                   {"macs", layer.macs},
                                   {"params", layer.params}});
-        layer_table.add({l.name.empty() ? "-" : l.name, std::string(to_string(l.kind)), shape_text(l.output),
+        layer_table.add({l.name.empty() ? "-" : l.name, std::string(l.kind->name), shape_text(l.output),
                          std::to_string(layer.macs), std::to_string(layer.params)});
       }
     }

@@ -53,15 +53,18 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
   const MergedGraph merged = merge(graphs);
   layers_run_.first += merged.graph.size();
 
-  Executor executor(supernet_.bank);
   BatchNormStatistics statistics;
+  const Program calibration(merged.graph, supernet_.bank, {.norm = Norm::kCollect, .statistics = &statistics},
+                            merged.outputs);
   const std::int64_t batches =
       std::max<std::int64_t>(1, std::min(options_.calibration_images, training_.size()) / options_.calibration_batch);
   for (std::int64_t b = 0; b < batches; ++b) {
     if (check_) check_();
     const Batch batch = evaluation_batch(training_, b * options_.calibration_batch, options_.calibration_batch);
-    executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kCalibrate, &statistics);
+    calibration(batch.images.to(device));
   }
+  const Program evaluation(merged.graph, supernet_.bank, {.norm = Norm::kStored, .statistics = &statistics},
+                           merged.outputs);
 
   const std::int64_t total = options_.images > 0 ? std::min(options_.images, images_.size()) : images_.size();
   std::vector<std::int64_t> correct(archs.size(), 0);
@@ -70,8 +73,7 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
     if (check_) check_();
     const Batch batch = evaluation_batch(images_, first, std::min(options_.batch, total - first));
     const at::Tensor labels = batch.labels.to(device);
-    const auto logits =
-        executor.run(merged.graph, merged.outputs, batch.images.to(device), Pass::kEvaluate, &statistics);
+    const auto logits = evaluation(batch.images.to(device)).outputs;
     for (std::size_t i = 0; i < archs.size(); ++i) {
       correct[i] += logits[i].argmax(1).eq(labels).sum().item<std::int64_t>();
       loss[i] += at::cross_entropy_loss(logits[i].to(at::kFloat), labels, {}, at::Reduction::Sum).item<double>();

@@ -8,34 +8,18 @@
 namespace frontier {
 namespace {
 
-/// Output side of a layer with "same" padding: ceil(side / stride) for odd kernels.
-Dim reduced(const Dim& side, int stride) { return stride == 1 ? side : (side + Dim(stride - 1)) / Dim(stride); }
-
-/// 1 where `a` divides `b`.
-Dim divides(const Dim& a, const Dim& b) { return Dim::equal(b / a * a, b); }
-/// Whether a condition (0 or 1) holds for any of the selected options.
-bool somewhere(const Dim& condition) { return condition.max() != 0; }
-
-/// Sum over the selected options of [this option is chosen] * its value.
-Dim select(std::uint16_t decision, std::span<const Dim> values) {
-  if (std::all_of(values.begin(), values.end(), [&](const Dim& v) { return v == values.front(); }))
-    return values.front();
-  Dim result = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::vector<std::int64_t> chosen(values.size(), 0);
-    chosen[i] = 1;
-    result = result + Dim(decision, std::move(chosen)) * values[i];
-  }
-  return result;
+/// [the option-th of so many is chosen], as a function of its decision.
+Dim indicator_of(std::uint16_t decision, std::size_t option, std::size_t num_options) {
+  std::vector<std::int64_t> chosen(num_options, 0);
+  chosen[option] = 1;
+  return Dim(decision, chosen);
 }
 
 }  // namespace
 
 Builder::Builder(const InputShape& input) {
-  Layer layer;
-  layer.name = "input";
-  layer.output = {input.channels, input.height, input.width};
-  input_ = emit(std::move(layer), {});
+  input_ =
+      layer("input", "input", {}, {{"channels", input.channels}, {"height", input.height}, {"width", input.width}});
 }
 
 Builder::Builder(const InputShape& input, const std::unordered_map<std::string, std::uint16_t>& index,
@@ -110,31 +94,20 @@ void Builder::require(const Dim& condition, std::string_view message) {
 
 Signal Builder::when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers) {
   if (condition.is_constant()) return condition.value() != 0 ? layers(x) : x;
-  if (index_) throw std::logic_error("layers at '" + prefix_ + "' depend on a dimension that is not decided");
   const Dim holds = Dim::either(condition, 0), outer = exists_;
   exists_ = outer * holds;
-  Signal y = layers(x);
+  const Signal y = layers(x);
   exists_ = outer;
-  const auto either_of = [&](const Dim& with, const Dim& without) {
-    return with == without ? with : holds * with + (Dim(1) - holds) * without;
-  };
-  y.shape = {either_of(y.shape.channels, x.shape.channels), either_of(y.shape.height, x.shape.height),
-             either_of(y.shape.width, x.shape.width)};
-  return y;
+  const Signal candidates[] = {y, x};
+  return mixed(candidates, {holds, Dim(1) - holds});
 }
 
-Signal Builder::merge(std::uint16_t decision, std::span<const Signal> candidates) {
+/// The one of the candidates whose indicator is 1: a weighted sum in a soft network.
+Signal Builder::mixed(std::span<const Signal> candidates, std::vector<Dim> indicators) {
   if (candidates.size() == 1) return candidates.front();
-  std::vector<Dim> channels, heights, widths;
-  for (const auto& candidate : candidates) {
-    channels.push_back(candidate.shape.channels);
-    heights.push_back(candidate.shape.height);
-    widths.push_back(candidate.shape.width);
-  }
   Layer layer;
-  layer.kind = LayerKind::kMix;
-  layer.decision = decision;
-  layer.output = {select(decision, channels), select(decision, heights), select(decision, widths)};
+  layer.kind = &layer_kind("mix");
+  layer.indicators = std::move(indicators);
   return emit(std::move(layer), std::vector<Signal>(candidates.begin(), candidates.end()));
 }
 
@@ -148,15 +121,15 @@ Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& 
   const std::span<const std::uint16_t> chosen = index_ ? selected(decision) : std::span<const std::uint16_t>(all);
   if (chosen.size() == 1) return branches.at(chosen.front()).layers(x);
   std::vector<Signal> outputs;
+  std::vector<Dim> indicators;
   const Dim outer = exists_;
   for (std::size_t i = 0; i < chosen.size(); ++i) {
-    std::vector<std::int64_t> indicator(chosen.size(), 0);
-    indicator[i] = 1;
-    exists_ = outer * Dim(decision, std::move(indicator));
+    indicators.push_back(indicator_of(decision, i, chosen.size()));
+    exists_ = outer * indicators.back();
     outputs.push_back(branches.at(chosen[i]).layers(x));
   }
   exists_ = outer;
-  return merge(decision, outputs);
+  return mixed(outputs, std::move(indicators));
 }
 
 Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
@@ -174,8 +147,12 @@ Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& d
   }
   exists_ = outer;
   std::vector<Signal> candidates;
-  for (const Dim& d : depth.branches()) candidates.push_back(after.at(static_cast<std::size_t>(d.value())));
-  return merge(depth.first_decision(), candidates);
+  std::vector<Dim> indicators;
+  for (const Dim& d : depth.branches()) {
+    candidates.push_back(after.at(static_cast<std::size_t>(d.value())));
+    indicators.push_back(indicator_of(depth.first_decision(), indicators.size(), depth.branches().size()));
+  }
+  return mixed(candidates, std::move(indicators));
 }
 
 Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms) {
@@ -211,7 +188,7 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
     if (index_) chosen.assign(selected(decision).begin(), selected(decision).end());
   }
   std::vector<Signal> signals;
-  std::vector<int> place(terms.size(), -1);
+  std::vector<Dim> indicators;
   const Dim outer = exists_;
   for (std::size_t t = 0; t < terms.size(); ++t) {
     std::vector<std::int64_t> contains;
@@ -220,176 +197,98 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
     const Dim taken(decision, contains);
     if (taken.max() == 0) continue;
     exists_ = outer * taken;
-    place[t] = static_cast<int>(signals.size());
     signals.push_back(terms[t].layers());
+    indicators.push_back(taken);
   }
   exists_ = outer;
-  if (chosen.size() == 1) return sum(signals);
-  Layer layer;
-  layer.kind = LayerKind::kMix;
-  layer.decision = decision;
-  layer.output = signals.front().shape;
-  for (const auto option : chosen) {
-    layer.members.emplace_back();
-    for (const int member : subsets[option]) layer.members.back().push_back(place[static_cast<std::size_t>(member)]);
-  }
-  return emit(std::move(layer), signals);
+  return chosen.size() == 1 ? sum(signals) : mixed(signals, std::move(indicators));
 }
 
 Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {
+  std::vector<const Shape*> shapes;
+  shapes.reserve(inputs.size());
+  for (const Signal& input : inputs) shapes.push_back(&input.shape);
+  try {
+    layer.output = layer.kind->output(layer, shapes);
+  } catch (const std::logic_error& error) {
+    throw std::logic_error(std::string(layer.kind->name) + " '" + (layer.name.empty() ? prefix_ : layer.name) +
+                           "': " + error.what());
+  }
   layer.exists = exists_;
   layer.training_only = training_only_;
   if (!training_only_)
-    for (const auto& input : inputs) require_kept(input);
-  if (!index_ && has_weights(layer) && ++layer_names_[layer.name] > 1)
+    for (const Signal& input : inputs) require_kept(input);
+  if (!index_ && layer.kind->parameters && !layer.kind->parameters(layer, shapes).empty() && ++layer_names_[layer.name] > 1)
     throw std::logic_error("two layers are named '" + layer.name + "'; give each its own scope");
   std::vector<NetworkGraph::Vertex> vertices;
   vertices.reserve(inputs.size());
-  for (const auto& input : inputs) vertices.push_back(vertex_of(input));
+  for (const Signal& input : inputs) vertices.push_back(vertex_of(input));
   Shape shape = layer.output;
   return {graph_.add(std::move(layer), vertices), std::move(shape)};
 }
 
 NetworkGraph::Vertex Builder::vertex_of(const Signal& signal) {
   if (!signal.is_zero) return signal.vertex;
+  const Shape& shape = signal.shape;
+  return layer("zero", "", {{.vertex = signal.vertex, .shape = shape}},
+               {{"channels", shape.channels}, {"height", shape.height}, {"width", shape.width}})
+      .vertex;
+}
+
+Signal Builder::layer(std::string_view kind, std::string_view name, const std::vector<Signal>& inputs,
+                      Attributes attributes) {
   Layer layer;
-  layer.kind = LayerKind::kZero;
-  layer.output = signal.shape;
-  return emit(std::move(layer), {{.vertex = signal.vertex, .shape = signal.shape}}).vertex;
+  layer.kind = &layer_kind(kind);
+  if (!name.empty()) layer.name = full_name(name);
+  layer.attributes = std::move(attributes);
+  return emit(std::move(layer), inputs);
 }
 
 Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
-  Layer layer;
-  layer.kind = LayerKind::kConv;
-  layer.name = full_name(name);
-  const auto side = [&](const Dim& in) {
-    const bool even = spec.kernel.is_constant() && spec.kernel.value() % 2 == 0;
-    return even ? (in - spec.kernel) / Dim(spec.stride) + Dim(1) : reduced(in, spec.stride);
-  };
-  layer.output = {spec.out, side(x.shape.height), side(x.shape.width)};
-  layer.kernel = spec.kernel;
-  layer.groups = spec.groups;
-  layer.stride = spec.stride;
-  layer.dilation = spec.dilation;
-  layer.bias = spec.bias;
-  return emit(std::move(layer), {x});
+  return layer("conv", name, {x},
+               {{"out", spec.out},
+                {"kernel", spec.kernel},
+                {"stride", spec.stride},
+                {"groups", spec.groups},
+                {"dilation", spec.dilation},
+                {"bias", spec.bias}});
 }
-
-Signal Builder::norm(LayerKind kind, std::string_view name, Signal x) {
-  Layer layer;
-  layer.kind = kind;
-  layer.name = full_name(name);
-  layer.output = x.shape;
-  return emit(std::move(layer), {x});
-}
-
-Signal Builder::batch_norm(std::string_view name, Signal x) { return norm(LayerKind::kBatchNorm, name, x); }
-Signal Builder::layer_norm(std::string_view name, Signal x) { return norm(LayerKind::kLayerNorm, name, x); }
-
+Signal Builder::batch_norm(std::string_view name, Signal x) { return layer("batch_norm", name, {x}); }
+Signal Builder::layer_norm(std::string_view name, Signal x) { return layer("layer_norm", name, {x}); }
 Signal Builder::attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec) {
-  const std::string where = "attention '" + full_name(name) + "': ";
-  const auto same_sides = [](const Shape& a, const Shape& b) { return a.height == b.height && a.width == b.width; };
-  if (!(q.shape == k.shape) || !same_sides(k.shape, v.shape))
-    throw std::logic_error(where + "queries, keys and values differ in shape");
-  if (!somewhere(divides(spec.heads, q.shape.channels) * divides(spec.heads, v.shape.channels)))
-    throw std::logic_error(where + "the heads do not divide the channels");
-  Layer layer;
-  layer.kind = LayerKind::kAttention;
-  layer.name = full_name(name);
-  layer.output = {v.shape.channels, q.shape.height, q.shape.width};
-  layer.heads = spec.heads;
-  layer.position = spec.position;
-  if (spec.position == Position::kRelative) {
-    const Dim tokens = spec.grid_height * spec.grid_width + 1;
-    if (!somewhere(Dim::equal(tokens, q.shape.height * q.shape.width)) || spec.max_distance < 1)
-      throw std::logic_error(where +
-                             "relative positions need a class token, the sides of the grid of tokens behind it" +
-                             " and a distance of at least 1");
-    layer.grid_height = spec.grid_height;
-    layer.grid_width = spec.grid_width;
-    layer.max_distance = spec.max_distance;
-  }
-  return emit(std::move(layer), {q, k, v});
+  const bool relative = spec.position == Position::kRelative;
+  return layer("attention", name, {q, k, v},
+               {{"heads", spec.heads},
+                {"position", static_cast<int>(spec.position)},
+                {"grid_height", relative ? spec.grid_height : Dim(0)},
+                {"grid_width", relative ? spec.grid_width : Dim(0)},
+                {"max_distance", relative ? spec.max_distance : 0}});
 }
-
-Signal Builder::tokens(std::string_view name, Signal x) {
-  Layer layer;
-  layer.kind = LayerKind::kTokens;
-  layer.name = full_name(name);
-  layer.output = {x.shape.channels, x.shape.height * x.shape.width + 1, 1};
-  return emit(std::move(layer), {x});
-}
-
+Signal Builder::tokens(std::string_view name, Signal x) { return layer("tokens", name, {x}); }
 Signal Builder::activation(Signal x, Activation activation) {
-  Layer layer;
-  layer.kind = LayerKind::kActivation;
-  layer.activation = activation;
-  layer.output = x.shape;
-  return emit(std::move(layer), {x});
+  return layer("activation", "", {x}, {{"function", static_cast<int>(activation)}});
 }
-
 Signal Builder::linear(std::string_view name, Signal x, const Dim& out, bool bias) {
-  Layer layer;
-  layer.kind = LayerKind::kLinear;
-  layer.name = full_name(name);
-  layer.output = {out, 1, 1};
-  layer.bias = bias;
-  return emit(std::move(layer), {x});
+  return layer("linear", name, {x}, {{"out", out}, {"bias", bias}});
 }
-
-Signal Builder::global_pool(Signal x) {
-  Layer layer;
-  layer.kind = LayerKind::kGlobalPool;
-  layer.output = {x.shape.channels, 1, 1};
-  return emit(std::move(layer), {x});
-}
-
-Signal Builder::token_pool(Signal x, int skip) {
-  if (skip < 0 || !somewhere(Dim::greater(x.shape.height, skip)) || !somewhere(Dim::equal(x.shape.width, 1)))
-    throw std::logic_error("token_pool at '" + prefix_ + "': the input is no sequence of more than " +
-                           std::to_string(skip) + " tokens");
-  Layer layer;
-  layer.kind = LayerKind::kGlobalPool;
-  layer.skip_tokens = skip;
-  layer.output = {x.shape.channels, 1, 1};
-  return emit(std::move(layer), {x});
-}
-
+Signal Builder::global_pool(Signal x) { return layer("global_pool", "", {x}, {{"skip", 0}}); }
+Signal Builder::token_pool(Signal x, int skip) { return layer("global_pool", "", {x}, {{"skip", skip}}); }
 Signal Builder::resize(Signal x, const Dim& height, const Dim& width) {
   if (x.shape.height == height && x.shape.width == width) return x;
-  Layer layer;
-  layer.kind = LayerKind::kResize;
-  layer.output = {x.shape.channels, height, width};
-  return emit(std::move(layer), {x});
+  return layer("resize", "", {x}, {{"height", height}, {"width", width}});
 }
-
-Signal Builder::shift(Signal x) {
-  Layer layer;
-  layer.kind = LayerKind::kShift;
-  layer.output = x.shape;
-  return emit(std::move(layer), {x});
-}
-
-Signal Builder::pool(LayerKind kind, Signal x, int kernel, int stride) {
-  Layer layer;
-  layer.kind = kind;
-  layer.kernel = kernel;
-  layer.stride = stride;
-  layer.output = {x.shape.channels, reduced(x.shape.height, stride), reduced(x.shape.width, stride)};
-  return emit(std::move(layer), {x});
-}
-
+Signal Builder::shift(Signal x) { return layer("shift", "", {x}); }
 Signal Builder::average_pool(Signal x, int kernel, int stride) {
-  return pool(LayerKind::kAveragePool, x, kernel, stride);
+  return layer("average_pool", "", {x}, {{"kernel", kernel}, {"stride", stride}});
 }
-Signal Builder::max_pool(Signal x, int kernel, int stride) { return pool(LayerKind::kMaxPool, x, kernel, stride); }
-
-Signal Builder::add(Signal a, Signal b) {
-  if (!(a.shape == b.shape)) throw std::logic_error("add at '" + prefix_ + "': the two inputs differ in shape");
-  Layer layer;
-  layer.kind = LayerKind::kAdd;
-  layer.output = a.shape;
-  return emit(std::move(layer), {a, b});
+Signal Builder::max_pool(Signal x, int kernel, int stride) {
+  return layer("max_pool", "", {x}, {{"kernel", kernel}, {"stride", stride}});
+}
+Signal Builder::add(Signal a, Signal b) { return layer("add", "", {a, b}); }
+Signal Builder::multiply(Signal x, Signal gate) { return layer("multiply", "", {x, gate}); }
+Signal Builder::concat(const std::vector<Signal>& inputs) { return layer("concat", "", inputs); }
+Signal Builder::truncate(Signal x, const Dim& channels) {
+  return channels == x.shape.channels ? x : layer("truncate", "", {x}, {{"channels", channels}});
 }
 
 Signal Builder::sum(const std::vector<Signal>& terms) {
@@ -406,8 +305,8 @@ Signal Builder::residual(Signal x, Signal y) {
                    Dim::equal(x.shape.width, y.shape.width);
   if (same.max() == 0) return y;
   Layer layer;
-  layer.kind = LayerKind::kAdd;
-  layer.output = y.shape;
+  layer.kind = &layer_kind("add");
+  if (!same.is_constant()) layer.indicators = {same, Dim(1)};
   const Dim outer = exists_;
   exists_ = outer * same;
   Signal sum = emit(std::move(layer), {x, y});
@@ -415,34 +314,8 @@ Signal Builder::residual(Signal x, Signal y) {
   return sum;
 }
 
-Signal Builder::multiply(Signal x, Signal gate) {
-  Layer layer;
-  layer.kind = LayerKind::kMultiply;
-  layer.output = x.shape;
-  return emit(std::move(layer), {x, gate});
-}
-
-Signal Builder::concat(const std::vector<Signal>& inputs) {
-  Layer layer;
-  layer.kind = LayerKind::kConcat;
-  layer.output = inputs.at(0).shape;
-  for (std::size_t i = 1; i < inputs.size(); ++i)
-    layer.output.channels = layer.output.channels + inputs[i].shape.channels;
-  return emit(std::move(layer), inputs);
-}
-
-Signal Builder::truncate(Signal x, const Dim& channels) {
-  if (channels == x.shape.channels) return x;
-  if (!somewhere(1 - Dim::greater(channels, x.shape.channels)))
-    throw std::logic_error("truncate at '" + prefix_ + "': more channels asked for than the input has");
-  Layer layer;
-  layer.kind = LayerKind::kTruncate;
-  layer.output = {channels, x.shape.height, x.shape.width};
-  return emit(std::move(layer), {x});
-}
-
 Signal Builder::zero(Signal x, const Dim& channels, int stride) {
-  return {x.vertex, {channels, reduced(x.shape.height, stride), reduced(x.shape.width, stride)}, true};
+  return {x.vertex, {channels, reduced_side(x.shape.height, stride), reduced_side(x.shape.width, stride)}, true};
 }
 
 Signal Builder::conv_bn(std::string_view name, Signal x, const ConvSpec& spec) {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "search_spaces/network_graph.h"
+#include "search_spaces/ops/activation.h"
+#include "search_spaces/ops/attention.h"
 #include "search_spaces/selection.h"
 
 namespace frontier {
@@ -115,12 +117,18 @@ class Builder {
   };
   Signal sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms);
   /// Layers that are there only where a dimension asks for them (a shortcut's convolution where channels differ): x
-  /// passes unchanged where `condition` is 0. Not for soft selections that leave the condition open.
+  /// passes unchanged where `condition` is 0; a soft selection that leaves the condition open mixes the two.
   Signal when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
   /// Architectures of which `condition` is 0 are no members of the space; said in terms of the place by `message`, e.g.
   /// "narrower than the stage before".
   void require(const Dim& condition, std::string_view message);
 
+  /// A layer of any kind (search_spaces/ops/). @param name may be empty where the kind has no parameters.
+  /// @throws std::logic_error saying where and what does not fit.
+  Signal layer(std::string_view kind, std::string_view name, const std::vector<Signal>& inputs,
+               Attributes attributes = {});
+
+  // The kinds by their names.
   Signal conv(std::string_view name, Signal x, const ConvSpec& spec);
   Signal batch_norm(std::string_view name, Signal x);
   /// Over the channels of every pixel.
@@ -190,12 +198,10 @@ class Builder {
   std::span<const std::uint16_t> selected(std::uint16_t decision) const;
   Signal emit(Layer layer, const std::vector<Signal>& inputs);
   void require_kept(Signal x) const;
-  Signal pool(LayerKind kind, Signal x, int kernel, int stride);
-  Signal norm(LayerKind kind, std::string_view name, Signal x);
   template <class ValueOf>
   Dim values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const;
   NetworkGraph::Vertex vertex_of(const Signal& signal);
-  Signal merge(std::uint16_t decision, std::span<const Signal> candidates);
+  Signal mixed(std::span<const Signal> candidates, std::vector<Dim> indicators);
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
 
   const std::unordered_map<std::string, std::uint16_t>* index_ =

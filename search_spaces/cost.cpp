@@ -4,68 +4,22 @@
 
 namespace frontier {
 
-namespace {
-
-const Shape& input_shape(const NetworkGraph& graph, NetworkGraph::Vertex vertex, std::size_t slot = 0) {
-  return graph[graph.inputs(vertex)[slot]].output;
-}
-
-Dim attention_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
-  const Layer& layer = graph[vertex];
-  const Dim tokens = layer.output.height * layer.output.width;
-  const Dim macs = tokens * tokens * (input_shape(graph, vertex).channels + layer.output.channels);
-  return layer.position == Position::kRelative ? macs + macs : macs;
-}
-
-Dim attention_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
-  const Layer& layer = graph[vertex];
-  switch (layer.position) {
-    case Position::kNone: return 0;
-    case Position::kBias: return layer.heads * (layer.output.height * 2 - 1) * (layer.output.width * 2 - 1);
-    case Position::kRelative:
-      return Dim(2 * (2 * layer.max_distance + 2)) *
-             (input_shape(graph, vertex).channels / layer.heads + layer.output.channels / layer.heads);
-  }
-  return 0;
-}
-
-}  // namespace
-
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
   const Layer& layer = graph[vertex];
-  if (layer.training_only) return 0;
-  switch (layer.kind) {
-    case LayerKind::kConv:
-      return layer.exists * layer.kernel * layer.kernel * (input_shape(graph, vertex).channels / layer.groups) *
-             layer.output.channels * layer.output.height * layer.output.width;
-    case LayerKind::kLinear: {
-      const Shape& in = input_shape(graph, vertex);
-      return layer.exists * in.channels * in.height * in.width * layer.output.channels;
-    }
-    case LayerKind::kAttention: return layer.exists * attention_macs(graph, vertex);
-    default: return 0;
-  }
+  if (layer.training_only || layer.kind->macs == nullptr) return 0;
+  return layer.exists * layer.kind->macs(layer, graph.input_shapes(vertex));
 }
 
 Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
   const Layer& layer = graph[vertex];
   if (layer.training_only) return 0;
-  const Dim& out = layer.output.channels;
-  const Dim bias = layer.bias ? out : Dim(0);
-  switch (layer.kind) {
-    case LayerKind::kConv:
-      return layer.exists *
-             (layer.kernel * layer.kernel * (input_shape(graph, vertex).channels / layer.groups) * out + bias);
-    case LayerKind::kLinear: {
-      const Shape& in = input_shape(graph, vertex);
-      return layer.exists * (in.channels * in.height * in.width * out + bias);
-    }
-    case LayerKind::kBatchNorm:
-    case LayerKind::kLayerNorm: return layer.exists * (out + out);
-    case LayerKind::kTokens: return layer.exists * out * (layer.output.height + 1);
-    case LayerKind::kAttention: return layer.exists * attention_params(graph, vertex);
-    default: return 0;
+  Dim params = 0;
+  for (const ParameterSpec& spec : parameters_of(graph, vertex)) {
+    Dim size = 1;
+    for (std::size_t d = spec.shape.size(); d-- > 0;) size = size * spec.shape[d];  // small diagrams first
+    params = params + size;
   }
+  return layer.exists * params;
 }
 
 std::vector<LayerCost> layer_costs(const NetworkGraph& graph) {

@@ -32,8 +32,6 @@ Cost cost(const NetworkGraph& graph);
 std::vector<LayerCost> layer_costs(const NetworkGraph& graph);
 
 /// MACs and parameters of one layer as functions of the decisions they depend on; 0 for layers of training alone.
-/// Attention over t tokens: t^2 a channel of queries and of values; relative positions cost the same again, as the
-/// definition multiplies them.
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 Dim layer_params(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 
@@ -66,6 +64,8 @@ class CostTable {
   std::int64_t params(const Architecture& arch) const { return price_ ? price_(arch).params : params_(arch); }
   /// Both with one query: half the work where a network is built for it.
   std::pair<std::int64_t, std::int64_t> macs_and_params(const Architecture& arch) const;
+  /// Whether the two sums say what networks cost: not where every query asks `price`.
+  bool has_sums() const { return price_ == nullptr; }
   const CostSum& macs_sum() const { return macs_; }
   const CostSum& params_sum() const { return params_; }
   std::span<const Decision> decisions() const { return decisions_; }

@@ -1,6 +1,7 @@
 #include "search_spaces/network_graph.h"
 
 #include <array>
+#include <stdexcept>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -27,62 +28,10 @@ InputShape parse_input_shape(std::string_view text, std::int64_t classes) {
   return {values[0], values[1], values[2], classes};
 }
 
-std::string_view to_string(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kInput: return "input";
-    case LayerKind::kConv: return "conv";
-    case LayerKind::kBatchNorm: return "batch_norm";
-    case LayerKind::kActivation: return "activation";
-    case LayerKind::kLinear: return "linear";
-    case LayerKind::kLayerNorm: return "layer_norm";
-    case LayerKind::kAttention: return "attention";
-    case LayerKind::kTokens: return "tokens";
-    case LayerKind::kGlobalPool: return "global_pool";
-    case LayerKind::kAveragePool: return "average_pool";
-    case LayerKind::kMaxPool: return "max_pool";
-    case LayerKind::kResize: return "resize";
-    case LayerKind::kShift: return "shift";
-    case LayerKind::kAdd: return "add";
-    case LayerKind::kMultiply: return "multiply";
-    case LayerKind::kConcat: return "concat";
-    case LayerKind::kTruncate: return "truncate";
-    case LayerKind::kZero: return "zero";
-    case LayerKind::kMix: return "mix";
-  }
-  return "?";
-}
-
-std::string_view to_string(Activation activation) {
-  switch (activation) {
-    case Activation::kReLU: return "relu";
-    case Activation::kReLU6: return "relu6";
-    case Activation::kHSwish: return "hswish";
-    case Activation::kHSigmoid: return "hsigmoid";
-    case Activation::kSigmoid: return "sigmoid";
-    case Activation::kGELU: return "gelu";
-  }
-  return "?";
-}
-
-std::string_view to_string(Position position) {
-  switch (position) {
-    case Position::kNone: return "none";
-    case Position::kBias: return "bias";
-    case Position::kRelative: return "relative";
-  }
-  return "?";
-}
-
-bool has_weights(const Layer& layer) {
-  switch (layer.kind) {
-    case LayerKind::kConv:
-    case LayerKind::kBatchNorm:
-    case LayerKind::kLinear:
-    case LayerKind::kLayerNorm:
-    case LayerKind::kTokens: return true;
-    case LayerKind::kAttention: return layer.position != Position::kNone;
-    default: return false;
-  }
+const Dim& Attributes::operator[](std::string_view name) const {
+  for (const Entry& entry : entries_)
+    if (entry.name == name) return entry.value;
+  throw std::logic_error("a layer has no attribute '" + std::string(name) + "'");
 }
 
 NetworkGraph::Vertex NetworkGraph::add(Layer layer, const std::vector<Vertex>& inputs) {
@@ -100,29 +49,17 @@ std::vector<NetworkGraph::Vertex> NetworkGraph::inputs(Vertex vertex) const {
   return result;
 }
 
-namespace {
-
-/// What a layer is, with the one number that tells it from others of its kind.
-std::string label_of(const Layer& layer) {
-  const std::string kind(to_string(layer.kind));
-  const auto with_kernel = [&] {
-    const std::string k = std::to_string(layer.kernel.max());
-    return kind + " " + k + "x" + k;
-  };
-  switch (layer.kind) {
-    case LayerKind::kActivation: return std::string(to_string(layer.activation));
-    case LayerKind::kConv: return with_kernel() + (layer.groups.max() > 1 ? " depthwise" : "");
-    case LayerKind::kAveragePool:
-    case LayerKind::kMaxPool: return with_kernel();
-    case LayerKind::kAttention: {
-      const std::string text = kind + " h" + std::to_string(layer.heads.max());
-      return layer.position == Position::kNone ? text : text + " " + std::string(to_string(layer.position));
-    }
-    default: return kind;
-  }
+std::vector<const Shape*> NetworkGraph::input_shapes(Vertex vertex) const {
+  std::vector<const Shape*> shapes;
+  for (const Vertex input : inputs(vertex)) shapes.push_back(&(*graph_)[input].output);
+  return shapes;
 }
 
-}  // namespace
+std::vector<ParameterSpec> parameters_of(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
+  const Layer& layer = graph[vertex];
+  if (layer.kind->parameters == nullptr) return {};
+  return layer.kind->parameters(layer, graph.input_shapes(vertex));
+}
 
 std::string to_dot(const NetworkGraph& graph, std::string_view title) {
   const auto quoted = [](std::string_view text) {
@@ -137,8 +74,9 @@ std::string to_dot(const NetworkGraph& graph, std::string_view title) {
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const Layer& layer = graph[v];
     dot += "  n" + std::to_string(v) + " [" + (layer.training_only ? "style=dashed, " : "") + "label=\"" +
-           quoted(label_of(layer)) + "\\n" + quoted(layer.name) + "\\n" + std::to_string(layer.output.channels.max()) +
-           "x" + std::to_string(layer.output.height.max()) + "x" + std::to_string(layer.output.width.max()) + "\"];\n";
+           quoted(layer.kind->label ? layer.kind->label(layer) : std::string(layer.kind->name)) + "\\n" + quoted(layer.name) +
+           "\\n" + std::to_string(layer.output.channels.max()) + "x" + std::to_string(layer.output.height.max()) + "x" +
+           std::to_string(layer.output.width.max()) + "\"];\n";
     for (const auto input : graph.inputs(v)) dot += "  n" + std::to_string(input) + " -> n" + std::to_string(v) + ";\n";
   }
   return dot + "}\n";

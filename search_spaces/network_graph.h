@@ -2,12 +2,15 @@
 
 #include <boost/graph/adjacency_list.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "search_spaces/dim.h"
+#include "search_spaces/layer_kind.h"
 
 namespace frontier {
 
@@ -34,73 +37,44 @@ struct Shape {
   friend bool operator==(const Shape&, const Shape&) = default;
 };
 
-enum class LayerKind {
-  kInput,
-  kConv,  ///< weight [out, in / groups, k, k], optional bias [out]; padding dilation * (k - 1) / 2, none for even k
-  kBatchNorm,    ///< weight [c], bias [c]; statistics are not parameters
-  kActivation,   ///< see Activation
-  kLinear,       ///< weight [out, in], optional bias [out]; input flattened to [N, in]
-  kLayerNorm,    ///< over the channels of each pixel; weight [c], bias [c]
-  kAttention,    ///< of every pixel to all; inputs queries, keys, values; parameters: see Position
-  kTokens,       ///< class_token [c] before all pixels, position [c, 1 + h * w] added to them
-  kGlobalPool,   ///< mean over height and width, the first `skip_tokens` rows left out
-  kAveragePool,  ///< kernel, stride, padding (k - 1) / 2 and one more behind if k is even; padding not counted
-  kMaxPool,
-  kResize,  ///< bicubic, to the output's sides
-  kShift,   ///< y[h][w] = x[h + 1][w + 1], zeros in the last row and column
-  kAdd,
-  kMultiply,  ///< input 0 times input 1; a 1x1 input 1 is broadcast (squeeze-excite)
-  kConcat,    ///< along channels
-  kTruncate,  ///< the first channels of its input
-  kZero,      ///< zeros of the output shape
-  kMix,       ///< sum of its options weighed by the selection weights of `decision`; see Layer::members
-};
-std::string_view to_string(LayerKind kind);
+/// What tells two layers of one kind apart: named numbers, of which some depend on decisions ("kernel", "out"). What
+/// they mean is said in the kind's file (search_spaces/ops/).
+class Attributes {
+ public:
+  struct Entry {
+    std::string_view name;  ///< of static storage
+    Dim value;
+    friend bool operator==(const Entry&, const Entry&) = default;
+  };
+  Attributes() = default;
+  Attributes(std::initializer_list<Entry> entries) : entries_(entries) {}
+  /// @throws std::logic_error if there is none of that name.
+  const Dim& operator[](std::string_view name) const;
+  std::span<const Entry> entries() const { return entries_; }
+  friend bool operator==(const Attributes&, const Attributes&) = default;
 
-enum class Activation { kReLU, kReLU6, kHSwish, kHSigmoid, kSigmoid, kGELU };
-std::string_view to_string(Activation activation);
-
-/// How attention knows where tokens are.
-enum class Position {
-  kNone,
-  /// A number a head and offset of key from query, added to the logits: position_bias [heads, 2h - 1, 2w - 1] for a
-  /// grid of h x w tokens. A smaller grid uses the centre.
-  kBias,
-  /// A vector an offset, added to keys and to values (Shaw et al. 2018, arXiv 1803.02155), as the sum of a vertical and
-  /// a horizontal one: relative_{key,value}_{vertical,horizontal} [2 max_distance + 2, channels a head]. Row 0 is for
-  /// pairs with the class token, which is the first token; offsets are clipped. As in AutoFormer (Chen et al. 2021,
-  /// arXiv 2107.00651).
-  kRelative,
+ private:
+  std::vector<Entry> entries_;
 };
-std::string_view to_string(Position position);
 
 /// One primitive layer: a node of the graph. `name` is the weight-sharing key: layers of two subnets with the same name
 /// use slices of the same parameters.
 struct Layer {
-  LayerKind kind = LayerKind::kInput;
+  const LayerKind* kind = nullptr;  ///< what it is; lives as long as the program
   std::string name;
   Shape output;
-  Dim kernel = 1;
-  Dim groups = 1;
-  int stride = 1;
-  int dilation = 1;
-  bool bias = false;
-  Activation activation = Activation::kReLU;
-  Dim heads = 1;  ///< of attention
-  Position position = Position::kNone;
-  Dim grid_height = 0;  ///< of relative attention: the sides of the grid of tokens behind the class token
-  Dim grid_width = 0;
-  int max_distance = 0;  ///< of relative attention
-  int skip_tokens = 0;   ///< of a kGlobalPool
-  int decision = -1;     ///< of a kMix: whose weights
-  /// Of a kMix: per option the input slots whose sum it is. Empty: each input is one option.
-  std::vector<std::vector<int>> members = {};
+  Attributes attributes;
+  /// Where decisions choose between its inputs or count them: by slot 1 where the input takes part, 0 where not. A soft
+  /// network weighs each input by the expectation of its indicator. Empty: every input as it is.
+  std::vector<Dim> indicators = {};
   Dim exists = 1;              ///< 1 where the decisions keep this layer, 0 where not; always 1 under a hard selection
   bool training_only = false;  ///< leads to an auxiliary output: costs nothing, is no part of the finished network
-};
 
-/// Whether a layer has parameters, and so a name that no other layer may have.
-bool has_weights(const Layer& layer);
+  bool is(std::string_view kind_name) const { return kind->name == kind_name; }
+  const Dim& operator[](std::string_view attribute) const { return attributes[attribute]; }
+  /// An attribute that is decided. @throws std::logic_error if it depends on a decision.
+  std::int64_t number(std::string_view attribute) const { return attributes[attribute].value(); }
+};
 
 /// A DAG of primitive layers with inferred shapes. Vertices are in topological order (a layer follows its inputs);
 /// vertex 0 is the input. An edge's property is the input slot. Moves, does not copy.
@@ -116,6 +90,8 @@ class NetworkGraph {
   const Layer& operator[](Vertex vertex) const { return (*graph_)[vertex]; }
   std::size_t size() const { return boost::num_vertices(*graph_); }
   std::vector<Vertex> inputs(Vertex vertex) const;
+  /// Outputs of inputs(vertex).
+  std::vector<const Shape*> input_shapes(Vertex vertex) const;
   std::size_t num_consumers(Vertex vertex) const { return boost::out_degree(vertex, *graph_); }
   Vertex output() const { return output_; }
 
@@ -134,6 +110,9 @@ class NetworkGraph {
   Vertex output_ = 0;
   std::vector<Auxiliary> auxiliaries_;
 };
+
+/// The parameters of a layer. @throws std::out_of_range if there is no such vertex.
+std::vector<ParameterSpec> parameters_of(const NetworkGraph& graph, NetworkGraph::Vertex vertex);
 
 /// Graphviz text of the network: one box a layer with kind, name and output shape.
 std::string to_dot(const NetworkGraph& graph, std::string_view title);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/activation.h"
 
 namespace frontier {
 

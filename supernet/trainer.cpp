@@ -56,7 +56,6 @@ Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& opt
       seed_(seed),
       batches_(std::move(batches)),
       architecture_batches_(std::move(architecture_batches)),
-      executor_(supernet.bank),
       optimizer_(options.optimizer, supernet.bank.weights(), supernet.bank.num_decayed()),
       rng_(Rng(seed).split(0x73616d70)) {
   if (options_.distill == "inplace" && !sampler_.teaches())
@@ -104,15 +103,18 @@ at::Tensor Trainer::output_loss(const at::Tensor& logits, const at::Tensor& labe
   return label_loss(logits, labels);
 }
 
-at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
+at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Learn learn, at::Tensor* teacher,
                             std::int64_t* macs) {
   Autocast autocast(options_.bf16);
   const NetworkGraph graph = supernet_.build(subnet.selection);
   std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
-  if (pass == Pass::kTrain)
+  if (learn == Learn::kWeights)
     for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
-  const auto logits = executor_.run(graph, outputs, batch.images, pass, nullptr, subnet.weights);
-  *macs += executor_.executed_macs();
+  const Program program(graph, supernet_.bank, {.learn = learn, .gates = subnet.gates ? &*subnet.gates : nullptr},
+                        outputs);
+  const Forward forward = program(batch.images);
+  const auto& logits = forward.outputs;
+  *macs += forward.macs;
   at::Tensor loss = output_loss(logits.front().to(at::kFloat), batch.labels, teacher);
   for (std::size_t i = 1; i < outputs.size(); ++i)
     loss = loss + graph.auxiliaries()[i - 1].weight * label_loss(logits[i].to(at::kFloat), batch.labels);
@@ -128,7 +130,7 @@ double Trainer::architecture_step() {
   std::int64_t macs = 0;
   double total = 0;
   for (const auto& subnet : subnets) {
-    const at::Tensor loss = loss_of(subnet, batch, Pass::kArchitect, nullptr, &macs);
+    const at::Tensor loss = loss_of(subnet, batch, Learn::kGates, nullptr, &macs);
     const double value = loss.item<double>();
     require_finite("loss of the architecture parameters", value, std::span(&subnet, 1));
     total += value / static_cast<double>(subnets.size());
@@ -159,13 +161,11 @@ StepReport Trainer::step() {
   at::Tensor teacher;
   std::vector<Feedback> feedback;
   for (std::size_t i = 0; i < subnets.size(); ++i) {
-    for (auto& weights : subnets[i].weights)  // this batch trains weights only
-      if (weights.defined()) weights = weights.detach();
     const at::Tensor loss =
-        loss_of(subnets[i], batch, Pass::kTrain, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
+        loss_of(subnets[i], batch, Learn::kWeights, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
     const double value = loss.item<double>();
     require_finite("training loss", value, std::span(&subnets[i], 1));
-    executor_.backward(loss);
+    loss.backward();
     feedback.push_back({i, value});
     report.loss += value / static_cast<double>(subnets.size());
   }

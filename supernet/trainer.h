@@ -11,6 +11,7 @@
 
 #include "common/options.h"
 #include "supernet/optimizer.h"
+#include "supernet/program.h"
 #include "supernet/samplers/sampler.h"
 #include "supernet/supernet.h"
 
@@ -92,7 +93,7 @@ class Trainer {
   void load(const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& state);
 
  private:
-  at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Pass pass, at::Tensor* teacher,
+  at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Learn learn, at::Tensor* teacher,
                      std::int64_t* macs);
   at::Tensor output_loss(const at::Tensor& logits, const at::Tensor& labels, at::Tensor* teacher) const;
   at::Tensor label_loss(const at::Tensor& logits, const at::Tensor& labels) const;
@@ -105,7 +106,6 @@ class Trainer {
   std::uint64_t seed_;
   BatchSource batches_;
   BatchSource architecture_batches_;
-  Executor executor_;
   Optimizer optimizer_;
   std::optional<Optimizer> arch_optimizer_;
   at::Tensor average_;

@@ -12,81 +12,25 @@
 namespace frontier {
 namespace {
 
-enum class Init { kZero, kOne, kHeNormal, kLinear, kPosition };
-
+/// A parameter of the bank: a layer's, at its largest.
 struct Wanted {
   std::string name;
   std::vector<std::int64_t> shape;
-  Init init;
-  bool decays = false;
-  bool last_first = false;      ///< in memory the first dimension is the densest
-  std::size_t num_centred = 0;  ///< so many last dimensions are cut around their centre
+  ParameterSpec spec;
 };
 
-const Shape& input_shape(const NetworkGraph& graph, NetworkGraph::Vertex v, std::size_t slot = 0) {
-  return graph[graph.inputs(v)[slot]].output;
-}
-
-void want_attention(const NetworkGraph& graph, NetworkGraph::Vertex v, std::vector<Wanted>& wanted) {
-  const Layer& layer = graph[v];
-  if (layer.position == Position::kBias)
-    wanted.push_back({.name = layer.name + ".position_bias",
-                      .shape = {layer.heads.max(), 2 * layer.output.height.max() - 1, 2 * layer.output.width.max() - 1},
-                      .init = Init::kPosition,
-                      .num_centred = 2});
-  if (layer.position != Position::kRelative) return;
-  const std::int64_t rows = 2 * layer.max_distance + 2;
-  const std::int64_t key = (input_shape(graph, v).channels / layer.heads).max();
-  const std::int64_t value = (layer.output.channels / layer.heads).max();
-  for (const char* axis : {"vertical", "horizontal"}) {
-    wanted.push_back({layer.name + ".relative_key_" + axis, {rows, key}, Init::kPosition});
-    wanted.push_back({layer.name + ".relative_value_" + axis, {rows, value}, Init::kPosition});
-  }
-}
-
-void want_layer(const NetworkGraph& graph, NetworkGraph::Vertex v, std::vector<Wanted>& wanted) {
-  const Layer& layer = graph[v];
-  const std::int64_t out = layer.output.channels.max();
-  switch (layer.kind) {
-    case LayerKind::kConv: {
-      const std::int64_t in = (input_shape(graph, v).channels / layer.groups).max(), k = layer.kernel.max();
-      wanted.push_back({.name = layer.name + ".weight",
-                        .shape = {out, in, k, k},
-                        .init = Init::kHeNormal,
-                        .decays = true,
-                        .num_centred = 2});
-      break;
-    }
-    case LayerKind::kLinear: {
-      const Shape& in = input_shape(graph, v);
-      wanted.push_back(
-          {layer.name + ".weight", {out, (in.channels * in.height * in.width).max()}, Init::kLinear, true});
-      break;
-    }
-    case LayerKind::kBatchNorm:
-    case LayerKind::kLayerNorm:
-      wanted.push_back({layer.name + ".weight", {out}, Init::kOne});
-      wanted.push_back({layer.name + ".bias", {out}, Init::kZero});
-      break;
-    case LayerKind::kTokens:
-      wanted.push_back({layer.name + ".class_token", {out}, Init::kPosition});
-      wanted.push_back({.name = layer.name + ".position",
-                        .shape = {out, layer.output.height.max()},
-                        .init = Init::kPosition,
-                        .last_first = true});
-      break;
-    case LayerKind::kAttention: want_attention(graph, v, wanted); break;
-    default: break;
-  }
-  if (layer.bias) wanted.push_back({layer.name + ".bias", {out}, Init::kZero});
-}
-
-/// Parameters of the layers of `graph`, each at its largest shape.
+/// Parameters of the layers of `graph`, each at its largest shape, those with weight decay first.
 std::vector<Wanted> wanted_parameters(const NetworkGraph& graph, bool with_auxiliaries) {
   std::vector<Wanted> wanted;
-  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
-    if (with_auxiliaries || !graph[v].training_only) want_layer(graph, v, wanted);
-  std::stable_partition(wanted.begin(), wanted.end(), [](const Wanted& w) { return w.decays; });
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    if (graph[v].training_only && !with_auxiliaries) continue;
+    for (auto& spec : parameters_of(graph, v)) {
+      std::vector<std::int64_t> shape;
+      for (const Dim& dim : spec.shape) shape.push_back(dim.max());
+      wanted.push_back({graph[v].name + "." + spec.name, std::move(shape), std::move(spec)});
+    }
+  }
+  std::stable_partition(wanted.begin(), wanted.end(), [](const Wanted& w) { return w.spec.decays; });
   return wanted;
 }
 
@@ -95,7 +39,7 @@ std::vector<Wanted> wanted_parameters(const NetworkGraph& graph, bool with_auxil
 std::vector<std::int64_t> parameter_strides(const Wanted& wanted) {
   const auto& shape = wanted.shape;
   if (shape.size() == 4) return {shape[1] * shape[2] * shape[3], 1, shape[3] * shape[1], shape[1]};
-  if (wanted.last_first) return {1, shape[0]};
+  if (wanted.spec.last_first) return {1, shape[0]};
   if (shape.size() == 3) return {shape[1] * shape[2], shape[2], 1};
   if (shape.size() == 2) return {shape[1], 1};
   return {1};
@@ -103,7 +47,7 @@ std::vector<std::int64_t> parameter_strides(const Wanted& wanted) {
 
 /// Standard deviation of the normal draws that a parameter starts from.
 double initial_deviation(const Wanted& wanted) {
-  switch (wanted.init) {
+  switch (wanted.spec.init) {
     case Init::kHeNormal: {
       // He et al. over the fan-out; a depthwise convolution (one input channel a group) has a fan-out of its kernel
       // alone.
@@ -112,7 +56,6 @@ double initial_deviation(const Wanted& wanted) {
                        (static_cast<double>(shape[2] * shape[3]) * static_cast<double>(shape[1] == 1 ? 1 : shape[0])));
     }
     case Init::kLinear: return 0.01;
-    // The usual truncated normal cuts at -2 and 2, a hundred deviations away.
     case Init::kPosition: return 0.02;
     default: return 0;
   }
@@ -131,16 +74,16 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng* rng, bool with_auxi
     for (const auto size : w.shape) numel *= size;
     if (!index_.emplace(w.name, parameters_.size()).second)
       throw std::logic_error("two parameters are named '" + w.name + "'");
-    parameters_.push_back({w.name, w.shape, parameter_strides(w), offset, numel, w.num_centred});
+    parameters_.push_back({w.name, w.shape, parameter_strides(w), offset, numel, w.spec.num_centred});
     offset += numel;
-    if (w.decays) num_decayed_ = offset;
+    if (w.spec.decays) num_decayed_ = offset;
   }
   weights_ = at::zeros({offset}, at::kFloat);
   gradients_ = at::zeros({offset}, at::kFloat);
   float* data = weights_.data_ptr<float>();
   for (std::size_t i = 0; rng != nullptr && i < wanted.size(); ++i) {
     float* values = data + parameters_[i].offset;
-    if (wanted[i].init == Init::kOne) std::fill_n(values, parameters_[i].numel, 1.0F);
+    if (wanted[i].spec.init == Init::kOne) std::fill_n(values, parameters_[i].numel, 1.0F);
     const double deviation = initial_deviation(wanted[i]);
     if (deviation == 0) continue;
     Rng draws = rng->split(i);

@@ -16,11 +16,6 @@ namespace {
 constexpr std::size_t kMaxInnerBlocks = 30;
 constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages are boxes
 
-bool is_depthwise(const Layer& layer) {
-  return layer.kind == LayerKind::kConv && layer.groups.value() > 1 &&
-         layer.groups.value() == layer.output.channels.value();
-}
-
 /// The scope of a layer: of "stage1.block0.squeeze_excite.reduce" the parts up to the last numbered one among the first
 /// three, "stage1.block0"; of "stem.conv" the first part; of "classifier" itself.
 std::string scope_of(std::string name, std::size_t max_parts) {
@@ -47,57 +42,23 @@ std::string shape_text(const Shape& from, const Shape& to) {
   return change(from.channels.value(), to.channels.value()) + " ch, " + sides;
 }
 
-std::string inverted_residual_text(const Layer& depthwise, const Shape& input, bool gated, bool added) {
-  std::string text = "k" + std::to_string(depthwise.kernel.value());
-  const std::int64_t hidden = depthwise.output.channels.value();
-  if (hidden % input.channels.value() == 0) text += " e" + std::to_string(hidden / input.channels.value());
-  if (gated) text += " se";
-  if (added) text += " skip";
-  return text;
-}
-
-std::string conv_text(const Layer& conv) {
-  std::string text = "conv k" + std::to_string(conv.kernel.value());
-  if (conv.stride > 1) text += " s" + std::to_string(conv.stride);
-  if (conv.groups.value() > 1) text += " g" + std::to_string(conv.groups.value());
-  return text;
-}
-
-/// In the words of the field: kernel, expansion, squeeze-excite for an inverted residual; else its layers.
+/// What the kinds of its layers say of a block; the last layer's kind where none has a word for it.
 std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::Vertex>& members, const Shape& input) {
-  std::vector<const Layer*> convs;
-  const Layer* depthwise = nullptr;
-  const Layer* attention = nullptr;
-  std::map<LayerKind, int> count;
-  for (const auto vertex : members) {
-    const Layer& layer = graph[vertex];
-    ++count[layer.kind];
-    if (layer.kind == LayerKind::kAttention && attention == nullptr) attention = &layer;
-    if (layer.kind != LayerKind::kConv) continue;
-    convs.push_back(&layer);
-    if (is_depthwise(layer) && depthwise == nullptr) depthwise = &layer;
-  }
-  const bool gated = count[LayerKind::kMultiply] > 0;
-  const bool added = count[LayerKind::kAdd] > 0;
-  if (attention != nullptr) return "attention h" + std::to_string(attention->heads.value()) + (added ? " skip" : "");
-  if (depthwise != nullptr && convs.size() <= 5) return inverted_residual_text(*depthwise, input, gated, added);
+  const auto before = [](const LayerKind* a, const LayerKind* b) {
+    return std::pair(a->words_order, a->name) < std::pair(b->words_order, b->name);
+  };
+  std::map<const LayerKind*, std::vector<NetworkGraph::Vertex>, decltype(before)> kinds(before);
+  for (const auto vertex : members)
+    if (graph[vertex].kind->words) kinds[graph[vertex].kind].push_back(vertex);
   std::vector<std::string> parts;
-  if (convs.size() == 1) parts.push_back(conv_text(*convs.front()));
-  if (convs.size() > 1) {
-    const auto largest = *std::max_element(convs.begin(), convs.end(), [](const Layer* a, const Layer* b) {
-      return a->kernel.value() < b->kernel.value();
-    });
-    parts.push_back(std::to_string(convs.size()) + " convs, k" + std::to_string(largest->kernel.value()));
+  bool whole = false;
+  for (const auto& [kind, of_kind] : kinds) {
+    if (whole && !kind->words_beside) continue;
+    const BlockWords words = kind->words({graph, members, of_kind, input});
+    whole = whole || words.whole;
+    if (!words.text.empty()) parts.push_back(words.text);
   }
-  if (count[LayerKind::kTokens] > 0) parts.emplace_back("tokens");
-  if (count[LayerKind::kLinear] > 0) parts.emplace_back("linear");
-  if (gated) parts.emplace_back("se");
-  if (added) parts.emplace_back("skip");
-  if (!gated && count[LayerKind::kGlobalPool] > 0) parts.emplace_back("pool");
-  if (count[LayerKind::kAveragePool] > 0) parts.emplace_back("average pool");
-  if (count[LayerKind::kMaxPool] > 0) parts.emplace_back("max pool");
-  if (parts.empty()) parts.emplace_back(to_string(graph[members.back()].kind));
-  return join(parts, " ");
+  return parts.empty() ? std::string(graph[members.back()].kind->name) : join(parts, " ");
 }
 
 std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
@@ -112,7 +73,7 @@ std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
       block_of[v] = block_of[inputs.back()];
     } else {
       const std::string name =
-          graph[v].name.empty() ? std::string(to_string(graph[v].kind)) : scope_of(graph[v].name, max_parts);
+          graph[v].name.empty() ? std::string(graph[v].kind->name) : scope_of(graph[v].name, max_parts);
       const auto [it, inserted] = index.try_emplace(name, blocks.size());
       if (inserted) {
         blocks.emplace_back().name = name;

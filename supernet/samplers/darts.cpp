@@ -11,7 +11,7 @@ DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const Optio
   const NetworkGraph everything = space_->build_everything(space_->default_input());
   for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v) {
     const Layer& layer = everything[v];
-    if (!layer.output.channels.is_constant() || !layer.kernel.is_constant())
+    if (!layer.output.channels.is_constant() || (layer.is("conv") && !layer["kernel"].is_constant()))
       throw UsageError("sampler 'darts' sums branches; '" + space_->name() +
                        "' has decisions about widths or kernels (layer '" + layer.name +
                        "'), so choose another sampler or a space of branches such as nas_bench_macro");
@@ -27,9 +27,9 @@ DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const Optio
 }
 
 std::vector<SampledSubnet> DartsSampler::next(const TrainingState&, Rng&) {
-  SampledSubnet subnet{Selection::everything(space_->decisions()), {}};
-  for (const auto& logits : logits_) subnet.weights.push_back(at::softmax(logits, 0));
-  return {std::move(subnet)};
+  std::vector<at::Tensor> gates;
+  for (const auto& logits : logits_) gates.push_back(at::softmax(logits, 0));
+  return {{Selection::everything(space_->decisions()), Gates(space_->decisions(), std::move(gates))}};
 }
 
 std::optional<Architecture> DartsSampler::derive() const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,7 @@
 
 #include "common/rng.h"
 #include "search_spaces/search_space.h"
-#include "supernet/executor.h"
+#include "supernet/soft.h"
 
 namespace frontier {
 
@@ -22,11 +23,11 @@ struct TrainingState {
   std::int64_t total_steps = 0;
 };
 
-/// One subnet to train on a batch. Soft selections bring the weights of their decisions, as functions of the sampler's
+/// One subnet to train on a batch. Soft selections bring the gates of their decisions, as functions of the sampler's
 /// parameters.
 struct SampledSubnet {
   Selection selection;
-  SelectionWeights weights;
+  std::optional<Gates> gates;
 };
 
 /// What the trainer measured for one sampled subnet.

@@ -6,10 +6,11 @@
 #include <algorithm>
 
 #include "search_spaces/registry.h"
-#include "supernet/executor.h"
+#include "supernet/program.h"
 #include "supernet/supernet.h"
 #include "support/branch_spaces.h"
 #include "support/messages.h"
+#include "support/runs.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
 #include "support/token_spaces.h"
@@ -142,15 +143,14 @@ TEST(Merge, MergedNetworksGiveTheSameBitsInEveryPass) {
     const MergedGraph merged = merge(graphs);
     const InputShape& in = space->default_input();
     const at::Tensor images = normal_images({4, in.channels, in.height, in.width}, 6);
-    Executor executor(supernet.bank);
     BatchNormStatistics together;
-    const auto calibrated = executor.run(merged.graph, merged.outputs, images, Pass::kCalibrate, &together);
-    const auto evaluated = executor.run(merged.graph, merged.outputs, images, Pass::kEvaluate, &together);
+    const auto calibrated = outputs(merged.graph, supernet.bank, merged.outputs, images, calibrating(together));
+    const auto evaluated = outputs(merged.graph, supernet.bank, merged.outputs, images, evaluating(together));
     for (std::size_t i = 0; i < archs.size(); ++i) {
       SCOPED_TRACE(space->name() + " " + space->to_string(archs[i]));
       BatchNormStatistics own;
-      EXPECT_TRUE(same_bits(executor.run(graphs[i], images, Pass::kCalibrate, &own), calibrated[i]));
-      EXPECT_TRUE(same_bits(executor.run(graphs[i], images, Pass::kEvaluate, &own), evaluated[i]));
+      EXPECT_TRUE(same_bits(logits(graphs[i], supernet.bank, images, calibrating(own)), calibrated[i]));
+      EXPECT_TRUE(same_bits(logits(graphs[i], supernet.bank, images, evaluating(own)), evaluated[i]));
     }
   }
 }

@@ -26,26 +26,26 @@ void expect_sound(const NetworkGraph& graph) {
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const Layer& layer = graph[v];
     const auto inputs = graph.inputs(v);
-    ASSERT_EQ(inputs.empty(), layer.kind == LayerKind::kInput) << layer.name;
+    ASSERT_EQ(inputs.empty(), layer.is("input")) << layer.name;
     ASSERT_TRUE(graph.num_consumers(v) > 0 || v == graph.output() || layer.training_only)
         << layer.name << " is used by nothing";
     for (const auto input : inputs) ASSERT_LT(input, v);
     for (const Dim* dim : {&layer.output.channels, &layer.output.height, &layer.output.width, &layer.exists})
       ASSERT_GT(dim->value(), 0) << layer.name;
-    if (layer.kind == LayerKind::kConv) {
+    if (layer.is("conv")) {
       const Shape& in = graph[inputs.front()].output;
-      ASSERT_EQ(in.channels.value() % layer.groups.value(), 0) << layer.name;
-      ASSERT_EQ(layer.output.channels.value() % layer.groups.value(), 0) << layer.name;
-      const std::int64_t k = layer.kernel.value(), side = in.height.value();
+      ASSERT_EQ(in.channels.value() % layer.number("groups"), 0) << layer.name;
+      ASSERT_EQ(layer.output.channels.value() % layer.number("groups"), 0) << layer.name;
+      const std::int64_t k = layer.number("kernel"), side = in.height.value();
       const std::int64_t reduced =
-          k % 2 == 0 ? (side - k) / layer.stride + 1 : (side + layer.stride - 1) / layer.stride;
+          k % 2 == 0 ? (side - k) / layer.number("stride") + 1 : (side + layer.number("stride") - 1) / layer.number("stride");
       ASSERT_EQ(layer.output.height.value(), reduced) << layer.name;
     }
-    if (layer.kind == LayerKind::kAdd) {
+    if (layer.is("add")) {
       ASSERT_EQ(graph[inputs[0]].output, layer.output);
       ASSERT_EQ(graph[inputs[1]].output, layer.output);
     }
-    if (layer.kind == LayerKind::kConv || layer.kind == LayerKind::kBatchNorm || layer.kind == LayerKind::kLinear) {
+    if (layer.is("conv") || layer.is("batch_norm") || layer.is("linear")) {
       ASSERT_TRUE(weights.insert(layer.name).second) << layer.name << " appears twice";
     }
   }
@@ -59,7 +59,7 @@ TEST(Builder, MakesSoundGraphsOfEverySpace) {
       Rng rng(seed);
       const NetworkGraph graph = space->build(space->canonical(random_choices(*space, rng)), space->default_input());
       expect_sound(graph);
-      EXPECT_EQ(graph[graph.output()].kind, LayerKind::kLinear);
+      EXPECT_TRUE(graph[graph.output()].is("linear"));
       EXPECT_EQ(graph[graph.output()].output.channels.value(), space->default_input().classes);
       std::vector<NetworkGraph::Vertex> order;
       boost::topological_sort(graph.graph(), std::back_inserter(order));  // throws on a cycle
@@ -74,9 +74,9 @@ TEST(Builder, MixEmitsTheChosenBranchAloneOrAWeightedSum) {
     const NetworkGraph graph = space.build(selection, space.default_input());
     std::size_t count = 0;
     for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
-      if (graph[v].kind != LayerKind::kMix) continue;
+      if (!graph[v].is("mix")) continue;
       ++count;
-      EXPECT_EQ(graph.inputs(v).size(), selection[static_cast<std::size_t>(graph[v].decision)].options.size());
+      EXPECT_EQ(graph.inputs(v).size(), selection[graph[v].indicators.front().first_decision()].options.size());
     }
     return count;
   };

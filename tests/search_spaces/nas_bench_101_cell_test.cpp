@@ -138,9 +138,9 @@ std::int64_t layer_operations(const NetworkGraph& graph) {
     return shape.channels.value() * shape.height.value() * shape.width.value();
   };
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
-    if (graph[v].kind == LayerKind::kBatchNorm) total += 2 * elements(v);
-    if (graph[v].kind == LayerKind::kActivation) total += elements(v);
-    if (graph[v].kind == LayerKind::kMaxPool) total += graph[v].kernel.value() * graph[v].kernel.value() * elements(v);
+    if (graph[v].is("batch_norm")) total += 2 * elements(v);
+    if (graph[v].is("activation")) total += elements(v);
+    if (graph[v].is("max_pool")) total += graph[v].number("kernel") * graph[v].number("kernel") * elements(v);
   }
   return total;
 }
@@ -155,13 +155,13 @@ std::map<std::string, std::int64_t> weights_of_module(const Cell& cell, std::int
   const NetworkGraph graph = b.finish(y);
   std::map<std::string, std::int64_t> found;
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
-    if (graph[v].kind == LayerKind::kConv) found[graph[v].name] = graph[v].output.channels.value();
+    if (graph[v].is("conv")) found[graph[v].name] = graph[v].output.channels.value();
   return found;
 }
 
 std::vector<std::string> kinds(const NetworkGraph& graph) {
   std::vector<std::string> names;
-  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) names.emplace_back(to_string(graph[v].kind));
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) names.emplace_back(graph[v].kind->name);
   return names;
 }
 
@@ -533,7 +533,7 @@ TEST(NasBench101Network, HasThreeStacksOfThreeModules) {
   const NetworkGraph graph = network(Cell(), {3, 33, 30, 7});
   std::set<std::string> names;
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
-    if (graph[v].kind == LayerKind::kConv || graph[v].kind == LayerKind::kLinear) names.insert(graph[v].name);
+    if (graph[v].is("conv") || graph[v].is("linear")) names.insert(graph[v].name);
   std::set<std::string> expected{"stem", "classifier"};
   for (int stack = 0; stack < 3; ++stack)
     for (int module = 0; module < 3; ++module)

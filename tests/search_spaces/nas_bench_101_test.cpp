@@ -85,13 +85,13 @@ TEST(NasBench101, EveryNetworksWeightsAreInTheOutline) {
   const NetworkGraph outline = space.build_everything(space.default_input());
   std::unordered_map<std::string, std::int64_t> channels;
   for (NetworkGraph::Vertex v = 0; v < outline.size(); ++v)
-    if (outline[v].kind == LayerKind::kConv) channels[outline[v].name] = outline[v].output.channels.max();
+    if (outline[v].is("conv")) channels[outline[v].name] = outline[v].output.channels.max();
   Rng rng(7);
   const FeasibleSet all(space, space.default_input(), Budget{});
   for (int i = 0; i < 300; ++i) {
     const NetworkGraph graph = space.build(all.draw(rng), space.default_input());
     for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
-      if (graph[v].kind != LayerKind::kConv) continue;
+      if (!graph[v].is("conv")) continue;
       ASSERT_TRUE(channels.contains(graph[v].name)) << graph[v].name;
       ASSERT_LE(graph[v].output.channels.value(), channels[graph[v].name]);
     }

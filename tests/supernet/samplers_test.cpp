@@ -133,8 +133,8 @@ TEST(DartsSampler, GivesSoftmaxesOfItsLogitsAndDerivesTheLikeliest) {
   EXPECT_FALSE(subnets[0].selection.is_hard());
   for (std::size_t d = 0; d < 2; ++d) {
     EXPECT_EQ(subnets[0].selection[d].options.size(), 4U);
-    EXPECT_TRUE(testing_support::same_bits(subnets[0].weights[d], at::softmax(logits[d], 0)));
-    EXPECT_TRUE(subnets[0].weights[d].requires_grad());
+    EXPECT_TRUE(testing_support::same_bits((*subnets[0].gates)[d], at::softmax(logits[d], 0)));
+    EXPECT_TRUE((*subnets[0].gates)[d].requires_grad());
   }
   EXPECT_EQ(sampler->derive(), (Architecture{{2, 0}}));
   EXPECT_EQ(make_sampler("uniform", space, nlohmann::json::object())->derive(), std::nullopt);

@@ -11,6 +11,7 @@
 #include "supernet/samplers/uniform.h"
 #include "support/branch_spaces.h"
 #include "support/messages.h"
+#include "support/runs.h"
 #include "support/small_spaces.h"
 #include "support/temporary_folder.h"
 #include "support/tensors.h"
@@ -85,15 +86,16 @@ struct Setting {
   /// The gradients of one subnet's loss on batch `step`, by the executor alone.
   at::Tensor gradients(const Architecture& arch, std::int64_t step, double smoothing = 0) {
     supernet.bank.gradients().zero_();
-    Executor executor(supernet.bank);
     const auto batch = batch_of(step);
-    const at::Tensor logits = executor.run(supernet.build(arch), batch.images, Pass::kTrain);
-    executor.backward(at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100, smoothing));
+    const at::Tensor logits =
+        testing_support::logits(supernet.build(arch), supernet.bank, batch.images, testing_support::training());
+    at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100, smoothing).backward();
     return supernet.bank.gradients().clone();
   }
   at::Tensor logits(const Architecture& arch, std::int64_t step) {
-    Executor executor(supernet.bank);
-    return executor.run(supernet.build(arch), batch_of(step).images, Pass::kTrain).detach();
+    return testing_support::logits(supernet.build(arch), supernet.bank, batch_of(step).images,
+                                   testing_support::training())
+        .detach();
   }
 };
 
@@ -105,12 +107,11 @@ TEST(Trainer, AuxiliaryOutputsAddTheirWeightedLossesInTraining) {
   const NetworkGraph graph = s.supernet.build(arch);
   const auto batch = batch_of(0);
   const at::Tensor before = s.supernet.bank.weights().clone();
-  Executor executor(s.supernet.bank);
   const std::vector<NetworkGraph::Vertex> both = {graph.output(), graph.auxiliaries().front().vertex};
-  const auto logits = executor.run(graph, both, batch.images, Pass::kTrain);
+  const auto logits = testing_support::outputs(graph, s.supernet.bank, both, batch.images, testing_support::training());
   const at::Tensor loss =
       at::cross_entropy_loss(logits[0], batch.labels) + 0.4 * at::cross_entropy_loss(logits[1], batch.labels);
-  executor.backward(loss);
+  loss.backward();
   const at::Tensor gradients = s.supernet.bank.gradients().clone();
   EXPECT_GT(s.supernet.bank.gradient_slice("auxiliary.conv.weight", {4, 8, 3, 3}).abs().sum().item<double>(), 0);
   Fixed sampler({arch});
@@ -229,12 +230,12 @@ TEST(Trainer, InPlaceDistillationTeachesWithTheFirstSubnet) {
   double loss = at::cross_entropy_loss(s.logits(archs[0], 0), batch_of(0).labels).item<double>() / 3;
   for (std::size_t i = 1; i < 3; ++i) {
     s.supernet.bank.gradients().zero_();
-    Executor executor(s.supernet.bank);
     // Kullback-Leibler divergence: the same gradient as cross-entropy with soft targets.
-    const at::Tensor log_p =
-        at::log_softmax(executor.run(s.supernet.build(archs[i]), batch_of(0).images, Pass::kTrain), 1);
+    const at::Tensor log_p = at::log_softmax(testing_support::logits(s.supernet.build(archs[i]), s.supernet.bank,
+                                                                     batch_of(0).images, testing_support::training()),
+                                             1);
     loss += -(teacher * log_p).sum(1).mean().item<double>() / 3;
-    executor.backward((teacher * (teacher.log() - log_p)).sum(1).mean());
+    (teacher * (teacher.log() - log_p)).sum(1).mean().backward();
     expected.add_(s.supernet.bank.gradients());
   }
   Fixed sampler(archs, /*teaches=*/true);
@@ -370,10 +371,9 @@ TEST(TrainerWithDarts, TheFirstArchitectureStepIsOneOfAdam) {
   const at::Tensor before = s.logits();
   Rng rng(0);
   const auto subnet = s.sampler->next({}, rng).front();
-  Executor executor(s.supernet.bank);
   const auto batch = batch_of(1000);
-  const at::Tensor logits =
-      executor.run(s.supernet.build(subnet.selection), batch.images, Pass::kArchitect, nullptr, subnet.weights);
+  const at::Tensor logits = testing_support::logits(s.supernet.build(subnet.selection), s.supernet.bank, batch.images,
+                                                    testing_support::learning_gates(*subnet.gates));
   const auto gradients = torch::autograd::grad(
       {at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100, s.options.label_smoothing)},
       parameters);

@@ -30,8 +30,7 @@ class Program {
 
   /// @param line what follows the program's name, as a shell reads it.
   Outcome shell(const std::string& line) const {
-    const std::string command =
-        "cd '" + folder_ + "' && { \"$FRONTIER_BINARY\" " + line + "; } >shell.out 2>shell.err";
+    const std::string command = "cd '" + folder_ + "' && { \"$FRONTIER_BINARY\" " + line + "; } >shell.out 2>shell.err";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ + "/shell.out"),
             read_file(folder_ + "/shell.err")};

@@ -1,4 +1,4 @@
-#include "supernet/executor.h"
+#include "supernet/program.h"
 
 #include <torch/autograd.h>
 #include <torch/types.h>
@@ -12,6 +12,7 @@
 #include "support/branch_spaces.h"
 #include "support/messages.h"
 #include "support/reference_network.h"
+#include "support/runs.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
 #include "support/token_spaces.h"
@@ -51,56 +52,53 @@ void expect_executed_macs_of(const std::string& name, InputShape input, int subn
   const auto space = make_space(name);
   const Supernet supernet(space, input, Rng(0));
   const CostTable table = space->cost_table(input);
-  Executor executor(supernet.bank);
   const at::Tensor images = images_for(input, 1, 1);
   for (int seed = 0; seed < subnets; ++seed) {
     Rng rng(static_cast<std::uint64_t>(seed));
     const Architecture arch = space->random(rng);
     SCOPED_TRACE(name + " " + space->to_string(arch));
     BatchNormStatistics statistics;
-    executor.run(supernet.build(arch), images, Pass::kCalibrate, &statistics);
-    EXPECT_EQ(executor.executed_macs(), cost(supernet.build(arch)).macs);
-    EXPECT_EQ(executor.executed_macs(), table.macs(arch));
+    const NetworkGraph graph = supernet.build(arch);
+    const std::int64_t macs = run(graph, supernet.bank, images, calibrating(statistics)).macs;
+    EXPECT_EQ(macs, cost(graph).macs);
+    EXPECT_EQ(macs, table.macs(arch));
   }
 }
 
-TEST(ExecutorMacs, OfMobileCnnEqualTheCostPass) {
+TEST(ProgramMacs, OfMobileCnnEqualTheCostPass) {
   Threads threads(1);
   expect_executed_macs_of("mobile_cnn", {1, 28, 28, 10}, 200);
   expect_executed_macs_of("mobile_cnn", {3, 17, 20, 7}, 20);
 }
-TEST(ExecutorMacs, OfMobileCnn32EqualTheCostPass) {
+TEST(ProgramMacs, OfMobileCnn32EqualTheCostPass) {
   Threads threads(1);
   expect_executed_macs_of("mobile_cnn_32", {3, 32, 32, 10}, 100);
   expect_executed_macs_of("mobile_cnn_32", {3, 16, 16, 10}, 100);
 }
-TEST(ExecutorMacs, OfMobileCnn224EqualTheCostPass) {
+TEST(ProgramMacs, OfMobileCnn224EqualTheCostPass) {
   Threads threads(1);
   expect_executed_macs_of("mobile_cnn_224", {3, 224, 224, 10}, 10);
   expect_executed_macs_of("mobile_cnn_224", {3, 33, 33, 10}, 190);
 }
-TEST(ExecutorMacs, OfNasBenchMacroEqualTheCostPass) {
+TEST(ProgramMacs, OfNasBenchMacroEqualTheCostPass) {
   Threads threads(1);
   expect_executed_macs_of("nas_bench_macro", {3, 32, 32, 10}, 20);
   expect_executed_macs_of("nas_bench_macro", {3, 8, 8, 10}, 180);
 }
 
-TEST(Executor, EveryPassRunsTheSameMacs) {
+TEST(Program, EveryPassRunsTheSameMacs) {
   Threads threads(1);
   for (SearchSpace (*make)() : {all_layers_space, token_space, pyramid_space, cell_space}) {
     const auto space = shared(make());
     const Supernet supernet(space, space->default_input(), Rng(0));
     const CostTable table = space->cost_table(supernet.input);
-    Executor executor(supernet.bank);
     const at::Tensor images = images_for(supernet.input, 3, 1);
     for (const auto& arch : all_choices(*space)) {
       SCOPED_TRACE(space->name() + " " + space->to_string(arch));
       const NetworkGraph graph = supernet.build(arch);
       BatchNormStatistics statistics;
-      for (const Pass pass : {Pass::kTrain, Pass::kArchitect, Pass::kCalibrate, Pass::kEvaluate}) {
-        executor.run(graph, images, pass, &statistics);
-        EXPECT_EQ(executor.executed_macs(), cost(graph).macs);
-      }
+      for (const RunSpec& spec : all_runs(statistics))
+        EXPECT_EQ(run(graph, supernet.bank, images, spec).macs, cost(graph).macs);
       EXPECT_EQ(table.macs(arch), cost(graph).macs);
       EXPECT_EQ(table.params(arch), cost(graph).params);
       EXPECT_EQ(supernet.bank.extract(graph).num_scalars(), cost(graph).params);
@@ -110,24 +108,29 @@ TEST(Executor, EveryPassRunsTheSameMacs) {
 
 void expect_equal_to_reference(const Space& space, const std::vector<Architecture>& archs, std::int64_t batch) {
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
-  Executor executor(supernet.bank);
+  const WeightBank& bank = supernet.bank;
   const at::Tensor images = images_for(supernet.input, batch, 4), others = images_for(supernet.input, batch, 5);
   for (const auto& arch : archs) {
     SCOPED_TRACE(space->to_string(arch));
     const NetworkGraph graph = supernet.build(arch);
     const auto parameters = in_double(supernet.bank.extract(graph));
     const at::Tensor expected = flat(reference_values(graph, parameters, images.to(at::kDouble))[graph.output()]);
-    EXPECT_LT(largest_difference(executor.run(graph, images, Pass::kTrain), expected), 1e-4);
-    EXPECT_LT(largest_difference(executor.run(graph, images, Pass::kArchitect), expected), 1e-4);
+    EXPECT_LT(largest_difference(logits(graph, bank, images, training()), expected), 1e-4);
+    EXPECT_LT(largest_difference(logits(graph, bank, images, {.learn = Learn::kWeights, .twice = true}), expected),
+              1e-4);
     BatchNormStatistics statistics;
-    EXPECT_LT(largest_difference(executor.run(graph, images, Pass::kCalibrate, &statistics), expected), 1e-4);
-    executor.run(graph, others, Pass::kCalibrate, &statistics);
+    EXPECT_LT(largest_difference(logits(graph, bank, images, calibrating(statistics)), expected), 1e-4);
+    run(graph, bank, others, calibrating(statistics));
     const auto calibrated = reference_values(graph, parameters, images.to(at::kDouble), &statistics);
-    const at::Tensor seen = executor.run(graph, images, Pass::kEvaluate, &statistics);
+    const at::Tensor seen = logits(graph, bank, images, evaluating(statistics));
     EXPECT_LT(largest_difference(seen, flat(calibrated[graph.output()])), 1e-4);
     EXPECT_FALSE(seen.requires_grad());
+    const at::Tensor learning =
+        logits(graph, bank, images, {.norm = Norm::kStored, .learn = Learn::kWeights, .statistics = &statistics});
+    EXPECT_LT(largest_difference(learning, seen), 1e-4);
+    EXPECT_TRUE(learning.requires_grad());
     for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
-      EXPECT_EQ(statistics.entries().contains(v), graph[v].kind == LayerKind::kBatchNorm && !graph[v].training_only);
+      EXPECT_EQ(statistics.entries().contains(v), graph[v].is("batch_norm") && !graph[v].training_only);
   }
 }
 
@@ -138,13 +141,13 @@ std::vector<Architecture> random_archs(const SearchSpace& space, int count) {
   return archs;
 }
 
-TEST(Executor, EveryLayerKindEqualsTheUnfoldedReference) {
+TEST(Program, EveryLayerKindEqualsTheUnfoldedReference) {
   Threads threads(1);
   const auto space = shared(all_layers_space());
   expect_equal_to_reference(space, all_choices(*space), 6);
 }
 
-TEST(Executor, TokenLayersEqualTheReferenceWithEveryPairWrittenOut) {
+TEST(Program, TokenLayersEqualTheReferenceWithEveryPairWrittenOut) {
   Threads threads(1);
   for (SearchSpace (*make)() : {token_space, pyramid_space}) {
     const auto space = shared(make());
@@ -152,20 +155,20 @@ TEST(Executor, TokenLayersEqualTheReferenceWithEveryPairWrittenOut) {
   }
 }
 
-TEST(Executor, LayersOfCellsEqualTheUnfoldedReference) {
+TEST(Program, LayersOfCellsEqualTheUnfoldedReference) {
   Threads threads(1);
   const auto space = shared(cell_space());
   expect_equal_to_reference(space, all_choices(*space), 5);
 }
 
-TEST(Executor, SmallSpacesEqualTheUnfoldedReference) {
+TEST(Program, SmallSpacesEqualTheUnfoldedReference) {
   Threads threads(1);
   const auto nested = shared(nested_space()), branches = shared(branch_space());
   expect_equal_to_reference(nested, random_archs(*nested, 40), 5);
   expect_equal_to_reference(branches, all_choices(*branches), 5);
 }
 
-TEST(Executor, RegisteredSpacesEqualTheUnfoldedReference) {
+TEST(Program, RegisteredSpacesEqualTheUnfoldedReference) {
   Threads threads(1);
   for (const auto& [name, count] : std::map<std::string, int>{{"mobile_cnn", 6}, {"nas_bench_macro", 1}}) {
     const auto space = make_space(name);
@@ -175,18 +178,17 @@ TEST(Executor, RegisteredSpacesEqualTheUnfoldedReference) {
 
 void expect_extracted_to_give_the_same(const Space& space, std::uint64_t subnets) {
   const Supernet supernet = lively_supernet(space, space->default_input(), 1);
-  Executor in_supernet(supernet.bank);
   double worst = 0, largest = 0;
   for (std::uint64_t seed = 0; seed < subnets; ++seed) {
     Rng rng(seed);
     const Architecture arch = space->random(rng);
     const NetworkGraph graph = supernet.build(arch);
     const WeightBank own = supernet.bank.extract(graph);
-    Executor alone(own);
     const at::Tensor images = images_for(supernet.input, 4, seed);
     BatchNormStatistics a, b;
-    for (const Pass pass : {Pass::kTrain, Pass::kCalibrate, Pass::kEvaluate}) {
-      const at::Tensor x = in_supernet.run(graph, images, pass, &a), y = alone.run(graph, images, pass, &b);
+    for (std::size_t i = 0; i < all_runs(a).size(); ++i) {
+      const at::Tensor x = logits(graph, supernet.bank, images, all_runs(a)[i]);
+      const at::Tensor y = logits(graph, own, images, all_runs(b)[i]);
       worst = std::max(worst, largest_difference(x, y));
       largest = std::max(largest, y.abs().max().item<double>());
     }
@@ -195,7 +197,7 @@ void expect_extracted_to_give_the_same(const Space& space, std::uint64_t subnets
   EXPECT_GT(largest, 0.5) << space->name();  // not equal because all is zero
 }
 
-TEST(Executor, TheSupernetGivesWhatTheExtractedSubnetGives) {
+TEST(Program, TheSupernetGivesWhatTheExtractedSubnetGives) {
   Threads threads(1);
   expect_extracted_to_give_the_same(make_space("mobile_cnn"), 100);
   for (SearchSpace (*make)() : {token_space, pyramid_space, cell_space})
@@ -215,7 +217,6 @@ TEST_P(EverySpace, SharesWeightsAndRunsWhatItCosts) {
   input.classes = 10;
   const Supernet supernet = lively_supernet(space, input, 1);
   const CostTable table = space->cost_table(input);
-  Executor in_supernet(supernet.bank);
   const at::Tensor images = images_for(input, 2, 3);
   double worst = 0, largest = 0;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
@@ -224,12 +225,12 @@ TEST_P(EverySpace, SharesWeightsAndRunsWhatItCosts) {
     SCOPED_TRACE(space->to_string(arch));
     const NetworkGraph graph = supernet.build(arch);
     const WeightBank own = supernet.bank.extract(graph);
-    Executor alone(own);
     BatchNormStatistics a, b;
-    for (const Pass pass : {Pass::kCalibrate, Pass::kEvaluate}) {
-      const at::Tensor x = in_supernet.run(graph, images, pass, &a), y = alone.run(graph, images, pass, &b);
-      ASSERT_EQ(in_supernet.executed_macs(), cost(graph).macs);
-      ASSERT_EQ(in_supernet.executed_macs(), table.macs(arch));
+    for (std::size_t i = 1; i < all_runs(a).size(); ++i) {
+      const Forward forward = run(graph, supernet.bank, images, all_runs(a)[i]);
+      const at::Tensor x = forward.logits(), y = logits(graph, own, images, all_runs(b)[i]);
+      ASSERT_EQ(forward.macs, cost(graph).macs);
+      ASSERT_EQ(forward.macs, table.macs(arch));
       worst = std::max(worst, largest_difference(x, y));
       largest = std::max(largest, y.abs().max().item<double>());
     }
@@ -260,8 +261,7 @@ void expect_gradients_in_slices_alone(const Space& space, std::uint64_t subnets)
     const WeightBank own = supernet.bank.extract(graph);
     const auto backward = [&](const WeightBank& bank) {
       bank.gradients().zero_();
-      Executor executor(bank);
-      executor.backward(at::cross_entropy_loss(executor.run(graph, images, Pass::kTrain), labels));
+      at::cross_entropy_loss(logits(graph, bank, images, training()), labels).backward();
     };
     backward(supernet.bank);
     backward(own);
@@ -276,14 +276,14 @@ void expect_gradients_in_slices_alone(const Space& space, std::uint64_t subnets)
   }
 }
 
-TEST(Executor, GradientsReachExactlyTheSlicesUsed) {
+TEST(Program, GradientsReachExactlyTheSlicesUsed) {
   Threads threads(1);
   expect_gradients_in_slices_alone(make_space("mobile_cnn"), 25);
   for (SearchSpace (*make)() : {token_space, pyramid_space, cell_space})
     expect_gradients_in_slices_alone(shared(make()), 12);
 }
 
-TEST(Executor, GradientsEqualTheReferenceInDouble) {
+TEST(Program, GradientsEqualTheReferenceInDouble) {
   Threads threads(1);
   for (SearchSpace (*make)() : {all_layers_space, nested_space, branch_space, token_space, pyramid_space, cell_space}) {
     const auto space = shared(make());
@@ -292,9 +292,8 @@ TEST(Executor, GradientsEqualTheReferenceInDouble) {
     for (const auto& arch : random_archs(*space, 12)) {
       SCOPED_TRACE(space->name() + " " + space->to_string(arch));
       const NetworkGraph graph = supernet.build(arch);
-      Executor executor(supernet.bank);
       supernet.bank.gradients().zero_();
-      executor.backward(at::cross_entropy_loss(executor.run(graph, images, Pass::kTrain), labels));
+      at::cross_entropy_loss(logits(graph, supernet.bank, images, training()), labels).backward();
       auto parameters = in_double(supernet.bank.extract(graph));
       std::vector<at::Tensor> leaves;
       for (auto& [name, tensor] : parameters) leaves.push_back(tensor.set_requires_grad(true));
@@ -311,17 +310,45 @@ TEST(Executor, GradientsEqualTheReferenceInDouble) {
   }
 }
 
-TEST(Executor, BackwardAddsToTheGradientsThatAreThere) {
+TEST(Program, BackwardAddsToTheGradientsThatAreThere) {
   Threads threads(1);
   const auto space = shared(nested_space());
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
   const at::Tensor images = images_for(supernet.input, 3, 1);
-  Executor executor(supernet.bank);
   const NetworkGraph graph = supernet.build(random_archs(*space, 1).front());
-  executor.backward(executor.run(graph, images, Pass::kTrain).square().sum());
+  const auto loss = [&] { return logits(graph, supernet.bank, images, training()).square().sum(); };
+  loss().backward();
   const at::Tensor once = supernet.bank.gradients().clone();
-  executor.backward(executor.run(graph, images, Pass::kTrain).square().sum());
+  loss().backward();
   EXPECT_TRUE(same_bits(supernet.bank.gradients(), once * 2));
+}
+
+TEST(Program, TwoRunsBeforeOneBackwardKeepBothGradients) {
+  Threads threads(1);
+  const auto space = shared(nested_space());
+  const Supernet supernet = lively_supernet(space, space->default_input(), 3);
+  const auto archs = random_archs(*space, 2);
+  const NetworkGraph graphs[] = {supernet.build(archs[0]), supernet.build(archs[1])};
+  const at::Tensor images = images_for(supernet.input, 3, 1), others = images_for(supernet.input, 3, 2);
+  const auto loss = [&](std::size_t i) {
+    return logits(graphs[i], supernet.bank, i == 0 ? images : others, training()).square().sum();
+  };
+  for (std::size_t i = 0; i < 2; ++i) loss(i).backward();
+  const at::Tensor one_by_one = supernet.bank.gradients().clone();
+  supernet.bank.gradients().zero_();
+  const at::Tensor first = loss(0), second = loss(1);
+  (first + second).backward();
+  EXPECT_GT(one_by_one.abs().max().item<double>(), 0);
+  EXPECT_LT(largest_difference(supernet.bank.gradients(), one_by_one), 1e-5 * one_by_one.abs().max().item<double>());
+  // One program run twice, too.
+  supernet.bank.gradients().zero_();
+  const Program program(graphs[0], supernet.bank, training());
+  const at::Tensor both = program(images).logits().square().sum() + program(images).logits().square().sum();
+  both.backward();
+  const at::Tensor twice = supernet.bank.gradients().clone();
+  supernet.bank.gradients().zero_();
+  loss(0).backward();
+  EXPECT_LT(largest_difference(twice, supernet.bank.gradients() * 2), 1e-5 * twice.abs().max().item<double>());
 }
 
 TEST(BatchNormStatistics, OfSeveralBatchesAreTheMomentsOfTheirUnion) {
@@ -340,27 +367,26 @@ void expect_every_vertex_equal_to_reference(const Space& space, const Architectu
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
   const NetworkGraph graph = supernet.build(arch);
   const at::Tensor images = images_for(supernet.input, 3, 1);
-  Executor executor(supernet.bank);
   const auto expected = reference_values(graph, in_double(supernet.bank.extract(graph)), images.to(at::kDouble));
   // Every vertex on its own, then every neighbouring pair: what one run fuses, another must give unfused.
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     for (const std::vector<NetworkGraph::Vertex>& outputs :
          {std::vector<NetworkGraph::Vertex>{v}, {graph.output(), v}, {v, v == 0 ? v : v - 1, v}}) {
       BatchNormStatistics statistics;
-      executor.run(graph, images, Pass::kCalibrate, &statistics);
-      for (const Pass pass : {Pass::kTrain, Pass::kCalibrate, Pass::kEvaluate}) {
-        BatchNormStatistics fresh;
-        const auto seen = executor.run(graph, outputs, images, pass, pass == Pass::kEvaluate ? &statistics : &fresh);
+      run(graph, supernet.bank, images, calibrating(statistics));
+      BatchNormStatistics fresh;
+      for (const RunSpec& spec : {training(), calibrating(fresh), evaluating(statistics)}) {
+        const auto seen = testing_support::outputs(graph, supernet.bank, outputs, images, spec);
         ASSERT_EQ(seen.size(), outputs.size());
         for (std::size_t i = 0; i < outputs.size(); ++i)
           EXPECT_LT(largest_difference(seen[i], expected[outputs[i]].reshape(seen[i].sizes())), 1e-4)
-              << "vertex " << outputs[i] << " with " << v << " in pass " << static_cast<int>(pass);
+              << "vertex " << outputs[i] << " with " << v << " with norm " << static_cast<int>(spec.norm);
       }
     }
   }
 }
 
-TEST(Executor, EveryVertexMayBeAnOutput) {
+TEST(Program, EveryVertexMayBeAnOutput) {
   Threads threads(1);
   const auto layers = shared(all_layers_space()), tokens = shared(token_space()), pyramid = shared(pyramid_space());
   expect_every_vertex_equal_to_reference(layers, layers->parse("12,5,7,se"));
@@ -368,19 +394,40 @@ TEST(Executor, EveryVertexMayBeAnOutput) {
   expect_every_vertex_equal_to_reference(pyramid, random_archs(*pyramid, 1).front());
 }
 
-TEST(Executor, RunsOnlyWhatTheOutputsNeed) {
+TEST(Program, RunsOnlyWhatTheOutputsNeed) {
   Threads threads(1);
   const auto space = shared(all_layers_space());
   const Supernet supernet(space, space->default_input(), Rng(3));
   const NetworkGraph graph = supernet.build(space->parse("12,5,7,se"));
   const at::Tensor images = images_for(supernet.input, 3, 1);
-  Executor executor(supernet.bank);
   const NetworkGraph::Vertex stem = 1;
-  executor.run(graph, std::span(&stem, 1), images, Pass::kTrain);
-  EXPECT_EQ(executor.executed_macs(), 5 * 5 * 3 * 12 * 13 * 10);
+  const Program program(graph, supernet.bank, training(), std::span(&stem, 1));
+  EXPECT_EQ(program.num_steps(), 2U);
+  EXPECT_EQ(program(images).macs, 5 * 5 * 3 * 12 * 13 * 10);
 }
 
-TEST(Executor, TheHookSeesEveryLayerWithItsOwnOutput) {
+/// Sees every layer of one parity, and changes the output of one.
+class ParityTap : public Tap {
+ public:
+  ParityTap(NetworkGraph::Vertex parity, NetworkGraph::Vertex doubled) : parity_(parity), doubled_(doubled) {}
+  bool wants(NetworkGraph::Vertex v) const override { return v % 2 == parity_; }
+  void before(NetworkGraph::Vertex v, std::span<const at::Tensor> inputs) override {
+    EXPECT_EQ(outputs.contains(v), false);
+    for (const at::Tensor& input : inputs) EXPECT_TRUE(input.defined()) << v;
+    ++num_before;
+  }
+  at::Tensor after(NetworkGraph::Vertex v, const at::Tensor& output) override {
+    EXPECT_TRUE(outputs.emplace(v, output).second) << v;
+    return v == doubled_ ? output * 2 : output;
+  }
+  std::map<NetworkGraph::Vertex, at::Tensor> outputs;
+  std::size_t num_before = 0;
+
+ private:
+  NetworkGraph::Vertex parity_, doubled_;
+};
+
+TEST(Program, TheTapSeesEveryLayerItWantsUnfusedAndMayReplaceOutputs) {
   Threads threads(1);
   const auto space = shared(all_layers_space());
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
@@ -388,89 +435,124 @@ TEST(Executor, TheHookSeesEveryLayerWithItsOwnOutput) {
   const at::Tensor images = images_for(supernet.input, 3, 1);
   const auto expected = reference_values(graph, in_double(supernet.bank.extract(graph)), images.to(at::kDouble));
   BatchNormStatistics statistics;
-  for (const Pass pass : {Pass::kTrain, Pass::kCalibrate, Pass::kEvaluate}) {
-    SCOPED_TRACE(static_cast<int>(pass));
-    std::set<NetworkGraph::Vertex> seen;
-    Executor executor(supernet.bank);
-    executor.set_hook([&](NetworkGraph::Vertex v, const at::Tensor& output) {
-      EXPECT_TRUE(seen.insert(v).second) << v;
-      EXPECT_LT(largest_difference(output, expected[v].reshape(output.sizes())), 1e-4)
-          << v << " " << to_string(graph[v].kind);
-    });
-    executor.run(graph, images, pass, &statistics);
-    for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
-      // What may be fused with the layer behind it is not seen alone.
-      const bool fusible =
-          graph[v].kind == LayerKind::kBatchNorm || (pass == Pass::kEvaluate && graph[v].kind == LayerKind::kConv);
-      if (!fusible) {
-        EXPECT_TRUE(seen.contains(v)) << v;
+  for (NetworkGraph::Vertex parity : {0U, 1U}) {
+    for (RunSpec spec : all_runs(statistics)) {
+      SCOPED_TRACE(static_cast<int>(spec.norm));
+      ParityTap tap(parity, graph.size());
+      spec.tap = &tap;
+      const at::Tensor seen = logits(graph, supernet.bank, images, spec);
+      EXPECT_LT(largest_difference(seen, flat(expected[graph.output()])), 1e-4);
+      for (NetworkGraph::Vertex v = parity; v < graph.size(); v += 2) {
+        ASSERT_TRUE(tap.outputs.contains(v)) << v;
+        const at::Tensor& output = tap.outputs.at(v);
+        EXPECT_LT(largest_difference(output, expected[v].reshape(output.sizes())), 1e-4)
+            << v << " " << graph[v].kind->name;
       }
+      EXPECT_EQ(tap.num_before, tap.outputs.size());
     }
   }
+  ParityTap doubles(graph.output() % 2, graph.output());
+  RunSpec spec = training();
+  spec.tap = &doubles;
+  EXPECT_LT(largest_difference(logits(graph, supernet.bank, images, spec), flat(expected[graph.output()]) * 2), 1e-4);
+}
+
+TEST(Program, AViewGivesTheWeightsThatAreUsedAndGradientsPassThroughIt) {
+  Threads threads(1);
+  const auto space = shared(all_layers_space());
+  const Supernet supernet = lively_supernet(space, space->default_input(), 3);
+  const NetworkGraph graph = supernet.build(space->parse("8,3,5,hswish"));
+  const at::Tensor images = images_for(supernet.input, 3, 1), labels = random_labels(3, supernet.input.classes, 2);
+  const WeightView halves = [](const Layer& layer, const ParameterSpec& spec, const at::Tensor& slice) {
+    return layer.is("conv") && spec.name == "weight" ? slice * 0.5 : slice;
+  };
+  RunSpec spec = training();
+  spec.view = &halves;
+  const at::Tensor viewed = logits(graph, supernet.bank, images, spec);
+  supernet.bank.gradients().zero_();
+  at::cross_entropy_loss(viewed, labels).backward();
+  const at::Tensor through_view = supernet.bank.gradients().clone();
+  std::set<std::string> halved;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (graph[v].is("conv")) halved.insert(graph[v].name + ".weight");
+  for (const auto& p : supernet.bank.parameters())
+    if (halved.contains(p.name)) supernet.bank.parameter(p).mul_(0.5);
+  EXPECT_TRUE(same_bits(logits(graph, supernet.bank, images, training()), viewed));
+  supernet.bank.gradients().zero_();
+  at::cross_entropy_loss(logits(graph, supernet.bank, images, training()), labels).backward();
+  for (const auto& p : supernet.bank.parameters())
+    if (halved.contains(p.name)) supernet.bank.gradient(p).mul_(0.5);
+  EXPECT_LT(largest_difference(supernet.bank.gradients(), through_view), 1e-6);
+}
+
+TEST(Program, IdentityNormsPassTheirInputOn) {
+  Threads threads(1);
+  const auto space = shared(branch_space());
+  const Supernet supernet = lively_supernet(space, space->default_input(), 3);
+  const NetworkGraph graph = supernet.build(Architecture{{2, 1}});
+  const at::Tensor images = images_for(supernet.input, 3, 1);
+  std::vector<NetworkGraph::Vertex> norms;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (graph[v].is("batch_norm")) norms.insert(norms.end(), {graph.inputs(v).front(), v});
+  ASSERT_FALSE(norms.empty());
+  const auto values = testing_support::outputs(graph, supernet.bank, norms, images, {.norm = Norm::kIdentity});
+  for (std::size_t i = 0; i < values.size(); i += 2) EXPECT_TRUE(same_bits(values[i], values[i + 1]));
+}
+
+TEST(Program, RefusesANetworkThatRunsOtherMacsThanItHas) {
+  Threads threads(1);
+  const InputShape input{3, 6, 6, 2};
+  Builder b(input);
+  const Signal x = b.conv("a", b.input(), {.out = 4, .kernel = 3});
+  const NetworkGraph graph = b.finish(b.linear("classifier", b.global_pool(x), 2));
+  const WeightBank bank(graph, Rng(1));
+  const Program program(graph, bank, {});
+  EXPECT_EQ(program(images_for(input, 2, 1)).macs, cost(graph).macs);
+  EXPECT_THROWS_WITH(program(images_for({3, 5, 6, 2}, 2, 1)), std::logic_error,
+                     "multiply-accumulates an image ran, the network has");
 }
 
 Selection soft(const SearchSpace& space) { return Selection::everything(space.decisions()); }
 
-TEST(SoftSelection, OneHotWeightsGiveTheHardNetwork) {
-  Threads threads(1);
-  const auto space = shared(branch_space());
-  const Supernet supernet = lively_supernet(space, space->default_input(), 3);
-  const at::Tensor images = images_for(supernet.input, 4, 1);
-  const NetworkGraph everything = supernet.build(soft(*space));
-  Executor executor(supernet.bank);
-  for (const auto& arch : all_choices(*space)) {
-    SelectionWeights weights;
-    for (const auto choice : arch.choices)
-      weights.push_back(at::one_hot(at::full({}, choice, at::kLong), 4).to(at::kFloat));
-    const at::Tensor hard = executor.run(supernet.build(arch), images, Pass::kTrain);
-    EXPECT_LT(largest_difference(executor.run(everything, images, Pass::kTrain, nullptr, weights), hard), 1e-6)
-        << space->to_string(arch);
-    BatchNormStatistics statistics, own;
-    executor.run(everything, images, Pass::kCalibrate, &statistics, weights);
-    executor.run(supernet.build(arch), images, Pass::kCalibrate, &own);
-    EXPECT_LT(largest_difference(executor.run(everything, images, Pass::kEvaluate, &statistics, weights),
-                                 executor.run(supernet.build(arch), images, Pass::kEvaluate, &own)),
-              1e-5);
-  }
-}
-
-TEST(SoftSelection, TheOutputIsLinearInTheWeightsOfTheLastMix) {
+TEST(SoftNetwork, TheOutputIsLinearInTheGatesOfTheLastMix) {
   Threads threads(1);
   const auto space = shared(branch_space());
   Supernet supernet = lively_supernet(space, space->default_input(), 3);
   supernet.bank.slice("classifier.bias", {4}).zero_();
   const at::Tensor images = images_for(supernet.input, 4, 1), first = at::softmax(normal_tensor({4}, 9), 0);
   const NetworkGraph graph = supernet.build(soft(*space));
-  Executor executor(supernet.bank);
-  const auto run = [&](const at::Tensor& w) { return executor.run(graph, images, Pass::kTrain, nullptr, {first, w}); };
+  const auto run = [&](const at::Tensor& w) {
+    const Gates gates(space->decisions(), {first, w});
+    return logits(graph, supernet.bank, images, training(&gates));
+  };
   const at::Tensor a = normal_tensor({4}, 5), b = normal_tensor({4}, 6);
   EXPECT_LT(largest_difference(run(a * 0.3 + b * 2), run(a) * 0.3 + run(b) * 2), 1e-5);
   EXPECT_LT(run(at::zeros({4})).abs().max().item<double>(), 1e-12);
 }
 
-TEST(SoftSelection, EqualsTheReferenceAndItsWeightGradientsMatchFiniteDifferences) {
+TEST(SoftNetwork, EqualsTheReferenceAndItsGateGradientsMatchFiniteDifferences) {
   Threads threads(1);
   const auto space = shared(branch_space());
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
   const at::Tensor images = images_for(supernet.input, 4, 1), labels = random_labels(4, 4, 2);
   const NetworkGraph graph = supernet.build(soft(*space));
-  SelectionWeights weights = {at::softmax(normal_tensor({4}, 5), 0), at::softmax(normal_tensor({4}, 6), 0)};
+  std::vector<at::Tensor> weights = {at::softmax(normal_tensor({4}, 5), 0), at::softmax(normal_tensor({4}, 6), 0)};
   const auto parameters = in_double(supernet.bank);
-  const auto loss_at = [&](const SelectionWeights& w) {
+  const auto loss_at = [&](const std::vector<at::Tensor>& w) {
     const auto values = reference_values(graph, parameters, images.to(at::kDouble), nullptr, w);
     return at::cross_entropy_loss(flat(values[graph.output()]), labels).item<double>();
   };
   for (auto& w : weights) w.set_requires_grad(true);
-  Executor executor(supernet.bank);
-  const at::Tensor loss =
-      at::cross_entropy_loss(executor.run(graph, images, Pass::kArchitect, nullptr, weights), labels);
+  const Gates gates(space->decisions(), weights);
+  const at::Tensor loss = at::cross_entropy_loss(logits(graph, supernet.bank, images, learning_gates(gates)), labels);
   EXPECT_NEAR(loss.item<double>(), loss_at(weights), 1e-5);
   const auto gradients = torch::autograd::grad({loss}, weights);
+  EXPECT_EQ(supernet.bank.gradients().count_nonzero().item<std::int64_t>(), 0);
   for (std::size_t d = 0; d < 2; ++d) {
     for (std::int64_t i = 0; i < 4; ++i) {
       constexpr double kStep = 1e-5;
       const auto moved = [&](double by) {
-        SelectionWeights w;
+        std::vector<at::Tensor> w;
         for (const auto& original : weights) w.push_back(original.detach().to(at::kDouble));
         w[d][i] += by;
         return loss_at(w);
@@ -487,9 +569,8 @@ NetworkGraph graph_of_subsets(const InputShape& input) {
   const std::vector<Signal> parts = {b.conv("a", x, {.out = 4, .kernel = 3}), b.conv("b", x, {.out = 4}),
                                      b.activation(b.conv("c", x, {.out = 4}), Activation::kGELU), b.zero(x, 4, 1)};
   Layer mix;
-  mix.kind = LayerKind::kMix;
-  mix.decision = 0;
-  mix.members = {{}, {0}, {1, 2}, {0, 3}};
+  mix.kind = &layer_kind("mix");
+  mix.indicators = {Dim(0, {0, 1, 0, 1}), Dim(0, {0, 0, 1, 0}), Dim(0, {0, 0, 1, 0}), Dim(0, {0, 0, 0, 1})};
   mix.output = parts.front().shape;
   std::vector<NetworkGraph::Vertex> inputs;
   for (const auto& part : parts) inputs.push_back(part.vertex);
@@ -499,33 +580,29 @@ NetworkGraph graph_of_subsets(const InputShape& input) {
   return graph;
 }
 
-TEST(SoftSelection, AMixOfSubsetsSumsTheInputsOfItsOptions) {
+TEST(SoftNetwork, AMixOfSubsetsSumsTheInputsOfItsOptions) {
   Threads threads(1);
   const InputShape input{3, 5, 6, 2};
   const NetworkGraph graph = graph_of_subsets(input);
   const WeightBank bank(graph, Rng(1));
-  Executor executor(bank);
+  const std::vector<Decision> decisions = {{"subset", {"none", "a", "b+c", "a+zero"}}};
   const at::Tensor images = images_for(input, 2, 1), w = normal_tensor({4}, 2).set_requires_grad(true);
   const auto reference = [&](const at::Tensor& weights) {
     return reference_values(graph, in_double(bank), images.to(at::kDouble), nullptr, {weights})[graph.output()];
   };
-  const at::Tensor y = executor.run(graph, images, Pass::kArchitect, nullptr, {w});
+  const Gates gates(decisions, {w});
+  const at::Tensor y = logits(graph, bank, images, learning_gates(gates));
   EXPECT_LT(largest_difference(y, reference(w)), 1e-5);
   const at::Tensor dy = normal_images(y.sizes(), 3), exact = w.detach().to(at::kDouble).set_requires_grad(true);
   const at::Tensor seen = torch::autograd::grad({y}, {w}, {dy}).front();
   EXPECT_LT(largest_difference(seen, torch::autograd::grad({reference(exact)}, {exact}, {dy.to(at::kDouble)}).front()),
             1e-4);
   EXPECT_EQ(seen[0].item<float>(), 0);
-  EXPECT_EQ(executor.run(graph, images, Pass::kArchitect, nullptr, {at::tensor({1.0F, 0.0F, 0.0F, 0.0F})})
-                .abs()
-                .max()
-                .item<float>(),
-            0);
-  EXPECT_THROWS_WITH(executor.run(graph, images, Pass::kTrain, nullptr, {at::ones({3})}), std::logic_error,
-                     "wrong shape");
+  const Gates none(decisions, {at::tensor({1.0F, 0.0F, 0.0F, 0.0F})});
+  EXPECT_EQ(logits(graph, bank, images, learning_gates(none)).abs().max().item<float>(), 0);
 }
 
-TEST(Executor, AuxiliaryOutputsRunOnlyWhereAskedFor) {
+TEST(Program, AuxiliaryOutputsRunOnlyWhereAskedFor) {
   Threads threads(1);
   const auto space = shared(cell_space());
   const Supernet supernet = lively_supernet(space, space->default_input(), 3);
@@ -536,44 +613,40 @@ TEST(Executor, AuxiliaryOutputsRunOnlyWhereAskedFor) {
   EXPECT_TRUE(supernet.bank.contains("auxiliary.classifier.weight"));
   EXPECT_FALSE(supernet.bank.extract(graph).contains("auxiliary.classifier.weight"));
   const auto expected = reference_values(graph, in_double(supernet.bank), images.to(at::kDouble));
-  Executor executor(supernet.bank);
   const std::vector<NetworkGraph::Vertex> both = {graph.output(), graph.auxiliaries().front().vertex};
-  const auto seen = executor.run(graph, both, images, Pass::kTrain);
+  const Forward forward = Program(graph, supernet.bank, training(), both)(images);
+  const auto& seen = forward.outputs;
   for (std::size_t i = 0; i < 2; ++i) EXPECT_LT(largest_difference(seen[i], flat(expected[both[i]])), 1e-4);
-  EXPECT_EQ(executor.executed_macs(), cost(graph).macs);  // the network's own
-  std::set<bool> ran;
-  executor.set_hook([&](NetworkGraph::Vertex v, const at::Tensor&) { ran.insert(graph[v].training_only); });
-  EXPECT_TRUE(same_bits(executor.run(graph, images, Pass::kTrain), seen[0]));
-  EXPECT_EQ(ran, std::set<bool>{false});
+  EXPECT_EQ(forward.macs, cost(graph).macs);  // the network's own
+  const Program alone(graph, supernet.bank, training()), together(graph, supernet.bank, training(), both);
+  EXPECT_TRUE(same_bits(alone(images).logits(), seen[0]));
+  EXPECT_LT(alone.num_steps(), together.num_steps());
 }
 
-TEST(Executor, MisuseIsNamed) {
+TEST(Program, MisuseIsNamed) {
   Threads threads(1);
   const auto space = shared(branch_space());
   const Supernet supernet(space, space->default_input(), Rng(0));
   const at::Tensor images = images_for(supernet.input, 2, 1);
   const NetworkGraph graph = supernet.build(soft(*space)), hard = supernet.build(Architecture{{2, 2}});
-  Executor executor(supernet.bank);
-  EXPECT_THROWS_WITH(executor.run(hard, images, Pass::kCalibrate), std::logic_error,
+  const auto logits_of = [&](const NetworkGraph& g, const RunSpec& spec) {
+    return logits(g, supernet.bank, images, spec);
+  };
+  EXPECT_THROWS_WITH(logits_of(hard, {.norm = Norm::kCollect}), std::logic_error,
                      "need a place for batch-norm statistics");
-  EXPECT_THROWS_WITH(executor.run(hard, images, Pass::kEvaluate), std::logic_error,
+  EXPECT_THROWS_WITH(logits_of(hard, {.norm = Norm::kStored}), std::logic_error,
                      "need a place for batch-norm statistics");
   BatchNormStatistics empty;
-  EXPECT_THROWS_WITH(executor.run(hard, images, Pass::kEvaluate, &empty), std::logic_error, "were not calibrated");
-  EXPECT_THROWS_WITH(executor.run(graph, images, Pass::kTrain), std::logic_error,
-                     "without the weights of its decision");
-  EXPECT_THROWS_WITH(executor.run(graph, images, Pass::kTrain, nullptr, {at::ones({4})}), std::logic_error,
-                     "without the weights");
-  EXPECT_THROWS_WITH(executor.run(graph, images, Pass::kTrain, nullptr, {at::ones({3}), at::ones({4})}),
-                     std::logic_error, "wrong shape");
+  EXPECT_THROWS_WITH(logits_of(hard, evaluating(empty)), std::logic_error, "were not calibrated");
+  EXPECT_THROWS_WITH(logits_of(graph, training()), std::logic_error, "ran without gates");
+  EXPECT_THROWS_WITH(Gates(space->decisions(), {at::ones({4})}), std::logic_error, "");
+  EXPECT_THROWS_WITH(Gates(space->decisions(), {at::ones({3}), at::ones({4})}), std::logic_error, "");
   const auto widths = shared(nested_space());
   const Supernet other(widths, widths->default_input(), Rng(0));
-  Executor wide(other.bank);
-  EXPECT_THROW(wide.run(other.build(soft(*widths)), images, Pass::kTrain), std::logic_error);
+  EXPECT_THROW(logits(other.build(soft(*widths)), other.bank, images, training()), std::logic_error);
   const WeightBank small =
       other.bank.extract(other.build(Architecture{std::vector<std::uint16_t>(widths->decisions().size(), 0)}));
-  Executor without(small);
-  EXPECT_THROW(without.run(other.build(random_archs(*widths, 3).back()), images, Pass::kTrain), std::logic_error);
+  EXPECT_THROW(logits(other.build(random_archs(*widths, 3).back()), small, images, training()), std::logic_error);
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+#include "search_spaces/ops/activation.h"
+
+#include "search_spaces/network_graph.h"
+
+namespace frontier {
+
+std::string_view to_string(Activation activation) {
+  switch (activation) {
+    case Activation::kReLU: return "relu";
+    case Activation::kReLU6: return "relu6";
+    case Activation::kHSwish: return "hswish";
+    case Activation::kHSigmoid: return "hsigmoid";
+    case Activation::kSigmoid: return "sigmoid";
+    case Activation::kGELU: return "gelu";
+  }
+  return "?";
+}
+
+Activation activation_of(const Layer& layer) { return static_cast<Activation>(layer.number("function")); }
+
+namespace ops {
+
+/// A function of every number. Attribute: function (Activation).
+const LayerKind& activation() {
+  static const LayerKind kKind = {
+      .name = "activation",
+      .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
+      .label = [](const Layer& layer) { return std::string(to_string(activation_of(layer))); },
+  };
+  return kKind;
+}
+
+}  // namespace ops
+}  // namespace frontier

@@ -1,0 +1,18 @@
+#include "search_spaces/network_graph.h"
+
+namespace frontier::ops {
+
+/// Norm over the channels of every pixel: weight and bias a channel.
+const LayerKind& layer_norm() {
+  static const LayerKind kKind = {
+      .name = "layer_norm",
+      .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
+      .parameters =
+          [](const Layer& layer, InputShapes) {
+            return std::vector<ParameterSpec>{{.name = "weight", .shape = {layer.output.channels}, .init = Init::kOne},
+                                              {.name = "bias", .shape = {layer.output.channels}}};
+          },
+  };
+  return kKind;
+}
+}  // namespace frontier::ops

@@ -1,0 +1,16 @@
+#include "search_spaces/network_graph.h"
+
+namespace frontier::ops {
+
+/// Bicubic interpolation between pixel centres, edges repeated. Attributes: height, width.
+const LayerKind& resize() {
+  static const LayerKind kKind = {
+      .name = "resize",
+      .output =
+          [](const Layer& layer, InputShapes inputs) {
+            return Shape{inputs[0]->channels, layer["height"], layer["width"]};
+          },
+  };
+  return kKind;
+}
+}  // namespace frontier::ops

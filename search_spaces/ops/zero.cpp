@@ -1,0 +1,16 @@
+#include "search_spaces/network_graph.h"
+
+namespace frontier::ops {
+
+/// Zeros. Attributes: channels, height, width.
+const LayerKind& zero() {
+  static const LayerKind kKind = {
+      .name = "zero",
+      .output =
+          [](const Layer& layer, InputShapes) {
+            return Shape{layer["channels"], layer["height"], layer["width"]};
+          },
+  };
+  return kKind;
+}
+}  // namespace frontier::ops

@@ -1,0 +1,56 @@
+#include <torch/types.h>
+#include <optional>
+#include <stdexcept>
+
+#include "supernet/layer_function.h"
+#include "supernet/layers.h"
+#include "supernet/ops/batch_norm.h"
+
+namespace frontier::functions {
+namespace {
+
+bool absorbs(std::span<const BoundLayer> chain, const Layer& next, const RunSpec& spec) {
+  return chain.size() == 1 && next.is("activation") && spec.norm != Norm::kIdentity;
+}
+
+std::vector<at::Tensor> fold(const LayerCall& call) {
+  const auto [scale, shift] = norm_scale_shift(call.chain.front(), call.spec);
+  return {scale, shift};
+}
+
+at::Tensor forward(const LayerCall& call) {
+  const at::Tensor& x = call.input();
+  const auto activation = call.chain.size() > 1 ? std::optional(activation_of(*call.chain[1].layer)) : std::nullopt;
+  switch (call.spec.norm) {
+    case Norm::kBatch: return batch_norm_train(x, call.weight(0), call.weight(1), activation);
+    case Norm::kCollect: {
+      const auto [mean, variance] = channel_moments(x);
+      call.spec.statistics->add(call.chain.front().vertex, mean, variance);
+      const at::Tensor factor = call.weight(0) * at::rsqrt(variance + kBatchNormEpsilon);
+      return scale_shift(x, factor, call.weight(1) - mean * factor, activation);
+    }
+    case Norm::kStored: {
+      if (!call.folded.empty()) return scale_shift(x, call.folded[0], call.folded[1], activation);
+      const auto [scale, shift] = norm_scale_shift(call.chain.front(), call.spec);
+      const at::Tensor y = x * scale.reshape({1, -1, 1, 1}) + shift.reshape({1, -1, 1, 1});
+      return activation ? apply_activation(y, *activation) : y;
+    }
+    case Norm::kIdentity: return x;
+  }
+  throw std::logic_error("norm");
+}
+
+}  // namespace
+
+std::pair<at::Tensor, at::Tensor> norm_scale_shift(const BoundLayer& norm, const RunSpec& spec) {
+  const auto& entry = spec.statistics->at(norm.vertex);
+  const at::Tensor scale = norm.weights[0] * at::rsqrt(entry.variance + kBatchNormEpsilon);
+  return {scale, norm.weights[1] - entry.mean * scale};
+}
+
+const LayerFunction& batch_norm() {
+  static const LayerFunction kFunction = {.name = "batch_norm", .forward = forward, .absorbs = absorbs, .fold = fold};
+  return kFunction;
+}
+
+}  // namespace frontier::functions
