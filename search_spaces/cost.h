@@ -66,6 +66,8 @@ class CostTable {
   std::int64_t params(const Architecture& arch) const { return price_ ? price_(arch).params : params_(arch); }
   /// Both with one query: half the work where a network is built for it.
   std::pair<std::int64_t, std::int64_t> macs_and_params(const Architecture& arch) const;
+  /// Whether the two sums say what networks cost: not where every query asks `price`.
+  bool has_sums() const { return price_ == nullptr; }
   const CostSum& macs_sum() const { return macs_; }
   const CostSum& params_sum() const { return params_; }
   std::span<const Decision> decisions() const { return decisions_; }
