@@ -4,6 +4,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
@@ -186,9 +187,10 @@ class Diagrams {
 /// Diagrams with the gates that they ask for.
 class GatedDiagrams {
  public:
-  GatedDiagrams(Diagrams diagrams, const Gates& gates) : diagrams_(std::move(diagrams)), options_(gates.options()) {
+  GatedDiagrams(std::shared_ptr<const Diagrams> diagrams, const Gates& gates)
+      : diagrams_(std::move(diagrams)), options_(gates.options()) {
     std::unordered_map<std::uint16_t, std::size_t> first;
-    for (const auto& place : diagrams_.places())
+    for (const auto& place : diagrams_->places())
       if (place.count > 0) first.emplace(place.decision, 0);
     for (const auto& [decision, unset] : first) decisions_.push_back(decision);
     std::sort(decisions_.begin(), decisions_.end());
@@ -198,7 +200,7 @@ class GatedDiagrams {
       gates_.insert(gates_.end(), values.begin(), values.end());
       sizes_.push_back(static_cast<std::int64_t>(values.size()));
     }
-    for (const auto& place : diagrams_.places())
+    for (const auto& place : diagrams_->places())
       for (std::size_t i = 0; i < place.count; ++i)
         gate_.push_back(first[place.decision] + option(gates, place.decision, i, place.count));
   }
@@ -210,7 +212,7 @@ class GatedDiagrams {
   /// What every place is worth. @param value(v): of a place without branches that holds v.
   template <class Value>
   std::vector<double> values(const Value& value) const {
-    const auto places = diagrams_.places();
+    const auto places = diagrams_->places();
     std::vector<double> values(places.size());
     for (std::size_t p = 0; p < places.size(); ++p) {
       if (places[p].count == 0) values[p] = value(places[p].value);
@@ -222,7 +224,7 @@ class GatedDiagrams {
 
   /// In place: from how often every diagram counts to how often each of its places does.
   void spread(std::vector<double>& counts) const {
-    const auto places = diagrams_.places();
+    const auto places = diagrams_->places();
     for (std::size_t p = places.size(); p-- > 0;)
       for_branches(places[p],
                    [&](std::size_t branch, std::size_t gate) { counts[branch] += gates_[gate] * counts[p]; });
@@ -230,7 +232,7 @@ class GatedDiagrams {
 
   /// By the gates of decisions(), one after the other. @param counts spread.
   std::vector<double> gradient(const std::vector<double>& values, const std::vector<double>& counts) const {
-    const auto places = diagrams_.places();
+    const auto places = diagrams_->places();
     std::vector<double> gradient(gates_.size());
     for (std::size_t p = 0; p < places.size(); ++p)
       for_branches(places[p],
@@ -243,7 +245,7 @@ class GatedDiagrams {
     return flat.to(options_, false, true).split_with_sizes(sizes_);
   }
 
-  std::span<const Diagrams::Place> places() const { return diagrams_.places(); }
+  std::span<const Diagrams::Place> places() const { return diagrams_->places(); }
 
  private:
   static std::size_t option(const Gates& gates, std::uint16_t decision, std::size_t branch, std::size_t branches) {
@@ -256,10 +258,10 @@ class GatedDiagrams {
   }
   template <class Visit>
   void for_branches(const Diagrams::Place& place, const Visit& visit) const {
-    for (std::size_t i = place.first; i < place.first + place.count; ++i) visit(diagrams_.branches()[i], gate_[i]);
+    for (std::size_t i = place.first; i < place.first + place.count; ++i) visit(diagrams_->branches()[i], gate_[i]);
   }
 
-  Diagrams diagrams_;
+  std::shared_ptr<const Diagrams> diagrams_;
   at::TensorOptions options_;
   std::vector<std::uint16_t> decisions_;
   std::vector<double> gates_;        ///< of decisions()
@@ -395,7 +397,8 @@ Sums::Sum add(Diagrams& diagrams, const CostSum& sum) {
 }
 
 ReadoutPtr sums(Diagrams diagrams, std::vector<Sums::Sum> sums, const Gates& gates) {
-  return c10::make_intrusive<Sums>(GatedDiagrams(std::move(diagrams), gates), std::move(sums));
+  return c10::make_intrusive<Sums>(GatedDiagrams(std::make_shared<const Diagrams>(std::move(diagrams)), gates),
+                                   std::move(sums));
 }
 
 }  // namespace
@@ -412,12 +415,25 @@ at::Tensor expectation(const CostSum& sum, const Gates& gates) {
   return apply(sums(std::move(diagrams), {std::move(terms)}, gates), {}, at::kDouble, gates);
 }
 
-at::Tensor expectation(const CostTable& table, const Gates& gates) {
+struct ExpectedCost::Prepared {
+  std::shared_ptr<const Diagrams> diagrams;
+  std::vector<Sums::Sum> sums;
+};
+
+ExpectedCost::ExpectedCost(const CostTable& table) {
   if (!table.has_sums()) throw std::logic_error("a space that is priced network by network has no expected cost");
   Diagrams diagrams;
-  auto macs = add(diagrams, table.macs_sum()), params = add(diagrams, table.params_sum());
-  return apply(sums(std::move(diagrams), {std::move(macs), std::move(params)}, gates), {2}, at::kDouble, gates);
+  std::vector<Sums::Sum> sums = {add(diagrams, table.macs_sum()), add(diagrams, table.params_sum())};
+  prepared_ = std::make_shared<const Prepared>(
+      Prepared{std::make_shared<const Diagrams>(std::move(diagrams)), std::move(sums)});
 }
+
+at::Tensor ExpectedCost::operator()(const Gates& gates) const {
+  const auto readout = c10::make_intrusive<Sums>(GatedDiagrams(prepared_->diagrams, gates), prepared_->sums);
+  return apply(readout, {2}, at::kDouble, gates);
+}
+
+at::Tensor expectation(const CostTable& table, const Gates& gates) { return ExpectedCost(table)(gates); }
 
 at::Tensor expectations(std::span<const Dim> dims, const Gates& gates) {
   Diagrams diagrams;
@@ -431,8 +447,8 @@ at::Tensor prefix(const Dim& dim, const Gates& gates, std::int64_t size) {
   if (dim.max() > size) throw error("a mask of ", size, " places for a dimension of up to ", dim.max());
   Diagrams diagrams;
   diagrams.add(dim);
-  const auto readout =
-      c10::make_intrusive<Prefix>(GatedDiagrams(std::move(diagrams), gates), static_cast<std::size_t>(size));
+  const auto readout = c10::make_intrusive<Prefix>(
+      GatedDiagrams(std::make_shared<const Diagrams>(std::move(diagrams)), gates), static_cast<std::size_t>(size));
   return apply(readout, {size}, c10::typeMetaToScalarType(gates.options().dtype()), gates);
 }
 

@@ -66,13 +66,25 @@ namespace soft {
 /// A scalar, float64 on the gates' device.
 at::Tensor expectation(const Dim& dim, const Gates& gates);
 at::Tensor expectation(const CostSum& sum, const Gates& gates);
-/// [2]: MACs, parameters; float64. @throws std::logic_error for a space that is priced without tables.
+/// [2]: MACs, parameters; float64. Lists the table's places first; who asks every step keeps an ExpectedCost.
+/// @throws std::logic_error for a space that is priced without tables.
 at::Tensor expectation(const CostTable& table, const Gates& gates);
 /// [n], of the gates' type: with indicators (1 where an option is taken), the weights of a mix.
 at::Tensor expectations(std::span<const Dim> dims, const Gates& gates);
 /// [size], of the gates' type: place c holds the probability of c < dim. With one-hot gates the 0/1 mask of the first
 /// channels; its sum is the expectation of `dim`. @throws std::logic_error if `dim` can be greater than `size`.
 at::Tensor prefix(const Dim& dim, const Gates& gates, std::int64_t size);
+
+/// expectation(table, gates) prepared for many calls. Does not refer to the table. Thread-safety: const.
+class ExpectedCost {
+ public:
+  explicit ExpectedCost(const CostTable& table);
+  at::Tensor operator()(const Gates& gates) const;
+
+ private:
+  struct Prepared;
+  std::shared_ptr<const Prepared> prepared_;
+};
 
 }  // namespace soft
 }  // namespace frontier

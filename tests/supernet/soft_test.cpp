@@ -159,10 +159,10 @@ TEST(Expectation, OfCostHasTheGradientOfFiniteDifferences) {
   constexpr double kStep = 1e-4;
   for (const auto* name : kSpaces) {
     const auto space = make_space(name);
-    const CostTable table = space->cost_table(space->default_input());
+    const soft::ExpectedCost expected(space->cost_table(space->default_input()));
     const at::Tensor logits = random_logits(space->decisions(), 21).set_requires_grad(true);
     const auto cost = [&](const at::Tensor& point) {
-      return soft::expectation(table, Gates(space->decisions(), softmax_each(space->decisions(), point)));
+      return expected(Gates(space->decisions(), softmax_each(space->decisions(), point)));
     };
     const at::Tensor value = cost(logits);
     at::Tensor analytic[2];
@@ -187,10 +187,10 @@ TEST(Expectation, HasTheGradientOfFiniteDifferencesInEveryEntry) {
   constexpr double kStep = 0.25;
   for (const auto* name : kSpaces) {
     const auto space = make_space(name);
-    const CostTable table = space->cost_table(space->default_input());
+    const soft::ExpectedCost expected(space->cost_table(space->default_input()));
     std::vector<at::Tensor> gates = softmax_each(space->decisions(), random_logits(space->decisions(), 31));
     for (auto& gate : gates) gate.set_requires_grad(true);
-    const at::Tensor macs = soft::expectation(table.macs_sum(), Gates(space->decisions(), gates));
+    const at::Tensor macs = expected(Gates(space->decisions(), gates))[0];
     for (std::size_t d = 0; d < gates.size(); ++d) {
       const at::Tensor analytic = torch::autograd::grad({macs}, {gates[d]}, {}, true, false, true)[0];
       for (std::int64_t i = 0; i < gates[d].numel(); ++i) {
@@ -198,7 +198,7 @@ TEST(Expectation, HasTheGradientOfFiniteDifferencesInEveryEntry) {
           std::vector<at::Tensor> moved = gates;
           moved[d] = gates[d].detach().clone();
           moved[d][i] += offset;
-          return soft::expectation(table.macs_sum(), Gates(space->decisions(), moved)).item<double>();
+          return expected(Gates(space->decisions(), moved))[0].item<double>();
         };
         const double slope = analytic.defined() ? analytic[i].item<double>() : 0;
         ASSERT_NEAR(slope, (at(kStep) - at(-kStep)) / (2 * kStep), 1e-6 * std::abs(slope)) << name << " decision " << d;
@@ -212,10 +212,11 @@ TEST(Expectation, UnderOneHotGatesIsTheIntegerTable) {
     const auto space = make_space(info.name);
     if (space->listed()) continue;
     const CostTable table = space->cost_table(space->default_input());
+    const soft::ExpectedCost expected(table);
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
       Rng rng(seed);
       const Architecture arch = space->random(rng);
-      const at::Tensor price = soft::expectation(table, Gates::one_hot(space->decisions(), arch));
+      const at::Tensor price = expected(Gates::one_hot(space->decisions(), arch));
       ASSERT_EQ(price[0].item<double>(), static_cast<double>(table.macs(arch))) << info.name << " seed " << seed;
       ASSERT_EQ(price[1].item<double>(), static_cast<double>(table.params(arch))) << info.name << " seed " << seed;
     }
