@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "common/errors.h"
+#include "common/text.h"
+
 namespace frontier {
 
 Dim layer_macs(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
@@ -116,6 +119,59 @@ CostTable::CostTable(const NetworkGraph& everything, std::vector<Decision> decis
   }
   macs_ = CostSum(std::move(macs));
   params_ = CostSum(std::move(params));
+}
+
+void CostTable::add_price(std::string name, std::vector<Dim> terms) {
+  const auto names = price_names();
+  if (std::find(names.begin(), names.end(), name) != names.end())
+    throw UsageError("price '" + printable(name) + "' exists already; the prices are " + join(names));
+  further_.push_back({std::move(name), CostSum(std::move(terms))});
+}
+
+std::vector<std::string> CostTable::price_names() const {
+  std::vector<std::string> names{"macs", "params"};
+  for (const auto& price : further_) names.push_back(price.name);
+  return names;
+}
+
+std::size_t CostTable::price_index(std::string_view name) const {
+  const auto names = price_names();
+  const auto it = std::find(names.begin(), names.end(), name);
+  if (it == names.end()) throw UsageError(unknown_name("price", name, names));
+  return static_cast<std::size_t>(it - names.begin());
+}
+
+std::int64_t CostTable::price(std::size_t index, const Architecture& arch) const {
+  return index == 0 ? macs(arch) : index == 1 ? params(arch) : further_[index - 2].sum(arch);
+}
+
+const CostSum& CostTable::price_sum(std::size_t index) const {
+  return index == 0 ? macs_ : index == 1 ? params_ : further_[index - 2].sum;
+}
+
+void CostTable::restrict_to(std::span<const std::vector<std::uint16_t>> allowed) {
+  if (allowed.size() != decisions_.size())
+    throw UsageError("options are allowed for " + std::to_string(allowed.size()) + " decisions, the space has " +
+                     std::to_string(decisions_.size()));
+  for (std::size_t d = 0; d < decisions_.size(); ++d) {
+    const Decision& decision = decisions_[d];
+    if (allowed[d].empty())
+      throw UsageError("no option of '" + decision.name + "' is allowed; its options are " + join(decision.options));
+    std::vector<std::int64_t> is_allowed(decision.options.size(), 0);
+    for (const auto option : allowed[d]) {
+      if (option >= decision.options.size())
+        throw UsageError("option " + std::to_string(option) + " of '" + decision.name + "' is out of range; its " +
+                         std::to_string(decision.options.size()) + " options are " + join(decision.options));
+      is_allowed[option] = 1;
+    }
+    const Dim condition = Dim::either(Dim::equal(activity_[d], 0), Dim(static_cast<std::uint16_t>(d), is_allowed));
+    if (!condition.is_constant()) constraints_.push_back(condition);
+  }
+  is_restricted_ = true;
+}
+
+bool CostTable::admits(const Architecture& arch) const {
+  return std::all_of(constraints_.begin(), constraints_.end(), [&](const Dim& holds) { return holds.at(arch) != 0; });
 }
 
 }  // namespace frontier

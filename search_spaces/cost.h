@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,8 +53,9 @@ class CostSum {
 };
 
 /// MACs and parameters of every subnet of a space for one input shape, from one pass over the graph with everything
-/// selected. A query costs well under a microsecond. Decisions without effect need not be canonical. Thread-safety:
-/// const.
+/// selected. A query costs well under a microsecond. Decisions without effect need not be canonical. A table can hold
+/// further prices (bit operations, a latency by table) as sums of small functions of the decisions, and can be
+/// restricted to some options of each decision; both before it is shared. Thread-safety: const.
 class CostTable {
  public:
   CostTable(const NetworkGraph& everything, std::vector<Decision> decisions, std::vector<Dim> activity,
@@ -71,15 +73,40 @@ class CostTable {
   std::span<const Decision> decisions() const { return decisions_; }
   /// For every decision 1 where it has an effect, 0 where canonical form sets it to option 0.
   std::span<const Dim> activity() const { return activity_; }
-  /// Not 0 for members of the space.
+  /// Not 0 for members of the space, and of what restrict() left of it.
   std::span<const Dim> constraints() const { return constraints_; }
 
+  /// A further price: the sum of the terms. They must not depend on decisions where these have no effect.
+  /// @throws UsageError if the name is taken ("macs" and "params" are).
+  void add_price(std::string name, std::vector<Dim> terms);
+  /// "macs", "params", then the further prices in the order they were added. A price's place here is its index.
+  std::vector<std::string> price_names() const;
+  /// @throws UsageError naming the nearest price if there is none of that name.
+  std::size_t price_index(std::string_view name) const;
+  std::int64_t price(std::size_t index, const Architecture& arch) const;
+  /// Of a table that asks for every query, "macs" and "params" are empty sums.
+  const CostSum& price_sum(std::size_t index) const;
+
+  /// Leaves only the architectures of which every decision has an effect with one of its allowed options, or no effect.
+  /// @param allowed options of every decision.  @throws UsageError naming the decision of which none is left or one is
+  /// out of range.
+  void restrict_to(std::span<const std::vector<std::uint16_t>> allowed);
+  bool is_restricted() const { return is_restricted_; }
+  /// Whether an architecture of valid options meets all constraints; `arch` need not be canonical.
+  bool admits(const Architecture& arch) const;
+
  private:
+  struct FurtherPrice {
+    std::string name;
+    CostSum sum;
+  };
   CostSum macs_;
   CostSum params_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
   std::vector<Dim> constraints_;
+  std::vector<FurtherPrice> further_;
+  bool is_restricted_ = false;
   std::function<Cost(const Architecture&)> price_;
 };
 

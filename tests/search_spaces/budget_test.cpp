@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -26,9 +27,14 @@ std::vector<Priced> enumerate(const SearchSpace& space) {
   return all;
 }
 
+bool allows(const Budget& budget, const Priced& priced) {
+  const auto all = budget.all();
+  return std::all_of(all.begin(), all.end(),
+                     [&](const Limit& l) { return l.allows(l.price == "macs" ? priced.macs : priced.params); });
+}
+
 BigCount count_within(const std::vector<Priced>& all, const Budget& budget) {
-  return static_cast<BigCount>(
-      std::count_if(all.begin(), all.end(), [&](const auto& p) { return budget.allows(p.macs, p.params); }));
+  return static_cast<BigCount>(std::count_if(all.begin(), all.end(), [&](const auto& p) { return allows(budget, p); }));
 }
 
 /// Chi-square of uniform draws. With probability 1 - e^-14 (1e-6) it is below df + 2 sqrt(14 df) + 28 (Laurent and
@@ -36,7 +42,7 @@ BigCount count_within(const std::vector<Priced>& all, const Budget& budget) {
 void expect_uniform(const FeasibleSet& set, const std::vector<Priced>& all, int num_draws) {
   std::map<Architecture, int> seen;
   for (const auto& priced : all)
-    if (set.budget().allows(priced.macs, priced.params)) seen[priced.arch] = 0;
+    if (allows(set.budget(), priced)) seen[priced.arch] = 0;
   const auto cells = static_cast<double>(seen.size());
   Rng rng(7);
   for (int i = 0; i < num_draws; ++i) {
@@ -85,6 +91,14 @@ void expect_equals_enumeration(const SearchSpace& space, std::size_t most_budget
     Rng rng(1);
     for (int i = 0; i < 3 && expected > 0; ++i) ASSERT_TRUE(set.contains(set.draw(rng)));
   };
+  std::vector<std::int64_t> ends(macs.begin(), macs.end());
+  Rng windows(5);
+  for (int i = 0; i < 60; ++i) {
+    const auto [low, high] = std::minmax(ends[windows.below(ends.size())], ends[windows.below(ends.size())]);
+    if (low <= most_macs->macs && high >= least_macs->macs) check({.limits = {{"macs", low, high}}});
+    if (low <= most_macs->macs && i % 4 == 0)
+      check({.max_params = (least_params->params + most_params->params) / 2, .limits = {{"macs", low, {}}}});
+  }
   const std::size_t stride_macs = macs.size() / most_budgets + 1, stride_params = params.size() / most_budgets + 1;
   std::size_t i = 0;
   for (const auto limit : macs)
@@ -310,6 +324,8 @@ TEST(FeasibleSet, SameSeedGivesTheSameDraws) {
 TEST(Budget, IsReadAndPrinted) {
   EXPECT_EQ(to_string(Budget{}), "no limit");
   EXPECT_EQ(to_string(Budget{4'000'000, 100'000}), "at most 4000000 MACs and at most 100000 parameters");
+  EXPECT_EQ(to_string(Budget{.max_macs = 9, .limits = {{"macs", 3, {}}, {"params", 4, {}}, {"bitops", {}, 7}}}),
+            "from 3 to 9 MACs and at least 4 parameters and at most 7 bitops");
   EXPECT_EQ(parse_limits("2M, 400k,1.5G", "--max-macs"),
             (std::vector<std::int64_t>{2'000'000, 400'000, 1'500'000'000}));
   EXPECT_THROWS_WITH(parse_limits("2M,,4M", "--max-macs"), UsageError, "--max-macs");
@@ -317,6 +333,379 @@ TEST(Budget, IsReadAndPrinted) {
   EXPECT_THROWS_WITH(parse_limits("0", "--max-macs"), UsageError, "--max-macs = 0; allowed: at least 1");
   EXPECT_THROWS_WITH(parse_limits("-4M", "--max-macs"), UsageError, "'-4M' is not a count");
   EXPECT_EQ(to_string(static_cast<BigCount>(1) << 100), "1267650600228229401496703205376");
+}
+
+using Scores = std::vector<std::vector<double>>;
+
+Scores random_scores(const SearchSpace& space, Rng& rng, bool whole) {
+  Scores scores;
+  for (const auto& decision : space.decisions()) {
+    auto& of_decision = scores.emplace_back();
+    for (std::size_t i = 0; i < decision.options.size(); ++i)
+      of_decision.push_back(whole ? static_cast<double>(rng.below(3)) : rng.normal());
+  }
+  return scores;
+}
+
+/// Sum over the decisions that have an effect.
+double score_of(const CostTable& table, const Scores& scores, const Architecture& arch) {
+  double sum = 0;
+  for (std::size_t d = 0; d < scores.size(); ++d)
+    if (table.activity()[d].at(arch) != 0) sum += scores[d][arch.choices[d]];
+  return sum;
+}
+
+/// Every way of writing an architecture that leaves decisions without effect at option 0, in ascending order.
+std::vector<Priced> enumerate_as_written(const SearchSpace& space) {
+  const CostTable table = space.cost_table(space.default_input());
+  std::vector<Priced> all;
+  for (const auto& arch : all_choices(space)) {
+    bool is_plain = space.meets_constraints(arch);
+    for (std::size_t d = 0; d < arch.choices.size(); ++d)
+      is_plain = is_plain && (arch.choices[d] == 0 || table.activity()[d].at(arch) != 0);
+    if (is_plain) all.push_back({arch, table.macs(arch), table.params(arch)});
+  }
+  return all;
+}
+
+/// @param all as written.
+void expect_best_is_that_of(const SearchSpace& space, const std::vector<Priced>& all, const FeasibleSet& set,
+                            const Scores& scores) {
+  const Priced* expected = nullptr;
+  double greatest = -std::numeric_limits<double>::infinity();
+  for (const auto& priced : all) {
+    const double score = score_of(set.table(), scores, priced.arch);
+    if (!allows(set.budget(), priced) || score <= greatest || !set.contains(space.canonical(priced.arch))) continue;
+    greatest = score;
+    expected = &priced;
+  }
+  if (!expected) {
+    EXPECT_THROWS_WITH(set.best(scores), UsageError, "is left: every one has an option whose score is -infinity");
+    return;
+  }
+  const Architecture best = set.best(scores);
+  EXPECT_EQ(best, space.canonical(expected->arch)) << score_of(set.table(), scores, best) << " instead of " << greatest;
+}
+
+void expect_best_equals_enumeration(const SearchSpace& space, std::uint64_t seeds) {
+  SCOPED_TRACE(space.name());
+  const auto all = enumerate_as_written(space);
+  const FeasibleSet everything(space, space.default_input(), {});
+  std::vector<std::int64_t> macs, params;
+  for (const auto& priced : all) {
+    macs.push_back(priced.macs);
+    params.push_back(priced.params);
+  }
+  std::sort(macs.begin(), macs.end());
+  std::sort(params.begin(), params.end());
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Rng rng(seed);
+    const auto [low, high] = std::minmax(macs[rng.below(macs.size())], macs[rng.below(macs.size())]);
+    std::vector<Budget> budgets{{.max_macs = high},
+                                {.limits = {{"macs", low, {}}}},
+                                {.limits = {{"macs", low, high}}},
+                                {.limits = {{"params", params[rng.below(params.size())], {}}, {"macs", low, high}}}};
+    for (const bool whole : {false, true}) {  // whole: with many ties
+      Scores scores = random_scores(space, rng, whole);
+      expect_best_is_that_of(space, all, everything, scores);
+      if (seed % 2 == 1)
+        for (auto& of_decision : scores)
+          if (rng.below(3) == 0) of_decision[rng.below(of_decision.size())] = -std::numeric_limits<double>::infinity();
+      expect_best_is_that_of(space, all, everything, scores);
+      for (const Budget& budget : budgets) {
+        SCOPED_TRACE(to_string(budget));
+        const FeasibleSet set(space, space.default_input(), budget);
+        if (count_within(all, budget) > 0) expect_best_is_that_of(space, all, set, scores);
+      }
+    }
+  }
+}
+
+TEST(FeasibleSet, BestIsThatOfEnumerationInSmallSpaces) {
+  expect_best_equals_enumeration(nested_space(), 40);
+  expect_best_equals_enumeration(shared_decision_space(), 40);
+}
+
+TEST(FeasibleSet, BestIsThatOfEnumerationOnBenchmarks) {
+  expect_best_equals_enumeration(*make_space("nas_bench_macro"), 6);
+  expect_best_equals_enumeration(*make_space("nas_bench_201"), 3);
+}
+
+/// Argmax of every decision alone would break them: two inputs of a node that are the same.
+TEST(FeasibleSet, BestMeetsTheConstraintsOfDarts) {
+  const auto space = make_space("darts");
+  const FeasibleSet all(*space, space->default_input(), {});
+  const Priced least = all.least_params(), most = all.most_params();
+  const FeasibleSet window(*space, all.table(),
+                           {.limits = {{"params", least.params + (most.params - least.params) / 3,
+                                        least.params + (most.params - least.params) / 2}}});
+  int broken = 0, kept = 0;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Rng rng(seed);
+    const Scores scores = random_scores(*space, rng, false);
+    Architecture greedy;
+    for (const auto& of_decision : scores)
+      greedy.choices.push_back(
+          static_cast<std::uint16_t>(std::max_element(of_decision.begin(), of_decision.end()) - of_decision.begin()));
+    broken += space->meets_constraints(greedy) ? 0 : 1;
+    const Architecture best = all.best(scores), best_within = window.best(scores);
+    for (const auto& arch : {best, best_within}) {
+      ASSERT_NO_THROW(space->validate(arch));
+      ASSERT_EQ(space->canonical(arch), arch);
+    }
+    ASSERT_TRUE(window.contains(best_within));
+    // With scores for decisions that always have an effect, argmax is right where it meets the constraints.
+    Scores sure = scores;
+    for (std::size_t d = 0; d < sure.size(); ++d)
+      if (!all.table().activity()[d].is_constant()) {
+        sure[d].assign(sure[d].size(), 0);
+        greedy.choices[d] = 0;
+      }
+    if (!space->meets_constraints(greedy)) continue;
+    ++kept;
+    ASSERT_EQ(all.best(sure), space->canonical(greedy));
+  }
+  EXPECT_GT(kept, 0);
+  EXPECT_GT(broken, 0) << "no seed tests anything";
+}
+
+TEST(FeasibleSet, BestOfLargeSpacesBeatsDrawsAndItsNeighbours) {
+  for (const char* name : {"ofa_mobilenetv3", "elastic_vit", "autoformer_small", "mobile_cnn_224"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const FeasibleSet all(*space, space->default_input(), {});
+    const std::int64_t least = all.least_macs().macs, span = all.most_macs().macs - least;
+    const FeasibleSet window(*space, all.table(),
+                             {.limits = {{"macs", least + span / 4, least + span / 4 + span / 50}}});
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed);
+      Rng rng(seed);
+      const Scores scores = random_scores(*space, rng, false);
+      const Architecture best = window.best(scores);
+      ASSERT_TRUE(window.contains(best));
+      ASSERT_EQ(space->canonical(best), best);
+      const double score = score_of(window.table(), scores, best);
+      for (int i = 0; i < 100; ++i) ASSERT_GE(score, score_of(window.table(), scores, window.draw(rng)));
+      for (std::size_t d = 0; d < scores.size(); ++d)
+        for (std::uint16_t option = 0; option < scores[d].size(); ++option) {
+          Architecture other = best;
+          other.choices[d] = option;
+          if (!space->meets_constraints(other)) continue;
+          other = space->canonical(other);
+          if (window.contains(other)) {
+            ASSERT_GE(score + 1e-12, score_of(window.table(), scores, other));
+          }
+        }
+    }
+  }
+}
+
+TEST(FeasibleSet, BestOfAListedSpaceIsThatOfItsList) {
+  const auto space = make_space("nas_bench_101");
+  const FeasibleSet all(*space, space->default_input(), {});
+  const auto members = space->listed()->members();
+  Rng rng(2);
+  const Scores scores = random_scores(*space, rng, false);
+  double greatest = -std::numeric_limits<double>::infinity();
+  for (const auto& arch : members) greatest = std::max(greatest, score_of(all.table(), scores, arch));
+  EXPECT_DOUBLE_EQ(score_of(all.table(), scores, all.best(scores)), greatest);
+  const FeasibleSet small(*space, all.table(), {.max_params = 3'000'000});
+  EXPECT_TRUE(small.contains(small.best(scores)));
+}
+
+TEST(FeasibleSet, BestRefusesScoresThatAreNone) {
+  const SearchSpace space = nested_space();
+  const FeasibleSet set(space, space.default_input(), {});
+  Rng rng(1);
+  Scores scores = random_scores(space, rng, false);
+  scores[0][1] = std::nan("");
+  EXPECT_THROWS_WITH(set.best(scores), UsageError, "a score of 'width' is nan");
+  scores[0] = {1, std::numeric_limits<double>::infinity()};
+  EXPECT_THROWS_WITH(set.best(scores), UsageError, "a score of 'width' is inf");
+  scores[0] = {1};
+  EXPECT_THROWS_WITH(set.best(scores), UsageError, "1 scores for 'width', which has 2 options");
+  scores[0].assign(2, -std::numeric_limits<double>::infinity());
+  EXPECT_THROWS_WITH(set.best(scores), UsageError, "no subnet of 'nested' with no limit is left");
+  scores.pop_back();
+  EXPECT_THROWS_WITH(set.best(scores), UsageError, "the space has");
+}
+
+TEST(FeasibleSet, LeastAndMostAreThoseWithinTheWindow) {
+  for (const SearchSpace& space : {nested_space(), shared_decision_space(), *make_space("nas_bench_macro")}) {
+    SCOPED_TRACE(space.name());
+    const auto all = enumerate(space);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed);
+      Rng rng(seed);
+      const auto [low, high] = std::minmax(all[rng.below(all.size())].macs, all[rng.below(all.size())].macs);
+      const Budget budget{.limits = {{"macs", low, high}}};
+      std::vector<Priced> within;
+      for (const auto& priced : all)
+        if (allows(budget, priced)) within.push_back(priced);
+      const auto [least, most] = std::minmax_element(within.begin(), within.end(),
+                                                     [](const auto& a, const auto& b) { return a.params < b.params; });
+      const FeasibleSet set(space, space.default_input(), budget);
+      EXPECT_EQ(set.least("params").params, least->params);
+      EXPECT_EQ(set.least("params").arch, least->arch);
+      EXPECT_EQ(set.most("params").params, most->params);
+      EXPECT_EQ(set.least("macs").macs, low);
+      EXPECT_EQ(set.most("macs").macs, high);
+    }
+  }
+}
+
+TEST(FeasibleSet, DrawsUniformlyWithinAWindow) {
+  for (const char* name : {"nas_bench_macro", "nas_bench_201"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const auto all = enumerate(*space);
+    std::vector<std::int64_t> macs;
+    for (const auto& priced : all) macs.push_back(priced.macs);
+    std::sort(macs.begin(), macs.end());
+    const FeasibleSet set(*space, space->default_input(),
+                          {.limits = {{"macs", macs[macs.size() / 2], macs[macs.size() * 6 / 10]}}});
+    expect_uniform(set, all, 40'000);
+  }
+}
+
+/// ShiftNAS's bins and ElasticViT's banks: the share of a window's halves is that of their counts.
+TEST(FeasibleSet, DrawsWithinWindowsOfLargeSpaces) {
+  constexpr int kDraws = 4000;
+  for (const char* name : {"ofa_mobilenetv3", "elastic_vit", "mobile_cnn", "resnet_shape_56"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const FeasibleSet all(*space, space->default_input(), {});
+    const std::int64_t least = all.least_macs().macs, span = all.most_macs().macs - least;
+    const std::int64_t low = least + span / 3, high = low + span / 20, middle = (low + high) / 2;
+    const FeasibleSet window(*space, all.table(), {.limits = {{"macs", low, high}}});
+    const FeasibleSet lower(*space, all.table(), {.limits = {{"macs", low, middle}}});
+    Rng rng(17);
+    int within = 0;
+    for (int i = 0; i < kDraws; ++i) {
+      const Architecture arch = window.draw(rng);
+      ASSERT_TRUE(window.contains(arch));
+      within += lower.contains(arch) ? 1 : 0;
+    }
+    const CountRange of_window = window.estimate(), of_lower = lower.estimate();
+    ASSERT_LE(of_window.at_least, of_window.at_most);
+    if (of_window.at_most == kBeyondCounting) continue;
+    const double least_share = static_cast<double>(of_lower.at_least) / static_cast<double>(of_window.at_most);
+    const double most_share = static_cast<double>(of_lower.at_most) / static_cast<double>(of_window.at_least);
+    const double margin = 5 * 0.5 / std::sqrt(double{kDraws});
+    EXPECT_GT(within / double{kDraws}, least_share - margin);
+    EXPECT_LT(within / double{kDraws}, most_share + margin);
+  }
+}
+
+TEST(FeasibleSet, CountOfAWindowIsTheDifferenceOfTwoCounts) {
+  const auto space = make_space("mobile_cnn");
+  const auto& input = space->default_input();
+  const FeasibleSet window(*space, input, {.limits = {{"macs", 900'001, 1'000'000}}});
+  const FeasibleSet below(*space, input, {.max_macs = 900'000}), upto(*space, input, {.max_macs = 1'000'000});
+  ASSERT_TRUE(window.count().is_exact());
+  EXPECT_EQ(to_string(window.count().at_least), to_string(upto.count().at_least - below.count().at_least));
+}
+
+TEST(FeasibleSet, HoldsFurtherPrices) {
+  const SearchSpace space = nested_space();
+  CostTable table = space.cost_table(space.default_input());
+  // A latency: 5 for wide layers, 3 a block.
+  const auto width = static_cast<std::uint16_t>(space.decision_index("width"));
+  const auto depth = static_cast<std::uint16_t>(space.decision_index("depth"));
+  table.add_price("latency_us", {Dim(width, {0, 5}), Dim(depth, {0, 3, 6})});
+  EXPECT_EQ(table.price_names(), (std::vector<std::string>{"macs", "params", "latency_us"}));
+  const std::size_t latency = table.price_index("latency_us");
+  const auto all = enumerate(space);
+  for (const Limit& limit : {Limit{"latency_us", {}, 6}, Limit{"latency_us", 5, 9}, Limit{"latency_us", 8, {}}}) {
+    const Budget budget{.max_macs = all[all.size() / 2].macs, .limits = {limit}};
+    SCOPED_TRACE(to_string(budget));
+    const FeasibleSet set(space, table, budget);
+    std::vector<Priced> within;
+    for (const auto& priced : all)
+      if (priced.macs <= *budget.max_macs && limit.allows(table.price(latency, priced.arch))) within.push_back(priced);
+    ASSERT_FALSE(within.empty());
+    EXPECT_EQ(to_string(set.count().at_least), std::to_string(within.size()));
+    Rng rng(1);
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(set.contains(set.draw(rng)));
+  }
+  EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", 12, {}}}}), UsageError,
+                     "latency_us.at_least = 12 is above the dearest subnet of 'nested': 11 latency_us (");
+  EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", {}, -1}}}), UsageError,
+                     "latency_us.at_most = -1 is below the cheapest subnet of 'nested': 0 latency_us (");
+  EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", 7, 6}}}), UsageError,
+                     "latency_us: at_least = 7 is above at_most = 6");
+  EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency", 7, {}}}}), UsageError, "latency_us");
+  EXPECT_THROWS_WITH(table.add_price("params", {}), UsageError, "price 'params' exists already");
+}
+
+TEST(FeasibleSet, NamesTheNearestPricesWhereAWindowIsEmpty) {
+  const auto space = make_space("nas_bench_macro");
+  std::vector<std::int64_t> macs;
+  for (const auto& priced : enumerate(*space)) macs.push_back(priced.macs);
+  std::sort(macs.begin(), macs.end());
+  macs.erase(std::unique(macs.begin(), macs.end()), macs.end());
+  const std::size_t i = macs.size() / 2;
+  ASSERT_GT(macs[i + 1] - macs[i], 1);
+  const FeasibleSet none(*space, space->default_input(), {.limits = {{"macs", macs[i] + 1, macs[i + 1] - 1}}});
+  EXPECT_EQ(to_string(none.count().at_most), "0");
+  Rng rng(1);
+  EXPECT_THROWS_WITH(none.draw(rng), UsageError, "the nearest below has " + std::to_string(macs[i]) + " MACs");
+  EXPECT_THROWS_WITH(none.draw(rng), UsageError, "the nearest above has " + std::to_string(macs[i + 1]) + " MACs");
+  EXPECT_THROWS_WITH(FeasibleSet(*space, space->default_input(), {.limits = {{"macs", macs.back() + 1, {}}}}),
+                     UsageError,
+                     "is above the dearest subnet of 'nas_bench_macro': " + std::to_string(macs.back()) + " MACs");
+}
+
+TEST(FeasibleSet, IsRestrictedToAllowedOptions) {
+  for (const SearchSpace& space :
+       {nested_space(), shared_decision_space(), *make_space("nas_bench_macro"), *make_space("nas_bench_201")}) {
+    SCOPED_TRACE(space.name());
+    const CostTable table = space.cost_table(space.default_input());
+    const auto all = enumerate(space);
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed);
+      Rng rng(seed);
+      std::vector<std::vector<std::uint16_t>> allowed;
+      for (const auto& decision : space.decisions()) {
+        auto& of_decision = allowed.emplace_back();
+        for (std::uint16_t option = 0; option < decision.options.size(); ++option)
+          if (rng.below(3) > 0) of_decision.push_back(option);
+        if (of_decision.empty()) of_decision.push_back(0);
+      }
+      std::vector<Priced> left;
+      for (const auto& priced : all) {
+        bool is_allowed = true;
+        for (std::size_t d = 0; d < allowed.size(); ++d)
+          is_allowed = is_allowed && (table.activity()[d].at(priced.arch) == 0 ||
+                                      std::count(allowed[d].begin(), allowed[d].end(), priced.arch.choices[d]) == 1);
+        if (is_allowed) left.push_back(priced);
+      }
+      if (left.empty()) continue;
+      CostTable restricted = table;
+      restricted.restrict_to(allowed);
+      const FeasibleSet set(space, restricted, {});
+      ASSERT_EQ(to_string(set.count().at_least), std::to_string(left.size()));
+      const auto by_macs = [](const Priced& a, const Priced& b) { return a.macs < b.macs; };
+      EXPECT_EQ(set.least_macs().macs, std::min_element(left.begin(), left.end(), by_macs)->macs);
+      EXPECT_EQ(set.most_macs().macs, std::max_element(left.begin(), left.end(), by_macs)->macs);
+      if (!space.has_normal_form()) expect_best_is_that_of(space, left, set, random_scores(space, rng, false));
+      for (int i = 0; i < 20; ++i) {
+        const Architecture arch = set.draw(rng);
+        ASSERT_TRUE(std::any_of(left.begin(), left.end(), [&](const Priced& p) { return p.arch == arch; }));
+      }
+    }
+  }
+  const SearchSpace space = nested_space();
+  CostTable table = space.cost_table(space.default_input());
+  std::vector<std::vector<std::uint16_t>> allowed(space.decisions().size(), std::vector<std::uint16_t>{0});
+  allowed[0] = {2};
+  EXPECT_THROWS_WITH(table.restrict_to(allowed), UsageError, "option 2 of 'width' is out of range");
+  allowed[0] = {};
+  EXPECT_THROWS_WITH(table.restrict_to(allowed), UsageError, "no option of 'width' is allowed");
+  allowed.pop_back();
+  EXPECT_THROWS_WITH(table.restrict_to(allowed), UsageError, "options are allowed for");
 }
 
 }  // namespace

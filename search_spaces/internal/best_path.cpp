@@ -1,0 +1,250 @@
+#include "search_spaces/internal/best_path.h"
+
+#include <algorithm>
+
+#include "common/errors.h"
+
+namespace frontier {
+namespace {
+
+constexpr std::size_t kMostNodes = 4'000'000;  // 300 MB
+constexpr std::size_t kMostLabels = 256;       // of a state, with which others are compared
+constexpr int kHalvings = 24;                  // of the interval in which a charge is sought
+constexpr int kRounds = 3;                     // over the limited prices
+constexpr std::int64_t kMostCharge = std::int64_t{1} << 61;
+
+}  // namespace
+
+BestPath::BestPath(const Chain& chain, Gains gains, const PathLimits& limits, bool only_first)
+    : chain_(chain), gains_(std::move(gains)), limits_(limits), only_first_(only_first), open_(Later{*this}) {
+  for (std::size_t k = 0; k < chain_.priced.size(); ++k) {
+    if (limits_.at_least[k] <= 0 && limits_.at_most[k] == Chain::kNever) continue;
+    limited_.push_back(k);
+    most_left_.push_back(chain_.most_to_end([&](std::size_t, const Chain::Move& move) { return move.price[k]; }));
+  }
+  labels_.resize(chain_.steps.size() + 1);
+  for (std::size_t i = 0; i < chain_.steps.size(); ++i) labels_[i].resize(chain_.steps[i].num_states());
+  labels_.back().resize(1);
+  add_bounds();
+  Node start;
+  start.bound = bound_of(start);
+  if (start.bound == kForbidden || !is_within_reach(start)) return;
+  nodes_.push_back(start);
+  open_.push(0);
+}
+
+BestPath::Bound BestPath::make_bound(const Charges& charges) const {
+  Bound bound;
+  bound.charges = charges;
+  bound.to_end.resize(chain_.steps.size() + 1);
+  bound.to_end.back() = {0};
+  for (std::size_t i = chain_.steps.size(); i-- > 0;) {
+    const Chain::Step& step = chain_.steps[i];
+    bound.to_end[i].assign(step.num_states(), kForbidden);
+    for (std::size_t s = 0; s < step.num_states(); ++s)
+      for (std::size_t m = step.begins[s]; m < step.begins[s + 1]; ++m) {
+        const Chain::Move& move = step.moves[m];
+        const Wide later = bound.to_end[i + 1][move.next];
+        if (gains_[i][m] == kForbidden || later == kForbidden) continue;
+        Wide value = gains_[i][m] + later;
+        for (const std::size_t k : limited_) value -= static_cast<Wide>(charges[k]) * move.price[k];
+        if (bound.to_end[i][s] == kForbidden || value > bound.to_end[i][s]) bound.to_end[i][s] = value;
+      }
+  }
+  return bound;
+}
+
+/// What the path costs for which the bound is exact; none where everything is forbidden.
+std::optional<Chain::Prices> BestPath::cost_of_best(const Bound& bound) const {
+  if (bound.to_end[0][0] == kForbidden) return std::nullopt;
+  Chain::Prices cost{};
+  std::size_t state = 0;
+  for (std::size_t i = 0; i < chain_.steps.size(); ++i) {
+    const Chain::Step& step = chain_.steps[i];
+    for (std::size_t m = step.begins[state]; m < step.begins[state + 1]; ++m) {
+      const Chain::Move& move = step.moves[m];
+      const Wide later = bound.to_end[i + 1][move.next];
+      if (gains_[i][m] == kForbidden || later == kForbidden) continue;
+      Wide value = gains_[i][m] + later;
+      for (const std::size_t k : limited_) value -= static_cast<Wide>(bound.charges[k]) * move.price[k];
+      if (value != bound.to_end[i][state]) continue;
+      for (const std::size_t k : limited_) cost[k] += move.price[k];
+      state = move.next;
+      break;
+    }
+  }
+  return cost;
+}
+
+/// The least charge of price `k`, the others as they are, with which the best path keeps the limit that it breaks
+/// without: where the bound at the start is lowest.
+std::int64_t BestPath::find_charge(Charges charges, std::size_t k) const {
+  const auto cost_with = [&](std::int64_t charge) {
+    charges[k] = charge;
+    return cost_of_best(make_bound(charges));
+  };
+  const auto free = cost_with(0);
+  if (!free) return 0;
+  const bool is_over = (*free)[k] > limits_.at_most[k];
+  if (!is_over && (*free)[k] >= limits_.at_least[k]) return 0;
+  const std::int64_t sign = is_over ? 1 : -1;
+  const auto keeps = [&](std::int64_t charge) {
+    const std::int64_t cost = (*cost_with(sign * charge))[k];
+    return is_over ? cost <= limits_.at_most[k] : cost >= limits_.at_least[k];
+  };
+  std::int64_t breaks = 0, enough = 1;
+  while (enough <= kMostCharge / 8 && !keeps(enough)) {
+    breaks = enough;
+    enough *= 8;
+  }
+  for (int i = 0; i < kHalvings && enough - breaks > 1; ++i) {
+    const std::int64_t middle = breaks + (enough - breaks) / 2;
+    (keeps(middle) ? enough : breaks) = middle;
+  }
+  return sign * enough;
+}
+
+/// No charge, the charges that bound the start best, and others around them, which bound rests of paths better.
+void BestPath::add_bounds() {
+  bounds_.push_back(make_bound({}));
+  Charges best{};
+  for (int round = 0; round < (limited_.size() > 1 ? kRounds : 1); ++round)
+    for (const std::size_t k : limited_) best[k] = find_charge(best, k);
+  if (best == Charges{}) return;
+  for (const std::int64_t eighths : {8, 4, 6, 10, 14}) {
+    Charges charges{};
+    for (const std::size_t k : limited_) charges[k] = best[k] / 8 * eighths + best[k] % 8 * eighths / 8;
+    bounds_.push_back(make_bound(charges));
+  }
+  if (limited_.size() < 2) return;
+  for (const std::size_t k : limited_) {
+    Charges alone{};
+    alone[k] = find_charge({}, k);
+    if (alone != Charges{}) bounds_.push_back(make_bound(alone));
+  }
+}
+
+/// The most that a path through the node can gain in all; kForbidden if there is none.
+std::int64_t BestPath::bound_of(const Node& node) const {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const Bound& bound : bounds_) {
+    const Wide to_end = bound.to_end[node.place][node.state];
+    if (to_end == kForbidden) return kForbidden;
+    Wide most = node.gain + to_end;
+    for (const std::size_t k : limited_) {
+      const std::int64_t charge = bound.charges[k];
+      if (charge == 0) continue;
+      const std::int64_t limit = charge > 0 ? limits_.at_most[k] : limits_.at_least[k];
+      most += static_cast<Wide>(charge) * (limit - node.spent[k]);
+    }
+    if (most < kForbidden / 2) return kForbidden;  // less than any path gains: none keeps the limits
+    if (most < least) least = static_cast<std::int64_t>(most);
+  }
+  return least;
+}
+
+bool BestPath::is_within_reach(const Node& node) const {
+  for (std::size_t i = 0; i < limited_.size(); ++i) {
+    const std::size_t k = limited_[i];
+    if (node.spent[k] > limits_.at_most[k] ||
+        node.spent[k] + most_left_[i][node.place][node.state] < limits_.at_least[k])
+      return false;
+  }
+  return true;
+}
+
+/// Order of architectures, of which the nodes' paths are beginnings; 0 where one is a beginning of the other.
+int BestPath::compare_order(Index a, Index b) const {
+  while (nodes_[a].place > nodes_[b].place) a = nodes_[a].parent;
+  while (nodes_[b].place > nodes_[a].place) b = nodes_[b].parent;
+  int order = 0;
+  for (; a != b; a = nodes_[a].parent, b = nodes_[b].parent)
+    if (nodes_[a].combination != nodes_[b].combination) order = nodes_[a].combination < nodes_[b].combination ? -1 : 1;
+  return order;
+}
+
+bool BestPath::is_before(Index a, Index b) const {
+  if (nodes_[a].bound != nodes_[b].bound) return nodes_[a].bound > nodes_[b].bound;
+  const int order = compare_order(a, b);
+  return order != 0 ? order < 0 : nodes_[a].place < nodes_[b].place;
+}
+
+/// Of two nodes in the same state: every end that `b` can take, `a` can, too, with no worse a result.
+bool BestPath::makes_superfluous(Index a, Index b) const {
+  const Node &x = nodes_[a], &y = nodes_[b];
+  if (x.gain < y.gain) return false;
+  for (std::size_t i = 0; i < limited_.size(); ++i) {
+    const std::size_t k = limited_[i];
+    const bool keeps_upper =
+        x.spent[k] <= y.spent[k] || limits_.at_most[k] - x.spent[k] >= most_left_[i][x.place][x.state];
+    const bool keeps_lower = x.spent[k] >= y.spent[k] || x.spent[k] >= limits_.at_least[k];
+    if (!keeps_upper || !keeps_lower) return false;
+  }
+  return x.gain > y.gain || compare_order(a, b) < 0;
+}
+
+/// Whether the newest node is worth keeping; marks those that it makes superfluous.
+bool BestPath::is_new(Index index) {
+  auto& labels = labels_[nodes_[index].place][nodes_[index].state];
+  if (std::any_of(labels.begin(), labels.end(), [&](Index other) { return makes_superfluous(other, index); }))
+    return false;
+  if (labels.size() == kMostLabels) return true;
+  std::erase_if(labels, [&](Index other) {
+    nodes_[other].is_superfluous = makes_superfluous(index, other);
+    return nodes_[other].is_superfluous;
+  });
+  labels.push_back(index);
+  return true;
+}
+
+void BestPath::extend(Index index) {
+  const std::size_t place = nodes_[index].place;
+  const Chain::Step& step = chain_.steps[place];
+  for (std::size_t m = step.begins[nodes_[index].state]; m < step.begins[nodes_[index].state + 1]; ++m) {
+    if (gains_[place][m] == kForbidden) continue;
+    const Chain::Move& move = step.moves[m];
+    Node node = nodes_[index];
+    node.gain += gains_[place][m];
+    for (const std::size_t k : limited_) node.spent[k] += move.price[k];
+    node.place = static_cast<std::uint32_t>(place + 1);
+    node.state = move.next;
+    node.parent = index;
+    node.combination = move.combination;
+    node.bound = bound_of(node);
+    if (node.bound == kForbidden || !is_within_reach(node)) continue;
+    if (nodes_.size() == kMostNodes)
+      throw Error("the best subnet within these limits was not found in " + std::to_string(kMostNodes) +
+                  " steps; widen the limits, or forbid more options");
+    const auto added = static_cast<Index>(nodes_.size());
+    nodes_.push_back(node);
+    if (only_first_ && !limited_.empty() && !is_new(added)) {
+      nodes_.pop_back();
+      continue;
+    }
+    open_.push(added);
+  }
+}
+
+Architecture BestPath::architecture_of(Index index) const {
+  Architecture arch;
+  arch.choices.assign(chain_.radices.size(), 0);
+  for (; nodes_[index].place > 0; index = nodes_[index].parent) {
+    Chain::Move move;
+    move.combination = nodes_[index].combination;
+    chain_.take(chain_.steps[nodes_[index].place - 1], move, arch);
+  }
+  return arch;
+}
+
+std::optional<Architecture> BestPath::next() {
+  while (!open_.empty()) {
+    const Index index = open_.top();
+    open_.pop();
+    if (nodes_[index].is_superfluous) continue;
+    if (nodes_[index].place == chain_.steps.size()) return architecture_of(index);
+    extend(index);
+  }
+  return std::nullopt;
+}
+
+}  // namespace frontier
