@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -132,6 +133,61 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
   checkpoint.weights = read(kWeights);
   if (with_state) checkpoint.state = read(kState);
   return checkpoint;
+}
+
+CheckpointWriter::~CheckpointWriter() {
+  if (pending_.valid()) pending_.wait();
+}
+
+void CheckpointWriter::save(const Checkpoint& checkpoint) {
+  wait();
+  // Contiguous on the CPU: the thread that writes leaves tensors as they are.
+  const auto copied = [](const TensorMap& tensors) {
+    TensorMap copies;
+    for (const auto& [name, tensor] : tensors)
+      copies.emplace(name, tensor.detach().to(at::kCPU, tensor.scalar_type(), /*non_blocking=*/false, /*copy=*/true,
+                                              at::MemoryFormat::Contiguous));
+    return copies;
+  };
+  pending_ = std::async(std::launch::async,
+                        [folder = folder_, own = Checkpoint{copied(checkpoint.weights), copied(checkpoint.state),
+                                                            checkpoint.run}] { save_checkpoint(folder, own); });
+}
+
+void CheckpointWriter::wait() {
+  if (pending_.valid()) pending_.get();
+}
+
+const char* weights_name(WeightsKind kind) { return kind == WeightsKind::kRaw ? "raw" : "average"; }
+
+WeightsKind held_weights(const Checkpoint& checkpoint) {
+  const nlohmann::json::json_pointer place("/weights/kind");
+  const auto& run = checkpoint.run;
+  if (!run.contains("weights")) return WeightsKind::kRaw;
+  if (run.contains(place))
+    for (const auto kind : {WeightsKind::kRaw, WeightsKind::kAverage})
+      if (run[place] == weights_name(kind)) return kind;
+  throw UsageError("the checkpoint's run.json says weights = " + printable(run["weights"].dump()) +
+                   R"(; known: {"kind": "raw"} and {"kind": "average"})");
+}
+
+bool has_average(const Checkpoint& checkpoint) {
+  return held_weights(checkpoint) == WeightsKind::kAverage || checkpoint.state.contains("average") ||
+         !part_of("average.", checkpoint.state).empty();
+}
+
+TensorMap checkpoint_weights(const Checkpoint& checkpoint, WeightsKind kind, const ParameterLayout* layout) {
+  if (held_weights(checkpoint) == kind) return checkpoint.weights;
+  if (kind == WeightsKind::kRaw)
+    throw UsageError("the checkpoint holds the average of the weights only, not the raw ones");
+  if (TensorMap average = part_of("average.", checkpoint.state); !average.empty()) return average;
+  const auto flat = checkpoint.state.find("average");
+  if (flat == checkpoint.state.end())
+    throw UsageError("the checkpoint holds no average of the weights; it was trained without one");
+  if (layout == nullptr || flat->second.sizes() != at::IntArrayRef{layout->num_scalars()})
+    throw UsageError("the checkpoint's average is in one piece of " + std::to_string(flat->second.numel()) +
+                     " numbers, which is not what this network needs");
+  return layout->tensors(flat->second);
 }
 
 std::string checkpoint_fingerprint(const Checkpoint& checkpoint) {

@@ -3,9 +3,12 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
-#include <map>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "supernet/parameter_store.h"
+#include "supernet/tensor_map.h"
 
 namespace frontier {
 
@@ -13,8 +16,8 @@ namespace frontier {
 /// run.json (configuration, random and sampler states, and the CRC-32 of the other two files). Format:
 /// docs/formats/checkpoint.md. No pickle is ever read.
 struct Checkpoint {
-  std::map<std::string, at::Tensor> weights;
-  std::map<std::string, at::Tensor> state;
+  TensorMap weights;
+  TensorMap state;
   nlohmann::json run = nlohmann::json::object();
 };
 
@@ -32,6 +35,44 @@ bool has_checkpoint(const std::filesystem::path& folder);
 /// @param with_state whether optimiser and sampler state are wanted, too.
 /// @throws UsageError if there is none, or a file is missing, damaged or of another format version.
 Checkpoint load_checkpoint(const std::filesystem::path& folder, bool with_state);
+
+/// Writes a checkpoint in the background while the training goes on, one at a time. Thread-safety: none.
+class CheckpointWriter {
+ public:
+  /// @param folder as save_checkpoint() takes it.
+  explicit CheckpointWriter(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// Waits; an error that nobody asked for with wait() is lost.
+  ~CheckpointWriter();
+  CheckpointWriter(const CheckpointWriter&) = delete;
+  CheckpointWriter& operator=(const CheckpointWriter&) = delete;
+
+  /// Copies the tensors, then returns: what is written is what they hold now. Waits for the checkpoint before this one.
+  /// @throws Error of that one; this one is then not written.
+  void save(const Checkpoint& checkpoint);
+  /// Until nothing is being written. @throws Error if the last checkpoint could not be; once.
+  void wait();
+
+ private:
+  std::filesystem::path folder_;
+  std::future<void> pending_;
+};
+
+/// Weights as the last step left them, or their running average.
+enum class WeightsKind { kRaw, kAverage };
+
+/// "raw" or "average".
+const char* weights_name(WeightsKind kind);
+
+/// What the weights of a checkpoint are: its run.json says {"weights": {"kind": ...}}; where it does not, raw.
+/// @throws UsageError for anything else there.
+WeightsKind held_weights(const Checkpoint& checkpoint);
+/// Whether it has the average, as its weights or in its state.
+bool has_average(const Checkpoint& checkpoint);
+
+/// The weights of one kind, from the weights or the state of the checkpoint.
+/// @param layout of the weights; needed where the average is in one piece, as earlier versions wrote it.
+/// @throws UsageError if the checkpoint does not hold them.
+TensorMap checkpoint_weights(const Checkpoint& checkpoint, WeightsKind kind, const ParameterLayout* layout = nullptr);
 
 /// Identifies the weights: stored with every number measured on them.
 std::string checkpoint_fingerprint(const Checkpoint& checkpoint);

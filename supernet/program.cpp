@@ -145,14 +145,11 @@ struct Program::State {
     return bound;
   }
 
-  /// A slice of the bank; where weights are learned an autograd leaf whose gradient is the bank's.
+  /// A slice of the bank, whose gradients go there where weights are learned.
   at::Tensor weight(const Layer& layer, const ParameterSpec& parameter, const std::vector<std::int64_t>& shape) {
-    const std::string name = layer.name + "." + parameter.name;
-    at::Tensor slice = bank.slice(name, shape);
-    if (learns(spec.learn, Learn::kWeights)) {
-      slice.set_requires_grad(true);
-      slice.mutable_grad() = bank.gradient_slice(name, shape);
-    }
+    const Region region = bank.region(layer.name + "." + parameter.name, shape);
+    const at::Tensor slice =
+        learns(spec.learn, Learn::kWeights) ? learned(bank, region) : bank.layout().view(bank.values(), region);
     return spec.view ? (*spec.view)(layer, parameter, slice) : slice;
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "search_spaces/search_space.h"
 #include "supernet/weight_bank.h"
@@ -13,12 +14,12 @@ struct Supernet {
   InputShape input;
   WeightBank bank;
 
-  /// Fresh weights.
-  Supernet(std::shared_ptr<const SearchSpace> s, const InputShape& i, const Rng& rng)
-      : space(std::move(s)), input(i), bank(space->build_everything(input), rng) {}
-  /// Weights of one subnet alone: a network of its own.
-  Supernet(std::shared_ptr<const SearchSpace> s, const InputShape& i, const Architecture& only, const Rng& rng)
-      : space(std::move(s)), input(i), bank(space->build(only, input), rng) {}
+  /// Fresh weights. @param widest what they must hold: a subnet alone is a network of its own; none: every subnet.
+  Supernet(std::shared_ptr<const SearchSpace> s, const InputShape& i, const Rng& rng,
+           const std::optional<Selection>& widest = std::nullopt)
+      : space(std::move(s)),
+        input(i),
+        bank(widest ? space->build(*widest, input) : space->build_everything(input), rng) {}
   NetworkGraph build(const Selection& selection) const { return space->build(selection, input); }
 };
 

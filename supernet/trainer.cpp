@@ -3,13 +3,17 @@
 #include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <stdexcept>
 
 #include "common/errors.h"
+#include "supernet/program.h"
 
 namespace frontier {
 namespace {
+
+constexpr const char* kWeights = "weights";
 
 /// bfloat16 autocast on CUDA while it lives.
 class Autocast {
@@ -32,210 +36,214 @@ class Autocast {
   bool on_;
 };
 
-OptimizerOptions arch_optimizer_options(const TrainerOptions& options) {
-  OptimizerOptions adam;  // betas as in DARTS
-  adam.name = "adamw";
-  adam.beta1 = 0.5;
-  adam.weight_decay = options.arch_weight_decay;
-  return adam;
-}
-
-at::Tensor flattened(const std::vector<at::Tensor>& tensors) {
-  std::vector<at::Tensor> parts;
-  for (const auto& tensor : tensors) parts.push_back(tensor.detach().flatten());
-  return at::cat(parts);
+std::string described(const SearchSpace& space, const Selection& selection) {
+  return selection.is_hard() ? space.to_string(selection.architecture()) : "a soft selection";
 }
 
 }  // namespace
 
-Trainer::Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& options, std::uint64_t seed,
-                 BatchSource batches, BatchSource architecture_batches)
+GroupOptions weight_options(const TrainerOptions& options) {
+  GroupOptions group;
+  group.optimizer = options.optimizer;
+  group.lr = {
+      .kind = options.lr_schedule, .start = options.lr, .end = options.lr_end, .warmup_steps = options.warmup_steps};
+  require_consistent(group.lr);
+  group.clip.norm = options.clip_norm;
+  group.clip.adaptive = options.clip_adaptive;
+  group.average_decay = options.ema_decay;
+  return group;
+}
+
+/// A subnet that ran.
+struct Trainer::Ran {
+  const Work* work = nullptr;
+  std::string what;   ///< which subnet, for messages
+  at::Tensor loss;    ///< [] float32, detached
+  at::Tensor output;  ///< detached
+  std::int64_t macs = 0;
+};
+
+Trainer::Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const TrainerOptions& options,
+                 std::uint64_t seed, BatchSources batches)
     : supernet_(supernet),
       sampler_(sampler),
+      task_(task),
       options_(options),
       seed_(seed),
       batches_(std::move(batches)),
-      architecture_batches_(std::move(architecture_batches)),
-      optimizer_(options.optimizer, supernet.bank.weights(), supernet.bank.num_decayed()),
-      rng_(Rng(seed).split(0x73616d70)) {
-  if (options_.distill == "inplace" && !sampler_.teaches())
-    throw UsageError("trainer.distill = \"inplace\" needs a sampler that trains a teacher first, such as sandwich; '" +
-                     std::string(sampler_.name()) + "' has none");
-  if (options_.bf16 && !supernet_.bank.weights().is_cuda())
+      rng_(Rng(seed).domain("sampler")) {
+  if (options_.bf16 && supernet_.bank.device().is_cpu())
     throw UsageError("trainer.bf16 = true is for --device cuda only");
-  if (const auto parameters = sampler_.parameters(); !parameters.empty()) {
-    if (!architecture_batches_)
-      throw UsageError("sampler '" + std::string(sampler_.name()) +
-                       "' learns on batches of its own; set data.arch_fraction above 0");
-    const at::Tensor flat = flattened(parameters);
-    arch_optimizer_.emplace(arch_optimizer_options(options_), flat, flat.numel());
+  for (const Stream stream : {Stream::kTrain, Stream::kArchitecture})
+    if (sampler_.uses(stream) && !batches_.contains(stream))
+      throw std::logic_error("sampler '" + std::string(sampler_.name()) + "' asks for batches of stream '" +
+                             std::string(to_string(stream)) + "', which are not given");
+  std::vector<ParameterGroup> groups = sampler_.groups();
+  groups.push_back({.name = kWeights, .store = &supernet_.bank, .options = weight_options(options_)});
+  for (const ParameterGroup& group : groups) {
+    groups_.try_emplace(group.name, group, options_.steps);
+    stores_.push_back(group.store);
   }
-  if (options_.ema_decay > 0) average_ = supernet_.bank.weights().clone();
-}
-
-double Trainer::learning_rate(std::int64_t step) const {
-  const auto s = static_cast<double>(step), warmup = static_cast<double>(options_.warmup_steps),
-             total = static_cast<double>(options_.steps);
-  if (s < warmup) return options_.lr * (s + 1) / warmup;
-  return options_.lr * 0.5 * (1 + std::cos(std::numbers::pi * (s - warmup) / std::max(1.0, total - warmup)));
-}
-
-void Trainer::require_finite(const std::string& what, double value, std::span<const SampledSubnet> subnets) const {
-  if (std::isfinite(value)) return;
-  std::string archs;
-  for (const auto& subnet : subnets) {
-    archs += archs.empty() ? "" : ", ";
-    archs +=
-        subnet.selection.is_hard() ? supernet_.space->to_string(subnet.selection.architecture()) : "a soft selection";
-  }
-  throw Error("the " + what + " is not finite (" + std::to_string(value) + ") at step " + std::to_string(step_) +
-              ", seed " + std::to_string(seed_) + ", subnet " + archs +
-              "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
-}
-
-at::Tensor Trainer::label_loss(const at::Tensor& logits, const at::Tensor& labels) const {
-  return at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, options_.label_smoothing);
-}
-
-at::Tensor Trainer::output_loss(const at::Tensor& logits, const at::Tensor& labels, at::Tensor* teacher) const {
-  if (teacher && teacher->defined()) return -(*teacher * at::log_softmax(logits, 1)).sum(1).mean();
-  if (teacher) *teacher = at::softmax(logits.detach(), 1);
-  return label_loss(logits, labels);
-}
-
-at::Tensor Trainer::loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Learn learn, at::Tensor* teacher,
-                            std::int64_t* macs) {
-  Autocast autocast(options_.bf16);
-  const NetworkGraph graph = supernet_.build(subnet.selection);
-  std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
-  if (learn == Learn::kWeights)
-    for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
-  const Program program(graph, supernet_.bank, {.learn = learn, .gates = subnet.gates ? &*subnet.gates : nullptr},
-                        outputs);
-  const Forward forward = program(batch.images);
-  const auto& logits = forward.outputs;
-  *macs += forward.macs;
-  at::Tensor loss = output_loss(logits.front().to(at::kFloat), batch.labels, teacher);
-  for (std::size_t i = 1; i < outputs.size(); ++i)
-    loss = loss + graph.auxiliaries()[i - 1].weight * label_loss(logits[i].to(at::kFloat), batch.labels);
-  return loss;
-}
-
-double Trainer::architecture_step() {
-  const TrainingState state{step_, options_.steps};
-  auto subnets = sampler_.next(state, rng_);
-  const LabelledImages batch = architecture_batches_(step_);
-  const auto parameters = sampler_.parameters();
-  for (auto parameter : parameters) parameter.mutable_grad().reset();
-  std::int64_t macs = 0;
-  double total = 0;
-  for (const auto& subnet : subnets) {
-    const at::Tensor loss = loss_of(subnet, batch, Learn::kGates, nullptr, &macs);
-    const double value = loss.item<double>();
-    require_finite("loss of the architecture parameters", value, std::span(&subnet, 1));
-    total += value / static_cast<double>(subnets.size());
-    loss.backward();
-  }
-  at::NoGradGuard no_grad;
-  std::vector<at::Tensor> gradients;
-  for (const auto& parameter : parameters)
-    gradients.push_back(parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter));
-  at::Tensor values = flattened(parameters);
-  arch_optimizer_->step(values, flattened(gradients), options_.arch_lr);
-  std::int64_t offset = 0;
-  for (auto parameter : parameters) {
-    parameter.copy_(values.narrow(0, offset, parameter.numel()).view_as(parameter));
-    parameter.mutable_grad().reset();
-    offset += parameter.numel();
-  }
-  return total;
 }
 
 StepReport Trainer::step() {
   StepReport report;
-  if (arch_optimizer_ && step_ >= options_.arch_warmup_steps) report.arch_loss = architecture_step();
-  auto subnets = sampler_.next({step_, options_.steps}, rng_);
-  const LabelledImages batch = batches_(step_);
-  at::Tensor gradients = supernet_.bank.gradients();
-  gradients.zero_();
-  at::Tensor teacher;
-  std::vector<Feedback> feedback;
-  for (std::size_t i = 0; i < subnets.size(); ++i) {
-    const at::Tensor loss =
-        loss_of(subnets[i], batch, Learn::kWeights, options_.distill == "inplace" ? &teacher : nullptr, &report.macs);
-    const double value = loss.item<double>();
-    require_finite("training loss", value, std::span(&subnets[i], 1));
-    loss.backward();
-    feedback.push_back({i, value});
-    report.loss += value / static_cast<double>(subnets.size());
-  }
-  if (options_.clip_norm > 0) {
-    const double norm = gradients.norm().item<double>();
-    require_finite("gradient norm", norm, subnets);
-    if (norm > options_.clip_norm) gradients.mul_(options_.clip_norm / norm);
-  }
   report.lr = learning_rate(step_);
-  optimizer_.step(supernet_.bank.weights(), gradients, report.lr);
-  if (average_.defined()) {
-    // The first steps count as much as an average over them would.
-    const double decay =
-        std::min(options_.ema_decay, (1.0 + static_cast<double>(step_)) / (10.0 + static_cast<double>(step_)));
-    average_.lerp_(supernet_.bank.weights(), 1 - decay);
+  clear_gradients();
+  std::vector<Work> works;
+  works.reserve(64);
+  std::vector<Ran> ran;
+  std::vector<std::pair<std::string, at::Tensor>> norms;
+  std::map<Stream, TrainingBatch> batches;
+  while (auto work = sampler_.next({step_, options_.steps, works.size()}, rng_)) {
+    if (works.size() == works.capacity()) throw std::logic_error("a sampler asks for more than 64 works a step");
+    works.push_back(std::move(*work));
+    const Stream stream = works.back().stream;
+    if (!batches.contains(stream)) batches.emplace(stream, batches_.at(stream)(step_));
+    const std::size_t first = ran.size();
+    run_work(works.back(), batches.at(stream), ran);
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = first; i < ran.size(); ++i)
+      outcomes.push_back({ran[i].loss,
+                          [this, output = ran[i].output, batch = batches.at(stream)] {
+                            at::NoGradGuard no_grad;
+                            return task_.clean_loss(output, batch);
+                          },
+                          ran[i].macs});
+    take_steps(works.back(), norms);
+    sampler_.observe(works.back(), outcomes);
   }
-  sampler_.observe(feedback);
+  require_finite(ran, norms);
+  std::vector<double> weight_losses, arch_losses;
+  for (const Ran& subnet : ran) {
+    report.macs += subnet.macs;
+    macs_done_ +=
+        static_cast<double>(subnet.macs) * static_cast<double>(batches.at(subnet.work->stream).images.size(0));
+    if (learns(subnet.work->learn, Learn::kWeights)) {
+      weight_losses.push_back(subnet.loss.item<double>());
+    } else if (learns(subnet.work->learn, Learn::kGates)) {
+      arch_losses.push_back(subnet.loss.item<double>());
+    }
+  }
+  for (const auto& [stream, batch] : batches) report.images += batch.images.size(0);
+  images_seen_ += report.images;
+  const auto mean = [](const std::vector<double>& values) {
+    double sum = 0;
+    for (const double value : values) sum += value / static_cast<double>(values.size());
+    return sum;
+  };
+  report.loss = mean(weight_losses);
+  if (!arch_losses.empty()) report.arch_loss = mean(arch_losses);
   report.step = ++step_;
   return report;
 }
 
-void Trainer::use_average() {
-  if (average_.defined()) supernet_.bank.weights().copy_(average_);
+void Trainer::run_work(const Work& work, const TrainingBatch& batch, std::vector<Ran>& ran) {
+  std::vector<Ran> own;
+  for (const Candidate& subnet : work.subnets) {
+    Autocast autocast(options_.bf16);
+    c10::AutoGradMode grad_mode(work.learn != Learn::kNothing);
+    const NetworkGraph graph = supernet_.build(subnet.selection);
+    std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
+    if (learns(work.learn, Learn::kWeights))
+      for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
+    const Program program(graph, supernet_.bank,
+                          {.learn = work.learn, .gates = subnet.gates ? &*subnet.gates : nullptr}, outputs);
+    const Forward forward = program(batch.images);
+    const at::Tensor loss = loss_of(work, subnet, batch, forward.outputs, graph, own);
+    if (work.learn != Learn::kNothing) loss.backward();
+    own.push_back(
+        {&work, described(*supernet_.space, subnet.selection), loss.detach(), forward.logits().detach(), forward.macs});
+  }
+  ran.insert(ran.end(), own.begin(), own.end());
 }
 
-std::map<std::string, at::Tensor> Trainer::state_tensors() const {
-  std::map<std::string, at::Tensor> tensors;
-  for (const auto& [name, tensor] : optimizer_.state()) tensors.emplace("optimizer." + name, tensor);
-  if (average_.defined()) tensors.emplace("average", average_);
-  if (arch_optimizer_) {
-    for (const auto& [name, tensor] : arch_optimizer_->state()) tensors.emplace("arch_optimizer." + name, tensor);
-    tensors.emplace("architecture", flattened(sampler_.parameters()));
+at::Tensor Trainer::loss_of(const Work& work, const Candidate& subnet, const TrainingBatch& batch,
+                            std::span<const at::Tensor> logits, const NetworkGraph& graph,
+                            const std::vector<Ran>& earlier) const {
+  at::Tensor loss;
+  if (subnet.lesson.is_from_labels()) {
+    // What makes training harder is for weights alone.
+    loss = learns(work.learn, Learn::kWeights) ? task_.loss(logits.front(), batch)
+                                               : task_.clean_loss(logits.front(), batch);
+  } else {
+    at::Tensor teaching;
+    for (const std::size_t teacher : subnet.lesson.of) {
+      const at::Tensor said = task_.teaching(earlier.at(teacher).output, subnet.lesson);
+      teaching = teaching.defined() ? teaching + said : said;
+    }
+    if (subnet.lesson.of.size() > 1) teaching = teaching / static_cast<double>(subnet.lesson.of.size());
+    loss = task_.lesson_loss(logits.front(), teaching, subnet.lesson);
   }
+  for (std::size_t i = 1; i < logits.size(); ++i)
+    loss = loss + graph.auxiliaries()[i - 1].weight * task_.loss(logits[i], batch);
+  if (learns(work.learn, Learn::kGates))
+    if (const at::Tensor penalty = sampler_.penalty(work, subnet); penalty.defined()) loss = loss + penalty;
+  return loss;
+}
+
+void Trainer::take_steps(const Work& work, std::vector<std::pair<std::string, at::Tensor>>& norms) {
+  for (const std::string& name : work.then_step) norms.emplace_back(name, groups_.at(name).step(step_));
+  if (!work.then_step.empty()) clear_gradients();
+}
+
+void Trainer::clear_gradients() {
+  for (const ParameterStore* store : stores_) store->clear_gradients();
+}
+
+void Trainer::not_finite(const std::string& what, double value, const std::string& subnets) const {
+  throw Error("the " + what + " is not finite (" + std::to_string(value) + ") at step " + std::to_string(step_) +
+              ", seed " + std::to_string(seed_) + ", subnet " + subnets +
+              "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
+}
+
+void Trainer::require_finite(const std::vector<Ran>& ran,
+                             std::span<const std::pair<std::string, at::Tensor>> norms) const {
+  std::string all;
+  for (const Ran& subnet : ran) {
+    if (const double loss = subnet.loss.item<double>(); !std::isfinite(loss))
+      not_finite(learns(subnet.work->learn, Learn::kWeights) ? "training loss" : "loss of the architecture parameters",
+                 loss, subnet.what);
+    all += (all.empty() ? "" : ", ") + subnet.what;
+  }
+  for (const auto& [group, norm] : norms)
+    if (const double value = norm.item<double>(); !std::isfinite(value))
+      not_finite("gradient norm of the " + group, value, all);
+}
+
+void Trainer::use_averages() {
+  for (auto& [name, group] : groups_) group.use_average();
+}
+
+TensorMap Trainer::state_tensors() const {
+  TensorMap tensors;
+  for (const auto& [name, group] : groups_)
+    tensors.merge(with_prefix(name == kWeights ? "" : name + ".", group.state()));
+  tensors.merge(with_prefix("sampler.", sampler_.save().tensors));
   return tensors;
 }
 
-nlohmann::json Trainer::state() const { return {{"step", step_}, {"rng", rng_.state()}, {"sampler", sampler_.save()}}; }
+nlohmann::json Trainer::state() const {
+  return {{"step", step_},
+          {"rng", rng_.state()},
+          {"sampler", sampler_.save().values},
+          {"images", images_seen_},
+          {"macs", macs_done_}};
+}
 
-void Trainer::load(const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& state) {
+void Trainer::load(const TensorMap& tensors, const nlohmann::json& state) {
   at::NoGradGuard no_grad;
-  const auto with_prefix = [&](const std::string& prefix) {
-    std::map<std::string, at::Tensor> part;
-    for (const auto& [name, tensor] : tensors)
-      if (name.starts_with(prefix)) part.emplace(name.substr(prefix.size()), tensor);
-    return part;
-  };
-  const auto need = [&](const char* name, std::int64_t numel) -> const at::Tensor& {
-    const auto it = tensors.find(name);
-    if (it == tensors.end() || it->second.numel() != numel)
-      throw UsageError(std::string("the checkpoint's '") + name + "' is missing or was made with other settings");
-    return it->second;
-  };
-  optimizer_.load(with_prefix("optimizer."));
-  if (average_.defined()) average_.copy_(need("average", average_.numel()));
-  if (arch_optimizer_) {
-    arch_optimizer_->load(with_prefix("arch_optimizer."));
-    const auto parameters = sampler_.parameters();
-    const at::Tensor values = need("architecture", flattened(parameters).numel());
-    std::int64_t offset = 0;
-    for (auto parameter : parameters) {
-      parameter.copy_(values.narrow(0, offset, parameter.numel()).view_as(parameter));
-      offset += parameter.numel();
-    }
-  }
-  if (!state.is_object() || !state.contains("step") || !state["step"].is_number_integer() || !state.contains("rng") ||
-      !state["rng"].is_string() || !state.contains("sampler"))
+  const auto has = [&](const char* key, auto is) { return state.contains(key) && (state[key].*is)(); };
+  using Json = nlohmann::json;
+  if (!state.is_object() || !has("step", &Json::is_number_integer) || !has("rng", &Json::is_string) ||
+      !has("images", &Json::is_number_integer) || !has("macs", &Json::is_number) || !state.contains("sampler"))
     throw UsageError("the checkpoint's trainer state is incomplete");
+  for (auto& [name, group] : groups_) group.load(name == kWeights ? tensors : part_of(name + ".", tensors));
   step_ = state["step"].get<std::int64_t>();
   rng_ = Rng::from_state(state["rng"].get<std::string>());
-  sampler_.load(state["sampler"]);
+  images_seen_ = state["images"].get<std::int64_t>();
+  macs_done_ = state["macs"].get<double>();
+  sampler_.load({part_of("sampler.", tensors), state["sampler"]});
 }
 
 }  // namespace frontier

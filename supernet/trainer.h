@@ -2,35 +2,35 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "common/options.h"
-#include "supernet/optimizer.h"
-#include "supernet/program.h"
+#include "supernet/parameter_group.h"
 #include "supernet/samplers/sampler.h"
 #include "supernet/supernet.h"
+#include "supernet/task.h"
 
 namespace frontier {
 
 struct TrainerOptions {
-  std::int64_t steps = 2000;      ///< optimiser steps of the whole training
-  double lr = 0.1;                ///< peak learning rate
-  std::int64_t warmup_steps = 0;  ///< linear from 0 to lr; then a cosine to 0
+  std::int64_t steps = 2000;           ///< optimiser steps of the whole training
+  double lr = 0.1;                     ///< peak learning rate
+  std::int64_t warmup_steps = 0;       ///< linear from 0 to lr
+  std::string lr_schedule = "cosine";  ///< behind the warm-up: see ScheduleOptions::kind
+  double lr_end = 0;                   ///< learning rate at the end
   OptimizerOptions optimizer = {};
   double label_smoothing = 0.1;
-  double clip_norm = 5;  ///< largest norm of all gradients together; 0: no clipping
-  double ema_decay = 0;  ///< of a running average of the weights, which is then what is evaluated; 0: none
-  /// "inplace": the step's first subnet teaches the others (needs a sampler that puts a teacher first)
-  std::string distill = "none";
-  bool bf16 = false;      ///< autocast to bfloat16; CUDA only
-  double arch_lr = 3e-3;  ///< Adam on the sampler's architecture parameters (6e-4 in DARTS, batch 64, 50 epochs)
-  double arch_weight_decay = 1e-3;
-  std::int64_t arch_warmup_steps = 0;  ///< steps before the architecture parameters start to move
+  double clip_norm = 5;      ///< largest norm of all gradients together; 0: no clipping
+  double clip_adaptive = 0;  ///< largest ratio of a unit's gradient to its weights (ClipOptions); 0: no limit
+  double ema_decay = 0;      ///< of a running average of the weights, which is then what is evaluated; 0: none
+  bool bf16 = false;         ///< autocast to bfloat16; CUDA only
 };
 
 template <class Fields>
@@ -38,79 +38,88 @@ void describe(Fields& f, TrainerOptions& o) {
   f("steps", o.steps, 1, std::int64_t{1} << 40);
   f("lr", o.lr, 0.0, 1000.0);
   f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
+  f("lr_schedule", o.lr_schedule, {"constant", "linear", "cosine", "exponential"});
+  f("lr_end", o.lr_end, 0.0, 1000.0);
   f("optimizer", o.optimizer);
   f("label_smoothing", o.label_smoothing, 0.0, 0.999);
   f("clip_norm", o.clip_norm, 0.0, 1e6);
+  f("clip_adaptive", o.clip_adaptive, 0.0, 1e6);
   f("ema_decay", o.ema_decay, 0.0, 0.9999999);
-  f("distill", o.distill, {"none", "inplace"});
   f("bf16", o.bf16);
-  f("arch_lr", o.arch_lr, 0.0, 1000.0);
-  f("arch_weight_decay", o.arch_weight_decay, 0.0, 100.0);
-  f("arch_warmup_steps", o.arch_warmup_steps, 0, std::int64_t{1} << 40);
 }
 
-struct LabelledImages {
-  at::Tensor images;  ///< [B, C, H, W] float32, channels-last
-  at::Tensor labels;  ///< [B] int64
-};
+/// How the weights of a supernet are trained.
+GroupOptions weight_options(const TrainerOptions& options);
 
 /// Gives batch `step` of an endless, reproducible stream. Called with rising steps.
-using BatchSource = std::function<LabelledImages(std::int64_t step)>;
+using BatchSource = std::function<TrainingBatch(std::int64_t step)>;
+using BatchSources = std::map<Stream, BatchSource>;
 
 struct StepReport {
-  std::int64_t step = 0;  ///< steps done, this one included
-  double loss = 0;        ///< mean over the step's subnets
-  double arch_loss = 0;   ///< of the architecture batch, where there was one
-  double lr = 0;
-  std::int64_t macs = 0;  ///< an image, summed over the step's subnets, forward only, as executed
+  std::int64_t step = 0;                 ///< steps done, this one included
+  double loss = 0;                       ///< mean over the subnets that weights were learned from
+  double lr = 0;                         ///< of the weights
+  std::int64_t macs = 0;                 ///< an image, summed over all subnets of all works, forward only, as executed
+  std::int64_t images = 0;               ///< of all batches that the step's works saw
+  std::optional<double> arch_loss = {};  ///< mean over the subnets that learned the sampler's parameters alone
 };
 
-/// Trains a supernet step by step: asks the sampler for subnets, runs each on the batch, adds up their gradients, takes
-/// one optimiser step. Auxiliary outputs add their weighted losses by the labels. A single network is the case of a
-/// space without decisions. Not thread-safe.
+/// Trains a supernet step by step: asks the sampler for works until it has none, runs the subnets of each on its batch,
+/// adds up their gradients and takes the optimiser steps that the work asks for. Auxiliary outputs add their weighted
+/// losses by the labels. Knows no sampler: a network on its own is the sampler 'fixed'. Nothing is read from the device
+/// before the end of a step. Not thread-safe.
 class Trainer {
  public:
-  /// @param architecture_batches needed if the sampler has parameters(); never the batches that train weights.
-  /// @throws UsageError for settings that do not go together.
-  Trainer(Supernet& supernet, Sampler& sampler, const TrainerOptions& options, std::uint64_t seed, BatchSource batches,
-          BatchSource architecture_batches = {});
+  /// @param task what is learned; must outlive the trainer, as must supernet and sampler.
+  /// @param seed the sampler draws from Rng(seed).domain("sampler").
+  /// @throws UsageError for settings that do not go together, std::logic_error if a stream that the sampler uses is
+  /// missing.
+  Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const TrainerOptions& options, std::uint64_t seed,
+          BatchSources batches);
 
-  /// @throws Error with step, seed and architecture if a loss is not finite; the weights are then as before the step.
+  /// @throws Error with step, seed and architecture if a loss or a gradient is not finite; the weights are then as
+  /// before the optimiser step.
   StepReport step();
   std::int64_t steps_done() const { return step_; }
   bool finished() const { return step_ >= options_.steps; }
-  double learning_rate(std::int64_t step) const;
+  double learning_rate(std::int64_t step) const { return groups_.at("weights").learning_rate(step); }
+  std::int64_t images_seen() const { return images_seen_; }  ///< over all steps, resumed ones included
+  double macs_done() const { return macs_done_; }            ///< times images, forward, over all steps
 
-  /// Writes the averaged weights into the supernet if there is an average: the end of training.
-  void use_average();
+  /// Writes averages into the parameters where there are any: the end of training.
+  void use_averages();
+  bool has_average() const { return groups_.at("weights").average() != nullptr; }
 
-  /// Everything besides the weights that the next step depends on: optimiser, average, architecture parameters as
-  /// tensors ...
-  std::map<std::string, at::Tensor> state_tensors() const;
+  /// Everything besides the weights that the next step depends on: optimisers, averages, the sampler's tensors ...
+  TensorMap state_tensors() const;
   /// ... step, random state and sampler state as JSON.
   nlohmann::json state() const;
   /// @throws UsageError if the state belongs to other settings.
-  void load(const std::map<std::string, at::Tensor>& tensors, const nlohmann::json& state);
+  void load(const TensorMap& tensors, const nlohmann::json& state);
 
  private:
-  at::Tensor loss_of(const SampledSubnet& subnet, const LabelledImages& batch, Learn learn, at::Tensor* teacher,
-                     std::int64_t* macs);
-  at::Tensor output_loss(const at::Tensor& logits, const at::Tensor& labels, at::Tensor* teacher) const;
-  at::Tensor label_loss(const at::Tensor& logits, const at::Tensor& labels) const;
-  double architecture_step();
-  void require_finite(const std::string& what, double value, std::span<const SampledSubnet> subnets) const;
+  struct Ran;
+  void run_work(const Work& work, const TrainingBatch& batch, std::vector<Ran>& ran);
+  at::Tensor loss_of(const Work& work, const Candidate& subnet, const TrainingBatch& batch,
+                     std::span<const at::Tensor> logits, const NetworkGraph& graph,
+                     const std::vector<Ran>& earlier) const;
+  void take_steps(const Work& work, std::vector<std::pair<std::string, at::Tensor>>& norms);
+  void clear_gradients();
+  void require_finite(const std::vector<Ran>& ran, std::span<const std::pair<std::string, at::Tensor>> norms) const;
+  [[noreturn]] void not_finite(const std::string& what, double value, const std::string& subnets) const;
 
   Supernet& supernet_;
   Sampler& sampler_;
+  const Task& task_;
   TrainerOptions options_;
   std::uint64_t seed_;
-  BatchSource batches_;
-  BatchSource architecture_batches_;
-  Optimizer optimizer_;
-  std::optional<Optimizer> arch_optimizer_;
-  at::Tensor average_;
+  BatchSources batches_;
+  std::map<std::string, GroupTrainer> groups_;
+  std::vector<const ParameterStore*> stores_;
   Rng rng_;
   std::int64_t step_ = 0;
+  std::int64_t images_seen_ = 0;
+  double macs_done_ = 0;
 };
 
 }  // namespace frontier

@@ -3,40 +3,93 @@
 #include <torch/types.h>
 
 #include "common/errors.h"
+#include "search_spaces/budget.h"
 
 namespace frontier {
+namespace {
 
-DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options)
-    : space_(std::move(space)) {
-  const NetworkGraph everything = space_->build_everything(space_->default_input());
+constexpr const char* kGroup = "architecture";
+
+bool is_decided(const Shape& shape) {
+  return shape.channels.is_constant() && shape.height.is_constant() && shape.width.is_constant();
+}
+
+/// Sums of branches need layers of one shape each, whatever is chosen.
+void require_branches(const SearchSpace& space) {
+  if (space.listed())
+    throw UsageError("sampler 'darts' sums branches; the networks of '" + space.name() +
+                     "' are listed, not made of branches");
+  const NetworkGraph everything = space.build_everything(space.default_input());
   for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v) {
     const Layer& layer = everything[v];
-    if (!layer.output.channels.is_constant() || (layer.is("conv") && !layer["kernel"].is_constant()))
-      throw UsageError("sampler 'darts' sums branches; '" + space_->name() +
-                       "' has decisions about widths or kernels (layer '" + layer.name +
+    bool decided = is_decided(layer.output);
+    for (const auto& attribute : layer.attributes.entries()) decided = decided && attribute.value.is_constant();
+    if (!decided)
+      throw UsageError("sampler 'darts' sums branches; '" + space.name() +
+                       "' has decisions about the size of layers (layer '" +
+                       (layer.name.empty() ? std::string(layer.kind->name) : layer.name) +
                        "'), so choose another sampler or a space of branches such as nas_bench_macro");
-  }
-  const Rng rng(static_cast<std::uint64_t>(options.seed));
-  for (std::size_t d = 0; d < space_->decisions().size(); ++d) {
-    Rng draws = rng.split(d);
-    at::Tensor logits = at::zeros({static_cast<std::int64_t>(space_->decisions()[d].options.size())}, at::kFloat);
-    for (std::int64_t i = 0; i < logits.numel(); ++i)
-      logits.data_ptr<float>()[i] = static_cast<float>(options.init_deviation * draws.normal());
-    logits_.push_back(logits.set_requires_grad(true));
   }
 }
 
-std::vector<SampledSubnet> DartsSampler::next(const TrainingState&, Rng&) {
+std::vector<Parameter> logit_parameters(const SearchSpace& space, double deviation) {
+  std::vector<Parameter> parameters;
+  for (const Decision& decision : space.decisions())
+    parameters.push_back({.name = decision.name,
+                          .shape = {static_cast<std::int64_t>(decision.options.size())},
+                          .decays = true,
+                          .group = kGroup,
+                          .initializer = {"normal", deviation}});
+  return parameters;
+}
+
+const std::shared_ptr<const SearchSpace>& checked(const std::shared_ptr<const SearchSpace>& space) {
+  require_branches(*space);
+  return space;
+}
+
+}  // namespace
+
+DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng)
+    : space_(checked(space)), options_(options), logits_(logit_parameters(*space_, options.init_deviation), rng) {}
+
+std::optional<Work> DartsSampler::next(const StepContext& context, Rng&) {
+  const bool warm = context.step >= options_.warmup_steps;
+  if (context.works == (warm ? 2U : 1U)) return std::nullopt;
+  const bool on_logits = warm && context.works == 0;
   std::vector<at::Tensor> gates;
-  for (const auto& logits : logits_) gates.push_back(at::softmax(logits, 0));
-  return {{Selection::everything(space_->decisions()), Gates(space_->decisions(), std::move(gates))}};
+  for (const Decision& decision : space_->decisions()) gates.push_back(at::softmax(learned(logits_, decision.name), 0));
+  return Work{.subnets = {{Selection::everything(space_->decisions()), Gates(space_->decisions(), std::move(gates))}},
+              .stream = on_logits ? Stream::kArchitecture : Stream::kTrain,
+              .learn = on_logits ? Learn::kGates : Learn::kWeights,
+              .then_step = {on_logits ? kGroup : "weights"}};
+}
+
+std::vector<ParameterGroup> DartsSampler::groups() {
+  GroupOptions options;
+  options.optimizer.name = "adam";
+  options.optimizer.beta1 = options_.beta1;
+  options.optimizer.beta2 = options_.beta2;
+  options.optimizer.weight_decay = options_.weight_decay;
+  options.lr = {.start = options_.lr};
+  return {{.name = kGroup, .store = &logits_, .options = options}};
+}
+
+at::Tensor DartsSampler::logits(std::size_t decision) const {
+  return logits_.value(space_->decisions()[decision].name);
 }
 
 std::optional<Architecture> DartsSampler::derive() const {
-  Architecture arch;
-  for (const auto& logits : logits_)
-    arch.choices.push_back(static_cast<std::uint16_t>(logits.argmax().item<std::int64_t>()));
-  return space_->canonical(arch);
+  std::vector<std::vector<double>> scores;
+  for (std::size_t d = 0; d < space_->decisions().size(); ++d) {
+    const at::Tensor log_p = at::log_softmax(logits(d).to(at::kCPU, at::kDouble), 0).contiguous();
+    scores.emplace_back(log_p.const_data_ptr<double>(), log_p.const_data_ptr<double>() + log_p.numel());
+  }
+  return FeasibleSet(*space_, space_->default_input(), Budget{}).best(scores);
 }
+
+SamplerState DartsSampler::save() const { return {.tensors = logits_.tensors()}; }
+
+void DartsSampler::load(const SamplerState& state) { logits_.load(state.tensors, "architecture parameters"); }
 
 }  // namespace frontier

@@ -6,31 +6,47 @@
 namespace frontier {
 
 /// Differentiable architecture search (Liu, Simonyan and Yang, "DARTS", arXiv 1806.09055), first order: every decision
-/// is a softmax over its branches, whose outputs are summed by it; the logits learn on batches of their own. For spaces
-/// all of whose decisions are between branches (Builder::mix). Differs from the paper: one vector of logits a decision
-/// of any space, in place of the two cell types' edges.
+/// is a softmax over its branches, whose outputs are summed by it; each step the logits learn on a batch of their own,
+/// by Adam with L2, then the weights. For spaces all of whose decisions are between branches. Differs from the paper:
+/// one vector of logits a decision of any space, in place of the two cell types' edges; what is derived is the valid
+/// architecture with the greatest sum of log-probabilities.
 class DartsSampler : public Sampler {
  public:
   struct Options {
-    double init_deviation = 1e-3;  ///< logits start as N(0, this^2); 1e-3 in the official code
-    std::int64_t seed = 0;         ///< of that start
+    double init_deviation = 1e-3;   ///< logits start as N(0, this^2); 1e-3 in the official code
+    double lr = 3e-3;               ///< of the logits; 6e-4 in the paper, with batches of 64 and 50 epochs
+    double weight_decay = 1e-3;     ///< L2, as in the paper
+    double beta1 = 0.5;             ///< as in the paper
+    double beta2 = 0.999;           ///< as in the paper
+    std::int64_t warmup_steps = 0;  ///< steps before the logits start to move
   };
-  DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options);
+  /// @throws UsageError for a space with decisions about widths, kernels or sides.
+  DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
   std::string_view name() const override { return "darts"; }
-  std::vector<SampledSubnet> next(const TrainingState& state, Rng& rng) override;
-  std::vector<at::Tensor> parameters() override { return logits_; }
-  /// The likeliest option of every decision.
+  std::optional<Work> next(const StepContext& context, Rng& rng) override;
+  std::vector<ParameterGroup> groups() override;
+  bool uses(Stream) const override { return true; }
   std::optional<Architecture> derive() const override;
+  SamplerState save() const override;
+  void load(const SamplerState& state) override;
+
+  /// [options] of a decision, a view: what is learned.
+  at::Tensor logits(std::size_t decision) const;
 
  private:
   std::shared_ptr<const SearchSpace> space_;
-  std::vector<at::Tensor> logits_;  ///< a decision each, [options]
+  Options options_;
+  ParameterStore logits_;  ///< a parameter a decision
 };
 
 template <class Fields>
 void describe(Fields& f, DartsSampler::Options& o) {
   f("init_deviation", o.init_deviation, 0.0, 10.0);
-  f("seed", o.seed, 0, std::int64_t{1} << 53);
+  f("lr", o.lr, 0.0, 1000.0);
+  f("weight_decay", o.weight_decay, 0.0, 100.0);
+  f("beta1", o.beta1, 0.0, 0.9999999);
+  f("beta2", o.beta2, 0.0, 0.9999999);
+  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
 }
 
 }  // namespace frontier

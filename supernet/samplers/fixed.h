@@ -1,18 +1,30 @@
 #pragma once
 
+#include "common/options.h"
 #include "supernet/samplers/sampler.h"
 
 namespace frontier {
 
-/// Always the same subnet: how one network is trained by the supernet's trainer.
-class FixedSampler : public Sampler {
+/// Always the same subnet, whose weights are all there is: a network trained on its own, from scratch.
+class FixedSampler : public StatelessSampler {
  public:
-  explicit FixedSampler(Architecture arch) : arch_(std::move(arch)) {}
+  struct Options {
+    std::string arch;  ///< in the space's notation or its JSON form
+  };
+  /// @throws UsageError if there is no architecture or it is no member.
+  FixedSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
   std::string_view name() const override { return "fixed"; }
-  std::vector<SampledSubnet> next(const TrainingState&, Rng&) override { return {{arch_, {}}}; }
+  std::optional<Work> next(const StepContext& context, Rng& rng) override;
+  std::optional<Selection> widest() const override { return Selection(arch_); }
+  std::optional<Architecture> derive() const override { return arch_; }
 
  private:
   Architecture arch_;
 };
+
+template <class Fields>
+void describe(Fields& f, FixedSampler::Options& o) {
+  f("arch", o.arch);
+}
 
 }  // namespace frontier

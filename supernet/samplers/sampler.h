@@ -3,9 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,52 +15,92 @@
 
 #include "common/rng.h"
 #include "search_spaces/search_space.h"
+#include "supernet/parameter_group.h"
+#include "supernet/run_spec.h"
 #include "supernet/soft.h"
+#include "supernet/task.h"
+#include "supernet/tensor_map.h"
 
 namespace frontier {
 
-struct TrainingState {
-  std::int64_t step = 0;  ///< optimiser steps done
-  std::int64_t total_steps = 0;
+/// Where the batch of a work comes from; each a pure function of the step.
+enum class Stream {
+  kTrain,         ///< trains weights
+  kArchitecture,  ///< images kept from the weights, for architecture parameters
 };
+std::string_view to_string(Stream stream);
 
-/// One subnet to train on a batch. Soft selections bring the gates of their decisions, as functions of the sampler's
-/// parameters.
-struct SampledSubnet {
+/// One subnet to run on a batch.
+struct Candidate {
   Selection selection;
-  std::optional<Gates> gates;
+  std::optional<Gates> gates = {};  ///< of a soft selection, as functions of the sampler's parameters
+  Lesson lesson = {};
 };
 
-/// What the trainer measured for one sampled subnet.
-struct Feedback {
-  std::size_t subnet = 0;  ///< index in the result of next()
-  double loss = 0;         ///< of its batch
+/// One piece of a training step: subnets run on one batch, whose gradients are added up.
+struct Work {
+  std::vector<Candidate> subnets;
+  Stream stream = Stream::kTrain;
+  Learn learn = Learn::kWeights;  ///< kWeights, kGates (the sampler's parameters), both, or nothing: forward only
+  /// Parameter groups that take their optimiser step now, by their gradients of this step so far.
+  std::vector<std::string> then_step = {"weights"};
 };
 
-/// Decides which subnets a training batch updates. Not thread-safe: one trainer thread calls next and observe in turn.
+/// What came of one subnet of a work. The tensors are on the device: who reads them waits for it.
+struct Outcome {
+  at::Tensor loss;                         ///< [] float32, what was learned by, penalty included
+  std::function<at::Tensor()> clean_loss;  ///< [] float32 of the same output: labels alone, no smoothing
+  std::int64_t macs = 0;                   ///< an image, forward, as executed
+};
+
+struct StepContext {
+  std::int64_t step = 0;  ///< steps done
+  std::int64_t total_steps = 0;
+  std::size_t works = 0;  ///< done in this step
+};
+
+/// What a sampler's sequence depends on besides the random numbers that are passed in.
+struct SamplerState {
+  TensorMap tensors;
+  nlohmann::json values = nlohmann::json::object();
+};
+
+/// Decides what a training step is, in a dialogue: it is asked for one piece of work after the other and told what came
+/// of each. Not thread-safe: one trainer thread calls next and observe in turn.
 class Sampler {
  public:
   virtual ~Sampler() = default;
   virtual std::string_view name() const = 0;
-  /// The subnets of one step; their gradients are added up. `rng` is the only source of randomness.
-  virtual std::vector<SampledSubnet> next(const TrainingState& state, Rng& rng) = 0;
-  /// The losses of the subnets that next() gave; samplers that do not learn from them ignore the call.
-  virtual void observe(std::span<const Feedback>) {}
-  /// Whether the first subnet of each step is the teacher of the others in in-place distillation.
-  virtual bool teaches() const { return false; }
-  /// Architecture parameters, learned by gradient on batches of their own: leaf tensors. Empty where there are none.
-  virtual std::vector<at::Tensor> parameters() { return {}; }
+  /// The next piece of the step; none: the step is done. `rng` is the only source of randomness.
+  virtual std::optional<Work> next(const StepContext& context, Rng& rng) = 0;
+  virtual void observe(const Work& /*work*/, std::span<const Outcome> /*outcomes*/) {}
+  /// Added to the loss of a subnet whose work learns gates: a price, an entropy. [] or undefined.
+  virtual at::Tensor penalty(const Work& /*work*/, const Candidate& /*subnet*/) { return {}; }
+  /// The sampler's own parameters; their names are what works and checkpoints call them.
+  virtual std::vector<ParameterGroup> groups() { return {}; }
+  virtual bool uses(Stream stream) const { return stream == Stream::kTrain; }
+  /// What the weights must hold; none: every subnet.
+  virtual std::optional<Selection> widest() const { return std::nullopt; }
   /// The architecture that the sampler has settled on, where it learns one.
   virtual std::optional<Architecture> derive() const { return std::nullopt; }
-  /// State besides parameters(): everything next() depends on. Restoring it continues the same sequence.
-  virtual nlohmann::json save() const;
-  virtual void load(const nlohmann::json& state);
+  /// Everything that next() depends on. Restoring it continues the same sequence.
+  virtual SamplerState save() const = 0;
+  /// @throws UsageError if the state is not this sampler's.
+  virtual void load(const SamplerState& state) = 0;
 };
 
-/// @param options the sampler's own settings; unknown ones are refused.
+/// A sampler whose steps depend on nothing but the random numbers.
+class StatelessSampler : public Sampler {
+ public:
+  SamplerState save() const override { return {}; }
+  void load(const SamplerState& state) override;
+};
+
+/// @param options the sampler's own settings; unknown ones are refused. Resolved: every setting with its value.
+/// @param rng of the sampler's own start, e.g. of its parameters.
 /// @throws UsageError listing the known samplers.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
-                                      const nlohmann::json& options);
+                                      nlohmann::json& options, const Rng& rng);
 std::vector<std::string> known_samplers();
 
 }  // namespace frontier

@@ -4,17 +4,21 @@
 
 namespace frontier {
 
-SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options)
+SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng&)
     : space_(std::move(space)), options_(options) {
   const FeasibleSet all(*space_, space_->default_input(), Budget{});
   largest_ = all.most_macs().arch;
   smallest_ = all.least_macs().arch;
 }
 
-std::vector<SampledSubnet> SandwichSampler::next(const TrainingState&, Rng& rng) {
-  std::vector<SampledSubnet> subnets{{largest_, {}}, {smallest_, {}}};
-  for (int i = 0; i < options_.random_subnets; ++i) subnets.push_back({space_->random(rng), {}});
-  return subnets;
+std::optional<Work> SandwichSampler::next(const StepContext& context, Rng& rng) {
+  if (context.works > 0) return std::nullopt;
+  Lesson lesson;
+  if (options_.distill == "inplace") lesson.of = {0};
+  Work work{.subnets = {{largest_}, {.selection = smallest_, .lesson = lesson}}};
+  for (int i = 0; i < options_.random_subnets; ++i)
+    work.subnets.push_back({.selection = space_->random(rng), .lesson = lesson});
+  return work;
 }
 
 }  // namespace frontier

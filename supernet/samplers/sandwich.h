@@ -6,18 +6,18 @@
 namespace frontier {
 
 /// The sandwich rule (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", arXiv
-/// 1903.05134): each step trains the largest subnet, the smallest and some random ones; the largest teaches the others
-/// in in-place distillation. Differs from the paper: largest and smallest are by MACs at the space's default input,
-/// over all decisions instead of widths only.
-class SandwichSampler : public Sampler {
+/// 1903.05134): each step trains the largest subnet, the smallest and some random ones. With in-place distillation the
+/// largest learns from the labels and teaches the others. Differs from the paper: largest and smallest are by MACs at
+/// the space's default input, over all decisions instead of widths only; without distillation all learn from labels.
+class SandwichSampler : public StatelessSampler {
  public:
   struct Options {
-    int random_subnets = 2;  ///< besides largest and smallest; 2 in the paper
+    int random_subnets = 2;        ///< besides largest and smallest; 2 in the paper
+    std::string distill = "none";  ///< "inplace" in the paper
   };
-  SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options);
+  SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
   std::string_view name() const override { return "sandwich"; }
-  std::vector<SampledSubnet> next(const TrainingState& state, Rng& rng) override;
-  bool teaches() const override { return true; }
+  std::optional<Work> next(const StepContext& context, Rng& rng) override;
 
  private:
   std::shared_ptr<const SearchSpace> space_;
@@ -29,6 +29,7 @@ class SandwichSampler : public Sampler {
 template <class Fields>
 void describe(Fields& f, SandwichSampler::Options& o) {
   f("random_subnets", o.random_subnets, 0, 1024);
+  f("distill", o.distill, {"none", "inplace"});
 }
 
 }  // namespace frontier

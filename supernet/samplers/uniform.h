@@ -8,15 +8,14 @@ namespace frontier {
 /// Single-path one-shot sampling (Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling",
 /// arXiv 1904.00420): every decision independently, every option equally likely. Differs from the paper: several
 /// subnets a step are possible; their gradients are added up.
-class UniformSampler : public Sampler {
+class UniformSampler : public StatelessSampler {
  public:
   struct Options {
     int subnets_per_step = 1;  ///< 1 in the paper
   };
-  UniformSampler(std::shared_ptr<const SearchSpace> space, const Options& options)
-      : space_(std::move(space)), options_(options) {}
+  UniformSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
   std::string_view name() const override { return "uniform"; }
-  std::vector<SampledSubnet> next(const TrainingState& state, Rng& rng) override;
+  std::optional<Work> next(const StepContext& context, Rng& rng) override;
 
  private:
   std::shared_ptr<const SearchSpace> space_;

@@ -183,5 +183,103 @@ TEST(Checkpoint, TheFingerprintFollowsTheWeights) {
   EXPECT_EQ(checkpoint_fingerprint(first), checkpoint_fingerprint(other));
 }
 
+TEST(CheckpointWriter, WritesWhatTheTensorsHeldAtTheCall) {
+  TemporaryFolder temporary;
+  Checkpoint c = sample(1);
+  c.weights["strided"] = normal_tensor({4, 6}, 9).t();
+  const at::Tensor strided = c.weights["strided"].clone();
+  CheckpointWriter writer(temporary / "run");
+  writer.save(c);
+  for (auto* tensors : {&c.weights, &c.state})  // the training goes on
+    for (auto& [name, tensor] : *tensors) tensor.fill_(77);
+  writer.wait();
+  const Checkpoint read = load_checkpoint(temporary / "run", true);
+  EXPECT_TRUE(same_bits(read.weights.at("strided"), strided));
+  for (const auto& [name, tensor] : sample(1).weights) EXPECT_TRUE(same_bits(read.weights.at(name), tensor)) << name;
+  expect_equal(read.state, sample(1).state);
+}
+
+TEST(CheckpointWriter, WritesOneAfterTheOtherAndTheLastWhenItGoes) {
+  TemporaryFolder temporary;
+  {
+    CheckpointWriter writer(temporary / "run");
+    writer.wait();
+    for (std::uint64_t seed = 1; seed <= 5; ++seed) writer.save(sample(seed));
+  }
+  expect_sample(temporary / "run", 5);
+  EXPECT_EQ(std::distance(fs::directory_iterator(temporary.path()), fs::directory_iterator()), 1);
+}
+
+TEST(CheckpointWriter, AnErrorReachesTheNextCallOnce) {
+  TemporaryFolder temporary;
+  write_file(temporary / "file", "");
+  CheckpointWriter writer(temporary / "file/run");
+  writer.save(sample(1));
+  EXPECT_THROWS_WITH(writer.wait(), Error, "file/run");
+  writer.wait();
+  writer.save(sample(1));
+  EXPECT_THROWS_WITH(writer.save(sample(2)), Error, "file/run");
+  fs::remove(temporary / "file");  // there is room again
+  writer.save(sample(3));
+  writer.wait();
+  expect_sample(temporary / "file/run", 3);
+  fs::remove_all(temporary / "file");
+  write_file(temporary / "file", "");
+  writer.save(sample(4));  // nobody asks: goes without a word
+}
+
+TEST(CheckpointWriter, AnErrorKeepsTheCheckpointBefore) {
+  TemporaryFolder temporary;
+  CheckpointWriter writer(temporary / "run");
+  writer.save(sample(1));
+  writer.wait();
+  write_file(temporary / "run/notes.txt", "mine");
+  writer.save(sample(2));
+  EXPECT_THROWS_WITH(writer.wait(), UsageError, "notes.txt");
+  fs::remove(temporary / "run/notes.txt");
+  expect_sample(temporary / "run", 1);
+}
+
+TEST(CheckpointWeights, SayWhatTheyAre) {
+  Checkpoint c = sample(1);
+  EXPECT_EQ(held_weights(c), WeightsKind::kRaw);  // written before the key was
+  EXPECT_FALSE(has_average(c));
+  for (const auto kind : {WeightsKind::kRaw, WeightsKind::kAverage}) {
+    TemporaryFolder temporary;
+    c.run["weights"] = {{"kind", weights_name(kind)}};
+    save_checkpoint(temporary / "run", c);
+    const Checkpoint read = load_checkpoint(temporary / "run", true);
+    EXPECT_EQ(held_weights(read), kind);
+    EXPECT_EQ(has_average(read), kind == WeightsKind::kAverage);
+    expect_equal(checkpoint_weights(read, kind), c.weights);
+  }
+  EXPECT_THROWS_WITH(checkpoint_weights(c, WeightsKind::kRaw), UsageError, "the average of the weights only");
+  for (const nlohmann::json& bad : {nlohmann::json("average"), nlohmann::json{{"kind", "mean"}}, nlohmann::json(3)}) {
+    c.run["weights"] = bad;
+    EXPECT_THROWS_WITH(held_weights(c), UsageError, "run.json says weights = " + bad.dump());
+  }
+}
+
+TEST(CheckpointWeights, GiveTheAverageByNameOrFromOnePiece) {
+  const ParameterLayout layout(
+      {{.name = "conv.bias", .shape = {4}},
+       {.name = "conv.weight", .shape = {4, 3, 3, 3}, .strides = {27, 1, 9, 3}, .decays = true}});
+  const TensorMap average = {{"conv.weight", normal_tensor({4, 3, 3, 3}, 8)}, {"conv.bias", normal_tensor({4}, 9)}};
+  Checkpoint c = sample(1);
+  EXPECT_THROWS_WITH(checkpoint_weights(c, WeightsKind::kAverage), UsageError, "no average of the weights");
+  c.state.merge(with_prefix("average.", average));
+  EXPECT_TRUE(has_average(c));
+  expect_equal(checkpoint_weights(c, WeightsKind::kAverage), average);
+  expect_equal(checkpoint_weights(c, WeightsKind::kRaw), c.weights);
+
+  c.state = {
+      {"average", at::cat({average.at("conv.weight").permute({0, 2, 3, 1}).flatten(), average.at("conv.bias")})}};
+  EXPECT_TRUE(has_average(c));
+  expect_equal(checkpoint_weights(c, WeightsKind::kAverage, &layout), average);
+  EXPECT_THROWS_WITH(checkpoint_weights(c, WeightsKind::kAverage), UsageError, "in one piece of 112 numbers");
+  c.state["average"] = at::zeros({5});
+  EXPECT_THROWS_WITH(checkpoint_weights(c, WeightsKind::kAverage, &layout), UsageError, "in one piece of 5 numbers");
+}
+
 }  // namespace
 }  // namespace frontier

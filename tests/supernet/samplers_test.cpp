@@ -7,6 +7,7 @@
 #include "common/errors.h"
 #include "search_spaces/cost.h"
 #include "search_spaces/registry.h"
+#include "supernet/samplers/darts.h"
 #include "support/branch_spaces.h"
 #include "support/messages.h"
 #include "support/small_spaces.h"
@@ -21,9 +22,21 @@ using testing_support::nested_space;
 
 Space shared(SearchSpace space) { return std::make_shared<const SearchSpace>(std::move(space)); }
 
+std::unique_ptr<Sampler> make(const std::string& name, const Space& space,
+                              nlohmann::json options = nlohmann::json::object(), std::uint64_t seed = 0) {
+  return make_sampler(name, space, options, Rng(seed));
+}
+
+/// The subnets of a step that is one work for the weights.
 std::vector<Architecture> hard_subnets(Sampler& sampler, Rng& rng) {
   std::vector<Architecture> archs;
-  for (const auto& subnet : sampler.next({}, rng)) {
+  const auto work = sampler.next({}, rng);
+  EXPECT_TRUE(work.has_value());
+  EXPECT_FALSE(sampler.next({.works = 1}, rng).has_value());
+  EXPECT_EQ(work->learn, Learn::kWeights);
+  EXPECT_EQ(work->stream, Stream::kTrain);
+  EXPECT_EQ(work->then_step, std::vector<std::string>{"weights"});
+  for (const auto& subnet : work->subnets) {
     EXPECT_TRUE(subnet.selection.is_hard());
     archs.push_back(subnet.selection.architecture());
   }
@@ -32,32 +45,33 @@ std::vector<Architecture> hard_subnets(Sampler& sampler, Rng& rng) {
 
 TEST(Samplers, EveryNameMakesASamplerOfThatName) {
   const Space space = shared(branch_space());
-  EXPECT_EQ(known_samplers(), (std::vector<std::string>{"uniform", "sandwich", "darts"}));
+  EXPECT_EQ(known_samplers(), (std::vector<std::string>{"uniform", "sandwich", "darts", "fixed"}));
   for (const auto& name : known_samplers())
-    EXPECT_EQ(make_sampler(name, space, nlohmann::json::object())->name(), name);
+    EXPECT_EQ(make(name, space, name == "fixed" ? nlohmann::json{{"arch", "0,0"}} : nlohmann::json::object())->name(),
+              name);
 }
 
 TEST(Samplers, UnknownNamesAndOptionsAreRefused) {
   const Space space = shared(branch_space());
-  const auto make = [&](const std::string& name, const char* options) {
-    return make_sampler(name, space, nlohmann::json::parse(options));
+  const auto make_from = [&](const std::string& name, const char* options) {
+    return make(name, space, nlohmann::json::parse(options));
   };
-  EXPECT_THROWS_WITH(make("sandwitch", "{}"), UsageError, "unknown sampler 'sandwitch'; did you mean 'sandwich'?");
-  EXPECT_THROWS_WITH(make("x", "{}"), UsageError, "uniform, sandwich, darts");
-  EXPECT_THROWS_WITH(make("uniform", R"({"subnets": 3})"), UsageError, "subnets_per_step");
-  EXPECT_THROWS_WITH(make("uniform", R"({"subnets_per_step": 0})"), UsageError, "sampler.subnets_per_step");
-  EXPECT_THROWS_WITH(make("uniform", R"({"subnets_per_step": 2000})"), UsageError, "1024");
-  EXPECT_THROWS_WITH(make("sandwich", R"({"random_subnets": -1})"), UsageError, "sampler.random_subnets");
-  EXPECT_THROWS_WITH(make("sandwich", R"({"random_subnets": "two"})"), UsageError, "sampler.random_subnets");
-  EXPECT_THROWS_WITH(make("darts", R"({"init_deviation": -1})"), UsageError, "sampler.init_deviation");
-  EXPECT_THROWS_WITH(make("darts", "[]"), UsageError, "sampler");
-  EXPECT_THROWS_WITH(make_sampler("darts", make_space("mobile_cnn"), nlohmann::json::object()), UsageError,
-                     "'mobile_cnn' has decisions about widths or kernels");
+  EXPECT_THROWS_WITH(make_from("sandwitch", "{}"), UsageError, "unknown sampler 'sandwitch'; did you mean 'sandwich'?");
+  EXPECT_THROWS_WITH(make_from("x", "{}"), UsageError, "uniform, sandwich, darts, fixed");
+  EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets": 3})"), UsageError, "subnets_per_step");
+  EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 0})"), UsageError, "sampler.subnets_per_step");
+  EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 2000})"), UsageError, "1024");
+  EXPECT_THROWS_WITH(make_from("sandwich", R"({"random_subnets": -1})"), UsageError, "sampler.random_subnets");
+  EXPECT_THROWS_WITH(make_from("sandwich", R"({"random_subnets": "two"})"), UsageError, "sampler.random_subnets");
+  EXPECT_THROWS_WITH(make_from("darts", R"({"init_deviation": -1})"), UsageError, "sampler.init_deviation");
+  EXPECT_THROWS_WITH(make_from("darts", "[]"), UsageError, "sampler");
+  EXPECT_THROWS_WITH(make("darts", make_space("mobile_cnn")), UsageError,
+                     "'mobile_cnn' has decisions about the size of layers");
 }
 
 TEST(UniformSampler, ChoosesEveryPairOfOptionsEquallyOften) {
   const Space space = make_space("nas_bench_macro");
-  const auto sampler = make_sampler("uniform", space, {{"subnets_per_step", 4}});
+  const auto sampler = make("uniform", space, {{"subnets_per_step", 4}});
   Rng rng(2024);
   constexpr int kSteps = 4500;
   std::vector<std::map<int, int>> pairs(7);
@@ -78,8 +92,8 @@ TEST(UniformSampler, ChoosesEveryPairOfOptionsEquallyOften) {
 
 TEST(UniformSampler, TheSeedDecidesTheSequence) {
   const Space space = make_space("mobile_cnn");
-  const auto a = make_sampler("uniform", space, nlohmann::json::object());
-  const auto b = make_sampler("uniform", space, nlohmann::json::object());
+  const auto a = make("uniform", space, nlohmann::json::object());
+  const auto b = make("uniform", space, nlohmann::json::object());
   Rng first(1), second(1), other(2);
   bool differs = false;
   for (int i = 0; i < 20; ++i) {
@@ -99,8 +113,7 @@ TEST(SandwichSampler, StartsWithTheDearestAndTheCheapest) {
       least = std::min(least, table.macs(arch));
       most = std::max(most, table.macs(arch));
     }
-    const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 3}});
-    EXPECT_TRUE(sampler->teaches());
+    const auto sampler = make("sandwich", space, {{"random_subnets", 3}});
     Rng rng(7);
     for (int step = 0; step < 5; ++step) {
       const auto archs = hard_subnets(*sampler, rng);
@@ -109,42 +122,112 @@ TEST(SandwichSampler, StartsWithTheDearestAndTheCheapest) {
       EXPECT_EQ(table.macs(archs[1]), least);
     }
   }
-  const auto bare = make_sampler("sandwich", make_space("mobile_cnn"), {{"random_subnets", 0}});
+  const auto bare = make("sandwich", make_space("mobile_cnn"), {{"random_subnets", 0}});
   Rng rng(7);
   EXPECT_EQ(hard_subnets(*bare, rng).size(), 2U);
 }
 
+TEST(SandwichSampler, InPlaceTheLargestTeachesAllOthers) {
+  const Space space = shared(nested_space());
+  Rng rng(7);
+  const auto plain = make("sandwich", space)->next({}, rng);
+  for (const auto& subnet : plain->subnets) EXPECT_TRUE(subnet.lesson.is_from_labels());
+  const auto inplace = make("sandwich", space, {{"distill", "inplace"}})->next({}, rng);
+  ASSERT_EQ(inplace->subnets.size(), 4U);
+  EXPECT_TRUE(inplace->subnets[0].lesson.is_from_labels());
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(inplace->subnets[i].lesson.of, std::vector<std::size_t>{0});
+}
+
+TEST(FixedSampler, TrainsTheArchitectureThatItWasGiven) {
+  const Space space = shared(branch_space());
+  const auto sampler = make("fixed", space, {{"arch", "2,1"}});
+  const Architecture arch = space->parse("2,1");
+  Rng rng(7);
+  EXPECT_EQ(hard_subnets(*sampler, rng), std::vector<Architecture>{arch});
+  EXPECT_EQ(rng, Rng(7));
+  EXPECT_EQ(sampler->derive(), arch);
+  ASSERT_TRUE(sampler->widest().has_value());
+  EXPECT_EQ(sampler->widest()->architecture(), arch);
+  EXPECT_THROWS_WITH(make("fixed", space), UsageError, "give it with --set sampler.arch=");
+  EXPECT_THROWS_WITH(make("fixed", space, {{"arch", "9,9"}}), UsageError, "is not an option");
+}
+
 TEST(DartsSampler, GivesSoftmaxesOfItsLogitsAndDerivesTheLikeliest) {
   const Space space = shared(branch_space());
-  const auto sampler = make_sampler("darts", space, nlohmann::json::object());
-  EXPECT_FALSE(sampler->teaches());
-  auto logits = sampler->parameters();
-  ASSERT_EQ(logits.size(), 2U);
-  EXPECT_LT(logits[0].abs().max().item<double>(), 0.01);
-  {
-    at::NoGradGuard no_grad;
-    logits[0].copy_(at::tensor({0.0F, 1.0F, 3.0F, 2.0F}));
-    logits[1].copy_(at::tensor({5.0F, 1.0F, 3.0F, 2.0F}));
-  }
+  const auto sampler = make("darts", space);
+  auto* darts = dynamic_cast<DartsSampler*>(sampler.get());
+  ASSERT_EQ(sampler->groups().size(), 1U);
+  EXPECT_EQ(sampler->groups()[0].name, "architecture");
+  EXPECT_EQ(sampler->groups()[0].options.optimizer.name, "adam");  // L2, as in the paper: unused logits move
+  EXPECT_LT(darts->logits(0).abs().max().item<double>(), 0.01);
+  darts->logits(0).copy_(at::tensor({0.0F, 1.0F, 3.0F, 2.0F}));
+  darts->logits(1).copy_(at::tensor({5.0F, 1.0F, 3.0F, 2.0F}));
   Rng rng(0);
-  const auto subnets = sampler->next({}, rng);
+  const auto first = sampler->next({}, rng), second = sampler->next({.works = 1}, rng);
+  EXPECT_FALSE(sampler->next({.works = 2}, rng).has_value());
   EXPECT_EQ(rng, Rng(0));
-  ASSERT_EQ(subnets.size(), 1U);
-  EXPECT_FALSE(subnets[0].selection.is_hard());
+  EXPECT_EQ(first->stream, Stream::kArchitecture);
+  EXPECT_EQ(first->learn, Learn::kGates);
+  EXPECT_EQ(first->then_step, std::vector<std::string>{"architecture"});
+  EXPECT_EQ(second->stream, Stream::kTrain);
+  EXPECT_EQ(second->learn, Learn::kWeights);
+  ASSERT_EQ(first->subnets.size(), 1U);
+  EXPECT_FALSE(first->subnets[0].selection.is_hard());
   for (std::size_t d = 0; d < 2; ++d) {
-    EXPECT_EQ(subnets[0].selection[d].options.size(), 4U);
-    EXPECT_TRUE(testing_support::same_bits((*subnets[0].gates)[d], at::softmax(logits[d], 0)));
-    EXPECT_TRUE((*subnets[0].gates)[d].requires_grad());
+    EXPECT_EQ(first->subnets[0].selection[d].options.size(), 4U);
+    EXPECT_TRUE(testing_support::same_bits((*first->subnets[0].gates)[d], at::softmax(darts->logits(d), 0)));
+    EXPECT_TRUE((*first->subnets[0].gates)[d].requires_grad());
   }
   EXPECT_EQ(sampler->derive(), (Architecture{{2, 0}}));
-  EXPECT_EQ(make_sampler("uniform", space, nlohmann::json::object())->derive(), std::nullopt);
+  EXPECT_EQ(make("uniform", space)->derive(), std::nullopt);
 }
 
 TEST(DartsSampler, TheSeedDecidesTheStart) {
   const Space space = shared(branch_space());
-  const auto logits = [&](int seed) { return make_sampler("darts", space, {{"seed", seed}})->parameters()[1]; };
+  const auto logits = [&](std::uint64_t seed) {
+    const auto sampler = make("darts", space, nlohmann::json::object(), seed);
+    return dynamic_cast<DartsSampler&>(*sampler).logits(1).clone();
+  };
   EXPECT_TRUE(testing_support::same_bits(logits(1), logits(1)));
   EXPECT_FALSE(testing_support::same_bits(logits(1), logits(2)));
+}
+
+TEST(DartsSampler, DerivesAMemberOfTheSpaceWhateverItsLogitsAre) {
+  const Space space = make_space("darts");
+  bool argmax_breaks_a_constraint = false;
+  for (std::uint64_t seed = 0; seed < 30; ++seed) {
+    const auto sampler = make("darts", space, nlohmann::json::object(), seed);
+    const auto& darts = dynamic_cast<DartsSampler&>(*sampler);
+    Architecture likeliest;
+    for (std::size_t d = 0; d < space->decisions().size(); ++d)
+      likeliest.choices.push_back(static_cast<std::uint16_t>(darts.logits(d).argmax().item<std::int64_t>()));
+    argmax_breaks_a_constraint |= !space->meets_constraints(likeliest);
+    const auto derived = sampler->derive();
+    ASSERT_TRUE(derived.has_value());
+    EXPECT_NO_THROW(space->validate(*derived)) << "seed " << seed;
+    EXPECT_EQ(space->canonical(*derived), *derived) << "seed " << seed;
+  }
+  EXPECT_TRUE(argmax_breaks_a_constraint);
+}
+
+TEST(Samplers, ResolvedOptionsHoldEverySetting) {
+  const Space space = shared(branch_space());
+  nlohmann::json options = {{"lr", 0.5}};
+  make_sampler("darts", space, options, Rng(0));
+  EXPECT_EQ(options.at("lr"), 0.5);
+  for (const char* key : {"init_deviation", "weight_decay", "beta1", "beta2", "warmup_steps"})
+    EXPECT_TRUE(options.contains(key)) << key;
+}
+
+TEST(Samplers, AStateOfAnotherSamplerIsRefused) {
+  const Space space = shared(branch_space());
+  const auto darts = make("darts", space), uniform = make("uniform", space);
+  EXPECT_THROWS_WITH(uniform->load(darts->save()), UsageError, "of another sampler than 'uniform'");
+  EXPECT_THROW(darts->load(uniform->save()), UsageError);
+  const auto other = make("darts", space, nlohmann::json::object(), 5);
+  other->load(darts->save());
+  EXPECT_TRUE(testing_support::same_bits(dynamic_cast<DartsSampler&>(*other).logits(0),
+                                         dynamic_cast<DartsSampler&>(*darts).logits(0)));
 }
 
 }  // namespace

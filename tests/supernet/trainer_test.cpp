@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "search_spaces/registry.h"
 #include "supernet/checkpoint.h"
+#include "supernet/samplers/darts.h"
 #include "supernet/samplers/uniform.h"
 #include "support/branch_spaces.h"
 #include "support/messages.h"
@@ -26,7 +27,7 @@ using Space = std::shared_ptr<const SearchSpace>;
 Space shared(SearchSpace space) { return std::make_shared<const SearchSpace>(std::move(space)); }
 
 /// Random images whose label is the signs of two channels' means: learnable. `step` decides everything.
-LabelledImages batch_of(std::int64_t step, std::int64_t count = 16) {
+TrainingBatch batch_of(std::int64_t step, std::int64_t count = 16) {
   const auto seed = static_cast<std::uint64_t>(step);
   at::Tensor images = normal_images({count, 3, 8, 8}, 1000 + seed, 0, 0.5);
   const at::Tensor labels = random_labels(count, 4, 5000 + seed);
@@ -34,25 +35,35 @@ LabelledImages batch_of(std::int64_t step, std::int64_t count = 16) {
     const auto label = labels[i].item<std::int64_t>();
     for (std::int64_t c = 0; c < 2; ++c) images[i][c].add_((label >> c) % 2 ? 0.7 : -0.7);
   }
-  return {images, labels};
+  return {images, labels, {}};
 }
 
 /// A sampler that gives the same subnets every step and keeps what it is told.
-class Fixed : public Sampler {
+class Fixed : public StatelessSampler {
  public:
   explicit Fixed(std::vector<Architecture> archs, bool teaches = false) : archs_(std::move(archs)), teaches_(teaches) {}
   std::string_view name() const override { return "fixed"; }
-  std::vector<SampledSubnet> next(const TrainingState& state, Rng&) override {
-    states.push_back(state);
-    std::vector<SampledSubnet> subnets;
-    for (const auto& arch : archs_) subnets.push_back({arch, {}});
-    return subnets;
+  std::optional<Work> next(const StepContext& context, Rng&) override {
+    if (context.works > 0) return std::nullopt;
+    contexts.push_back(context);
+    Work work;
+    for (const auto& arch : archs_) {
+      work.subnets.push_back({arch});
+      if (teaches_ && work.subnets.size() > 1) work.subnets.back().lesson.of = {0};
+    }
+    return work;
   }
-  void observe(std::span<const Feedback> feedback) override { observed.emplace_back(feedback.begin(), feedback.end()); }
-  bool teaches() const override { return teaches_; }
+  void observe(const Work&, std::span<const Outcome> outcomes) override {
+    observed.emplace_back();
+    for (const auto& outcome : outcomes)
+      observed.back().push_back({outcome.loss.item<double>(), outcome.clean_loss().item<double>()});
+  }
 
-  std::vector<TrainingState> states;
-  std::vector<std::vector<Feedback>> observed;
+  struct Seen {
+    double loss, clean_loss;
+  };
+  std::vector<StepContext> contexts;
+  std::vector<std::vector<Seen>> observed;
 
  private:
   std::vector<Architecture> archs_;
@@ -64,6 +75,7 @@ struct Setting {
   Space space = shared(nested_space());
   Supernet supernet{space, space->default_input(), Rng(3)};
   TrainerOptions options;
+  std::unique_ptr<Classification> task;
   Setting() {
     options.steps = 10;
     options.lr = 0.1;
@@ -81,7 +93,8 @@ struct Setting {
   }
   Trainer trainer(
       Sampler& sampler, BatchSource source = [](std::int64_t s) { return batch_of(s); }) {
-    return {supernet, sampler, options, 7, std::move(source)};
+    task = std::make_unique<Classification>(options.label_smoothing);
+    return {supernet, sampler, *task, options, 7, {{Stream::kTrain, std::move(source)}}};
   }
   /// The gradients of one subnet's loss on batch `step`, by the executor alone.
   at::Tensor gradients(const Architecture& arch, std::int64_t step, double smoothing = 0) {
@@ -148,9 +161,10 @@ TEST(Trainer, AStepMovesByTheSumOfTheSubnetsGradients) {
   const auto archs = s.archs();
   const at::Tensor before = s.supernet.bank.weights().clone();
   at::Tensor sum = at::zeros_like(before);
-  double loss = 0;
+  double loss = 0, clean_loss = 0;
   std::int64_t macs = 0;
   for (const auto& arch : archs) {
+    clean_loss += at::cross_entropy_loss(s.logits(arch, 0), batch_of(0).labels).item<double>() / 3;
     sum.add_(s.gradients(arch, 0, 0.1));
     loss += at::cross_entropy_loss(s.logits(arch, 0), batch_of(0).labels, {}, at::Reduction::Mean, -100, 0.1)
                 .item<double>() /
@@ -167,10 +181,19 @@ TEST(Trainer, AStepMovesByTheSumOfTheSubnetsGradients) {
   EXPECT_LT(largest_difference(s.supernet.bank.weights(), before - sum * 0.1), 1e-6);
   ASSERT_EQ(sampler.observed.size(), 1U);
   ASSERT_EQ(sampler.observed[0].size(), 3U);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(sampler.observed[0][i].subnet, i);
+  double observed = 0, clean = 0;
+  for (const auto& seen : sampler.observed[0]) {
+    observed += seen.loss / 3;
+    clean += seen.clean_loss / 3;
+  }
+  EXPECT_NEAR(observed, loss, 1e-6);
+  EXPECT_NEAR(clean, clean_loss, 1e-6);
+  EXPECT_EQ(report.images, 16);
   trainer.step();
-  EXPECT_EQ(sampler.states[1].step, 1);
-  EXPECT_EQ(sampler.states[1].total_steps, 10);
+  EXPECT_EQ(sampler.contexts[1].step, 1);
+  EXPECT_EQ(sampler.contexts[1].total_steps, 10);
+  EXPECT_EQ(trainer.images_seen(), 32);
+  EXPECT_DOUBLE_EQ(trainer.macs_done(), 32.0 * static_cast<double>(macs));
 }
 
 TEST(Trainer, LabelSmoothingFollowsItsFormula) {
@@ -215,14 +238,13 @@ TEST(Trainer, TheAverageFollowsItsFormulaAndIsWrittenAtTheEnd) {
   }
   EXPECT_TRUE(trainer.finished());
   EXPECT_GT(largest_difference(s.supernet.bank.weights(), average), 1e-4);
-  trainer.use_average();
+  trainer.use_averages();
   EXPECT_LT(largest_difference(s.supernet.bank.weights(), average), 1e-6);
 }
 
 TEST(Trainer, InPlaceDistillationTeachesWithTheFirstSubnet) {
   Threads threads(1);
   Setting s;
-  s.options.distill = "inplace";
   const auto archs = s.archs();
   const at::Tensor before = s.supernet.bank.weights().clone();
   const at::Tensor teacher = at::softmax(s.logits(archs[0], 0), 1);
@@ -258,12 +280,18 @@ TEST(Trainer, ALossThatIsNotFiniteNamesStepSeedAndSubnetAndChangesNothing) {
   trainer.step();
   trainer.step();
   const at::Tensor before = s.supernet.bank.weights().clone();
-  const at::Tensor average = trainer.state_tensors().at("average").clone();
+  const auto state = [&](const std::string& prefix) {
+    std::vector<at::Tensor> tensors;
+    for (const auto& [name, tensor] : part_of(prefix, trainer.state_tensors())) tensors.push_back(tensor.flatten());
+    EXPECT_FALSE(tensors.empty()) << prefix;
+    return at::cat(tensors).clone();
+  };
+  const at::Tensor average = state("average.");
   const at::Tensor momentum = trainer.state_tensors().at("optimizer.momentum").clone();
   const std::string arch = s.space->to_string(archs.front());
   EXPECT_THROWS_WITH(trainer.step(), Error, "the training loss is not finite (nan) at step 2, seed 7, subnet " + arch);
   EXPECT_TRUE(same_bits(s.supernet.bank.weights(), before));
-  EXPECT_TRUE(same_bits(trainer.state_tensors().at("average"), average));
+  EXPECT_TRUE(same_bits(state("average."), average));
   EXPECT_TRUE(same_bits(trainer.state_tensors().at("optimizer.momentum"), momentum));
   EXPECT_EQ(trainer.steps_done(), 2);
 }
@@ -286,17 +314,20 @@ TEST(Trainer, SettingsThatDoNotGoTogetherAreRefused) {
   Threads threads(1);
   Setting s;
   Fixed sampler(s.archs());
-  s.options.distill = "inplace";
-  EXPECT_THROWS_WITH(s.trainer(sampler), UsageError, "'fixed' has none");
-  s.options.distill = "none";
   s.options.bf16 = true;
   EXPECT_THROWS_WITH(s.trainer(sampler), UsageError, "trainer.bf16");
   s.options.bf16 = false;
   const Space branches = shared(branch_space());
   Supernet supernet(branches, branches->default_input(), Rng(0));
-  const auto darts = make_sampler("darts", branches, nlohmann::json::object());
-  EXPECT_THROWS_WITH(Trainer(supernet, *darts, s.options, 0, [](std::int64_t i) { return batch_of(i); }), UsageError,
-                     "'darts' learns on batches of its own");
+  nlohmann::json none = nlohmann::json::object();
+  const auto darts = make_sampler("darts", branches, none, Rng(0));
+  const Classification task;
+  EXPECT_THROWS_WITH(
+      Trainer(supernet, *darts, task, s.options, 0, {{Stream::kTrain, [](std::int64_t i) { return batch_of(i); }}}),
+      std::logic_error, "asks for batches of stream 'architecture'");
+  s.options.lr_schedule = "constant";
+  s.options.lr_end = 0.5;
+  EXPECT_THROW(s.trainer(sampler), UsageError);
 }
 
 TEST(Trainer, TheLossFallsOnATinyProblem) {
@@ -304,7 +335,8 @@ TEST(Trainer, TheLossFallsOnATinyProblem) {
   Setting s;
   s.options.steps = 120;
   s.options.optimizer.momentum = 0.9;
-  const auto sampler = make_sampler("uniform", s.space, nlohmann::json::object());
+  nlohmann::json none = nlohmann::json::object();
+  const auto sampler = make_sampler("uniform", s.space, none, Rng(0));
   Trainer trainer = s.trainer(*sampler);
   double first = 0, last = 0;
   while (!trainer.finished()) {
@@ -320,22 +352,25 @@ TEST(Trainer, TheLossFallsOnATinyProblem) {
 struct DartsSetting {
   Space space = shared(branch_space());
   Supernet supernet{space, space->default_input(), Rng(3)};
-  std::unique_ptr<Sampler> sampler = make_sampler("darts", space, nlohmann::json::object());
+  DartsSampler::Options sampler_options{.lr = 0.05};
+  std::unique_ptr<DartsSampler> sampler;
   TrainerOptions options;
+  Classification task{0.1};
   DartsSetting() {
     options.steps = 60;
     options.lr = 0.2;
-    options.arch_lr = 0.05;
   }
   Trainer trainer() {
+    sampler = std::make_unique<DartsSampler>(space, sampler_options, Rng(0));
     return {supernet,
             *sampler,
+            task,
             options,
             7,
-            [](std::int64_t s) { return batch_of(s); },
-            [](std::int64_t s) { return batch_of(s + 1000); }};
+            {{Stream::kTrain, [](std::int64_t s) { return batch_of(s); }},
+             {Stream::kArchitecture, [](std::int64_t s) { return batch_of(s + 1000); }}}};
   }
-  at::Tensor logits() { return at::cat(sampler->parameters()).detach().clone(); }
+  at::Tensor logits() const { return at::cat(std::vector<at::Tensor>{sampler->logits(0), sampler->logits(1)}).clone(); }
 };
 
 TEST(TrainerWithDarts, ArchitectureStepsLeaveWeightsAloneAndWeightStepsLeaveLogits) {
@@ -345,16 +380,16 @@ TEST(TrainerWithDarts, ArchitectureStepsLeaveWeightsAloneAndWeightStepsLeaveLogi
     s.options.lr = 0;
     Trainer trainer = s.trainer();
     const at::Tensor weights = s.supernet.bank.weights().clone(), logits = s.logits();
-    for (int i = 0; i < 3; ++i) EXPECT_GT(trainer.step().arch_loss, 0);
+    for (int i = 0; i < 3; ++i) EXPECT_GT(trainer.step().arch_loss.value(), 0);
     EXPECT_TRUE(same_bits(s.supernet.bank.weights(), weights));
     EXPECT_FALSE(same_bits(s.logits(), logits));
   }
   {
     DartsSetting s;  // warm-up: no architecture steps
-    s.options.arch_warmup_steps = 3;
+    s.sampler_options.warmup_steps = 3;
     Trainer trainer = s.trainer();
     const at::Tensor weights = s.supernet.bank.weights().clone(), logits = s.logits();
-    for (int i = 0; i < 3; ++i) EXPECT_EQ(trainer.step().arch_loss, 0);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(trainer.step().arch_loss, std::nullopt);
     EXPECT_FALSE(same_bits(s.supernet.bank.weights(), weights));
     EXPECT_TRUE(same_bits(s.logits(), logits));
     trainer.step();
@@ -362,21 +397,38 @@ TEST(TrainerWithDarts, ArchitectureStepsLeaveWeightsAloneAndWeightStepsLeaveLogi
   }
 }
 
-TEST(TrainerWithDarts, TheFirstArchitectureStepIsOneOfAdam) {
+TEST(TrainerWithDarts, ArchitectureBatchesCount) {
   Threads threads(1);
   DartsSetting s;
-  s.options.arch_weight_decay = 0;
+  s.sampler_options.warmup_steps = 1;
   Trainer trainer = s.trainer();
-  const auto parameters = s.sampler->parameters();
+  const StepReport alone = trainer.step(), both = trainer.step();
+  EXPECT_EQ(alone.images, 16);
+  EXPECT_EQ(both.images, 32);
+  EXPECT_EQ(both.macs, 2 * alone.macs);
+  EXPECT_EQ(trainer.images_seen(), 48);
+  EXPECT_DOUBLE_EQ(trainer.macs_done(), 16.0 * static_cast<double>(alone.macs + both.macs));
+}
+
+TEST(TrainerWithDarts, TheFirstArchitectureStepIsOneOfAdamWithoutLabelSmoothing) {
+  Threads threads(1);
+  DartsSetting s;
+  s.sampler_options.weight_decay = 0;
+  Trainer trainer = s.trainer();
   const at::Tensor before = s.logits();
   Rng rng(0);
-  const auto subnet = s.sampler->next({}, rng).front();
+  const Work work = s.sampler->next({}, rng).value();
   const auto batch = batch_of(1000);
-  const at::Tensor logits = testing_support::logits(s.supernet.build(subnet.selection), s.supernet.bank, batch.images,
-                                                    testing_support::learning_gates(*subnet.gates));
-  const auto gradients = torch::autograd::grad(
-      {at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100, s.options.label_smoothing)},
-      parameters);
+  std::vector<at::Tensor> logits;
+  std::vector<at::Tensor> gates;
+  for (std::size_t d = 0; d < 2; ++d) {
+    logits.push_back(s.sampler->logits(d).clone().set_requires_grad(true));
+    gates.push_back(at::softmax(logits.back(), 0));
+  }
+  const Gates own(s.space->decisions(), gates);
+  const at::Tensor output = testing_support::logits(s.supernet.build(work.subnets.front().selection), s.supernet.bank,
+                                                    batch.images, testing_support::learning_gates(own));
+  const auto gradients = torch::autograd::grad({at::cross_entropy_loss(output, batch.labels)}, logits);
   trainer.step();
   // After one step of Adam the corrected moments are the gradient and its square.
   const at::Tensor g = at::cat(gradients);
@@ -426,12 +478,12 @@ void expect_resume_equals_straight(const Make& make) {
   EXPECT_EQ(trainer.steps_done(), 7);
   for (int i = 0; i < 13; ++i) trainer.step();
   EXPECT_TRUE(same_bits(straight->supernet.bank.weights(), second->supernet.bank.weights()));
-  trainer.use_average();
+  trainer.use_averages();
   EXPECT_EQ(trainer.steps_done(), 20);
 }
 
 struct UniformSetting : Setting {
-  UniformSampler sampler{space, UniformSampler::Options{.subnets_per_step = 2}};
+  UniformSampler sampler{space, UniformSampler::Options{.subnets_per_step = 2}, Rng(0)};
   Trainer trainer() { return Setting::trainer(sampler); }
 };
 
@@ -466,8 +518,7 @@ TEST(Resume, RestoresTheAverageAndTheLogits) {
   auto b = full_setting("sgd");
   Trainer other = b->trainer();
   other.load(tensors, trainer.state());
-  EXPECT_TRUE(same_bits(other.state_tensors().at("average"), tensors.at("average")));
-  EXPECT_TRUE(same_bits(other.state_tensors().at("optimizer.momentum"), tensors.at("optimizer.momentum")));
+  for (const auto& [name, tensor] : tensors) EXPECT_TRUE(same_bits(other.state_tensors().at(name), tensor)) << name;
   EXPECT_EQ(other.state(), trainer.state());
 
   DartsSetting d, e;
@@ -483,9 +534,9 @@ TEST(Resume, RefusesAStateOfOtherSettings) {
   Trainer sgd = a->trainer(), adamw = b->trainer();
   EXPECT_THROWS_WITH(sgd.load(adamw.state_tensors(), adamw.state()), UsageError, "'momentum' is missing");
   auto tensors = sgd.state_tensors();
-  tensors.erase("average");
-  EXPECT_THROWS_WITH(sgd.load(tensors, sgd.state()), UsageError, "'average' is missing");
-  for (const char* key : {"step", "rng", "sampler"}) {
+  std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("average."); });
+  EXPECT_THROWS_WITH(sgd.load(tensors, sgd.state()), UsageError, "averages in the checkpoint");
+  for (const char* key : {"step", "rng", "sampler", "images", "macs"}) {
     auto state = sgd.state();
     state.erase(key);
     EXPECT_THROWS_WITH(sgd.load(sgd.state_tensors(), state), UsageError, "incomplete");
@@ -497,8 +548,8 @@ TEST(Resume, RefusesAStateOfOtherSettings) {
   DartsSetting d;
   Trainer darts = d.trainer();
   tensors = darts.state_tensors();
-  tensors.erase("architecture");
-  EXPECT_THROWS_WITH(darts.load(tensors, darts.state()), UsageError, "'architecture' is missing");
+  std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("sampler."); });
+  EXPECT_THROWS_WITH(darts.load(tensors, darts.state()), UsageError, "architecture parameters");
 }
 
 }  // namespace

@@ -238,5 +238,35 @@ TEST(WeightBank, RefusesTensorsThatDoNotFitAndStaysAsItWas) {
   expect_refused({}, "lack parameter");
 }
 
+TEST(WeightBank, ASnapshotIsABankOfItsOwn) {
+  const SearchSpace space = nested_space();
+  WeightBank bank(everything(space), Rng(1));
+  const WeightBank copy = bank.snapshot();
+  const at::Tensor before = copy.weights().clone();
+  EXPECT_TRUE(same_bits(bank.weights(), before));
+  bank.weights().fill_(3);
+  EXPECT_TRUE(same_bits(copy.weights(), before));
+  EXPECT_TRUE(same_bits(copy.slice("stem.weight", {4, 3, 3, 3}), copy.value("stem.weight").narrow(0, 0, 4)));
+  bank.copy_from(copy);
+  EXPECT_TRUE(same_bits(bank.weights(), before));
+}
+
+TEST(WeightBank, TheElementTypeAndTheInitialiserAreOptions) {
+  const SearchSpace space = nested_space();
+  const WeightBank usual(everything(space), Rng(5)), wide(everything(space), Rng(5), {.type = at::kDouble});
+  EXPECT_EQ(wide.type(), at::kDouble);
+  EXPECT_TRUE(same_bits(wide.weights().to(at::kFloat), usual.weights()));
+  const Architecture smallest{std::vector<std::uint16_t>(space.decisions().size(), 0)};
+  EXPECT_EQ(wide.extract(space.build(smallest, space.default_input())).type(), at::kDouble);
+  const WeightBank other(everything(space), Rng(5), {.initializer = "one"});
+  EXPECT_EQ(other.weights().narrow(0, 0, other.num_decayed()).min().item<double>(), 1);
+  const auto rest = [](const WeightBank& bank) {
+    return bank.weights().slice(0, bank.num_decayed(), bank.num_scalars());
+  };
+  EXPECT_TRUE(same_bits(rest(other), rest(usual)));  // norms and biases keep theirs
+  EXPECT_THROWS_WITH(WeightBank(everything(space), Rng(5), {.initializer = "xavier"}), UsageError,
+                     "unknown initialiser 'xavier'");
+}
+
 }  // namespace
 }  // namespace frontier
