@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "supernet/second_derivative.h"
+
 namespace frontier {
 namespace {
 
@@ -87,10 +89,13 @@ double scale_of(const at::Tensor& query) { return 1 / std::sqrt(static_cast<doub
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, double scale,
                   const std::optional<at::Tensor>& added = std::nullopt) {
   // On the CPU ATen's fused attention wants equal channels and nothing to train in `added`; else it is slower than the
-  // formula.
+  // formula. Its gradients have none.
   const bool fused = query.size(3) == value.size(3) && !(added && added->requires_grad());
-  if (fused || !query.is_cpu())
-    return at::scaled_dot_product_attention(query, key, value, added, /*dropout_p=*/0, /*is_causal=*/false, scale);
+  if ((fused || !query.is_cpu()) && !DifferentiableTwice::is_on()) {
+    const auto once = [](const at::Tensor& x) { return once_differentiable(x, "attention"); };
+    return at::scaled_dot_product_attention(once(query), once(key), once(value), added, /*dropout_p=*/0,
+                                            /*is_causal=*/false, scale);
+  }
   at::Tensor logits = at::matmul(query * scale, key.transpose(2, 3));
   if (added) logits.add_(*added);
   return at::matmul(at::softmax(logits, 3), value);

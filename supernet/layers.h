@@ -9,6 +9,9 @@
 
 namespace frontier {
 
+/// Layers over activations [N, C, H, W]. On the CPU in float32 most run loops of our own, whose gradients are right
+/// once: see second_derivative.h for more.
+
 /// y = act(x). float32 or bfloat16, any layout.
 at::Tensor apply_activation(const at::Tensor& x, Activation act);
 /// The same in place, for tensors that nobody else reads and autograd does not watch.
@@ -20,11 +23,11 @@ void apply_activation_(at::Tensor& x, Activation act);
 at::Tensor batch_norm_train(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
                             std::optional<Activation> act);
 
-/// y = act(x * scale + shift), a channel each; no gradients. @param scale, shift [C].
+/// y = act(x * scale + shift), a channel each; with gradients where one is wanted. @param scale, shift [C].
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        std::optional<Activation> act);
 
-/// The same in place.
+/// The same in place, without gradients.
 void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, std::optional<Activation> act);
 
 /// x * gate. @param gate [N, C, 1, 1], or of x's shape.
@@ -42,7 +45,8 @@ at::Tensor resize(const at::Tensor& x, std::int64_t height, std::int64_t width);
 /// y[h][w] = x[h + 1][w + 1], zeros in the last row and column.
 at::Tensor shift(const at::Tensor& x);
 
-/// Mean and biased variance of every channel. @param x [N, C, H, W].  @returns two [C] float32 tensors.
+/// Mean and biased variance of every channel; with gradients where one is wanted. @param x [N, C, H, W].  @returns two
+/// [C] tensors in float32, of float64 in float64.
 std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 
 /// The epsilon of every batch norm.

@@ -10,6 +10,7 @@
 
 #include "common/text.h"
 #include "search_spaces/cost.h"
+#include "supernet/second_derivative.h"
 
 namespace frontier {
 
@@ -173,6 +174,7 @@ struct Program::State {
 
   Forward run(const at::Tensor& images) const {
     c10::AutoGradMode grad_mode(spec.learn != Learn::kNothing);
+    const DifferentiableTwice twice(spec.twice);
     std::vector<at::Tensor> values(graph.size());
     std::vector<at::Tensor> inputs;
     Forward result;

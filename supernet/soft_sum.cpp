@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "supernet/mixing.h"
+
 namespace frontier {
 namespace {
 
@@ -25,12 +27,9 @@ at::Tensor soft_sum(std::span<const at::Tensor> inputs, const at::Tensor& weight
       throw std::logic_error("the inputs of a soft sum differ in height or width");
     channels = std::max(channels, x.size(1));
   }
-  at::Tensor sum;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const at::Tensor term = widened(inputs[i], channels) * weights[static_cast<std::int64_t>(i)];
-    sum = sum.defined() ? sum + term : term;
-  }
-  return sum;
+  std::vector<at::Tensor> terms;
+  for (const at::Tensor& x : inputs) terms.push_back(widened(x, channels));
+  return weighted_sum(terms, weights);
 }
 
 }  // namespace frontier

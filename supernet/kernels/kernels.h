@@ -3,8 +3,8 @@
 #include <cstdint>
 
 /// Float32 loops over channels-last activations, the part of training on a CPU where general libraries leave most time:
-/// batch norm with its activation, depthwise convolutions, squeeze-excite. Plain pointers, one thread; layers.cpp
-/// splits the work. Compiled for several instruction sets; `table()` is the best one of this machine.
+/// batch norm with its activation, depthwise convolutions, squeeze-excite, mixes. Plain pointers, one thread;
+/// layers.cpp splits the work. Compiled for several instruction sets; `table()` is the best one of this machine.
 namespace frontier::kernels {
 
 enum class Act { kNone, kReLU, kReLU6, kHSwish };
@@ -45,8 +45,7 @@ struct Table {
 
   /// Depthwise convolution of images [first, last). @param x [N, H, W, C].  @param w [k, k, C].  @param y [N, Ho, Wo,
   /// C].
-  /// @param scratch scratch_size() floats, zero at the first call for a shape; later calls with the same shape may pass
-  /// it on as it is.
+  /// @param scratch scratch_size() floats, of any content.
   void (*depthwise)(const ConvShape& s, std::int64_t first, std::int64_t last, const float* x, const float* w, float* y,
                     float* scratch);
   /// Its gradient by x. @param flipped [k, k, C], the kernel turned by 180 degrees.
@@ -58,6 +57,19 @@ struct Table {
 
   /// One image of `pixels` rows: sums [c] over its pixels of x, or of x * y where y is not null. Written.
   void (*pixel_sums)(const float* x, const float* y, std::int64_t pixels, std::int64_t channels, float* sums);
+
+  /// Numbers [first, last) of y = sum over i < n of weights[i] * x[i]. @param x n arrays.
+  void (*weighted_sum)(const float* const* x, const float* weights, std::int64_t n, std::int64_t first,
+                       std::int64_t last, float* y);
+  /// Its gradients over numbers [first, last). @param x null: no dots.  @param dx n arrays, each written if not null.
+  /// @param dots [n], sums of x[i] * dy, added to.
+  void (*weighted_sum_backward)(const float* const* x, const float* weights, std::int64_t n, std::int64_t first,
+                                std::int64_t last, const float* dy, float* const* dx, double* dots);
+
+  /// Every row's sums over windows of columns: y[j] = after[j] * sum over i in [begin[j], end[j]) of before[i] * x[i].
+  /// @param x [rows, in].  @param y [rows, out].
+  void (*window_sums)(const float* x, float* y, std::int64_t rows, std::int64_t in, std::int64_t out,
+                      const std::int64_t* begin, const std::int64_t* end, const float* before, const float* after);
 };
 
 const Table& table();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -101,18 +102,55 @@ Results run_depthwise(const Table& t, std::int64_t side, std::int64_t channels, 
   const auto x = normal_values(in, 1), dy = normal_values(out, 2), w = normal_values(kernel * kernel * channels, 3);
   // One float beyond each end must stay as it was.
   constexpr float kFence = 12345;
-  std::vector<float> scratch(static_cast<std::size_t>(scratch_size(s)) + 1, 0.0F);
-  scratch.back() = kFence;
+  std::vector<float> scratch(static_cast<std::size_t>(scratch_size(s)) + 1);
+  const auto spoil = [&] {  // the kernels clear what they need
+    std::fill(scratch.begin(), scratch.end() - 1, std::numeric_limits<float>::quiet_NaN());
+    scratch.back() = kFence;
+  };
+  spoil();
   std::vector<float> y(static_cast<std::size_t>(out) + 1, kFence), dx(static_cast<std::size_t>(in) + 1, kFence),
       dw(w.size() + 1, 0.0F);
   dw.back() = kFence;
   t.depthwise(s, 0, kImages, x.data(), w.data(), y.data(), scratch.data());
-  std::fill(scratch.begin(), scratch.end() - 1, 0.0F);
+  spoil();
   t.depthwise_backward_input(s, 0, kImages, dy.data(), w.data(), dx.data(), scratch.data());
-  std::fill(scratch.begin(), scratch.end() - 1, 0.0F);
+  spoil();
   t.depthwise_backward_weight(s, 0, kImages, dy.data(), x.data(), dw.data(), scratch.data());
   for (const auto* fenced : {&y, &dx, &dw, &scratch}) EXPECT_EQ(fenced->back(), kFence);
   return {{y, dx, dw}, {}};
+}
+
+/// A weighted sum of three arrays over [first, last), its gradients by two of them, and its dots.
+Results run_mix(const Table& t, std::int64_t first, std::int64_t last) {
+  const auto size = static_cast<std::size_t>(last) + 1;
+  std::vector<std::vector<float>> inputs, gradients(2, std::vector<float>(size, 7.0F));
+  for (std::uint64_t i = 0; i < 3; ++i) inputs.push_back(normal_values(last + 1, 10 + i));
+  const float* x[] = {inputs[0].data(), inputs[1].data(), inputs[2].data()};
+  float* dx[] = {gradients[0].data(), nullptr, gradients[1].data()};
+  const auto weights = normal_values(3, 1), dy = normal_values(last + 1, 2);
+  std::vector<float> y(size, 7.0F);
+  std::vector<double> dots(3, 1.0);
+  t.weighted_sum(x, weights.data(), 3, first, last, y.data());
+  t.weighted_sum_backward(x, weights.data(), 3, first, last, dy.data(), dx, dots.data());
+  std::vector<double> untouched(3, 1.0);
+  t.weighted_sum_backward(nullptr, weights.data(), 3, first, last, dy.data(), dx, untouched.data());
+  EXPECT_EQ(untouched, std::vector<double>(3, 1.0));
+  for (const auto* written : {&y, &gradients[0], &gradients[1]}) {
+    EXPECT_EQ(written->back(), 7.0F);
+    for (std::int64_t i = 0; i < first; ++i) EXPECT_EQ((*written)[static_cast<std::size_t>(i)], 7.0F);
+  }
+  return {{y, gradients[0], gradients[1]}, {dots}};
+}
+
+/// Seven columns to four: an empty window, one column, all, the last two.
+Results run_windows(const Table& t, std::int64_t rows) {
+  const std::int64_t begin[] = {3, 2, 0, 5}, end[] = {3, 3, 7, 7};
+  const auto x = normal_values(rows * 7, 1), before = normal_values(7, 2), after = normal_values(4, 3);
+  std::vector<float> y(static_cast<std::size_t>(rows) * 4, 9.0F);
+  t.window_sums(x.data(), y.data(), rows, 7, 4, begin, end, before.data(), after.data());
+  EXPECT_EQ(y[0], 0.0F);
+  EXPECT_NEAR(y[1], after[1] * before[2] * x[2], 1e-6);
+  return {{y}, {}};
 }
 
 void expect_same(const Results& seen, const Results& expected) {
@@ -137,6 +175,18 @@ TEST(KernelTables, EveryInstructionSetGivesTheSameOverRows) {
         SCOPED_TRACE(testing::Message() << t->name << ", " << rows << " rows of " << width);
         expect_same(run_rows(*t, rows, width), expected);
       }
+    }
+  }
+}
+
+TEST(KernelTables, EveryInstructionSetGivesTheSameMixes) {
+  const auto tables = tables_of_this_machine();
+  for (const auto& [first, last] : {std::pair{0, 1}, std::pair{3, 18}, std::pair{0, 2048}, std::pair{7, 5000}}) {
+    const Results expected = run_mix(*tables.front(), first, last), windows = run_windows(*tables.front(), last);
+    for (const auto* t : tables) {
+      SCOPED_TRACE(testing::Message() << t->name << ", [" << first << ", " << last << ")");
+      expect_same(run_mix(*t, first, last), expected);
+      expect_same(run_windows(*t, last), windows);
     }
   }
 }

@@ -149,6 +149,21 @@ TEST(ChannelMoments, OneOutlyingCornerPixelDoesNotSpoilTheVariance) {
   EXPECT_LT(largest_difference(m, average), 1e-4);
 }
 
+TEST(ChannelMoments, HaveGradientsWhereOneIsWanted) {
+  Threads threads(1);
+  const auto layer = [](const std::vector<at::Tensor>& in) {
+    const auto [mean, variance] = channel_moments(in[0]);
+    return mean * variance;
+  };
+  const std::vector<at::Tensor> in = {normal_images({5, 6, 4, 3}, 1, 2)};
+  const at::Tensor dy = normal_tensor({6}, 2);
+  const auto reference = [](const std::vector<at::Tensor>& x) {
+    const at::Tensor mean = x[0].mean(at::IntArrayRef{0, 2, 3}, true);
+    return mean.flatten() * (x[0] - mean).square().mean(at::IntArrayRef{0, 2, 3});
+  };
+  expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 1e-5);
+}
+
 TEST(ChannelMoments, OfAConstantChannelAreExact) {
   const auto [m, v] = channel_moments(at::full({3, 5, 4, 4}, 0.1F));
   EXPECT_TRUE(same_bits(m, at::full({5}, 0.1F)));
@@ -173,6 +188,22 @@ TEST(ScaleShift, EqualsItsFormulaAlsoInPlace) {
       scale_shift_(contiguous, scale, shift, act);
       EXPECT_LT(largest_difference(contiguous, expected), 1e-5);
     }
+  }
+}
+
+TEST(ScaleShift, HasGradientsWhereOneIsWanted) {
+  Threads threads(1);
+  for (const auto& act : kActivations) {
+    SCOPED_TRACE(shown(act));
+    const std::vector<at::Tensor> in = {normal_images({3, 6, 5, 4}, 9, 0, 2), normal_tensor({6}, 1),
+                                        normal_tensor({6}, 2)};
+    const at::Tensor dy = normal_images({3, 6, 5, 4}, 3);
+    const auto layer = [&](const std::vector<at::Tensor>& x) { return scale_shift(x[0], x[1], x[2], act); };
+    const auto reference = [&](const std::vector<at::Tensor>& x) {
+      const at::Tensor y = x[0] * x[1].reshape({1, -1, 1, 1}) + x[2].reshape({1, -1, 1, 1});
+      return act ? apply_activation(y, *act) : y;
+    };
+    expect_near(run(layer, in, dy), run(reference, in_double(in), dy.to(at::kDouble)), 1e-5);
   }
 }
 
