@@ -47,7 +47,7 @@ TEST(Samplers, EveryNameMakesASamplerOfThatName) {
   const Space space = shared(branch_space());
   EXPECT_EQ(known_samplers(), (std::vector<std::string>{"uniform", "sandwich", "darts", "fixed"}));
   for (const auto& name : known_samplers())
-    EXPECT_EQ(make(name, space, name == "fixed" ? nlohmann::json{{"arch", "0,0"}} : nlohmann::json::object())->name(),
+    EXPECT_EQ(make(name, space, name == "fixed" ? nlohmann::json{{"arch", "skip,zero"}} : nlohmann::json::object())->name(),
               name);
 }
 
@@ -140,8 +140,8 @@ TEST(SandwichSampler, InPlaceTheLargestTeachesAllOthers) {
 
 TEST(FixedSampler, TrainsTheArchitectureThatItWasGiven) {
   const Space space = shared(branch_space());
-  const auto sampler = make("fixed", space, {{"arch", "2,1"}});
-  const Architecture arch = space->parse("2,1");
+  const auto sampler = make("fixed", space, {{"arch", "conv3,zero"}});
+  const Architecture arch = space->parse("conv3,zero");
   Rng rng(7);
   EXPECT_EQ(hard_subnets(*sampler, rng), std::vector<Architecture>{arch});
   EXPECT_EQ(rng, Rng(7));
