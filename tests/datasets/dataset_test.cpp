@@ -362,7 +362,7 @@ double accuracy_after_training(const DataSplits& data) {
     x = at::conv2d(x, weights[0], weights[1], 2, 3).relu();
     return at::conv2d(x, weights[2], weights[3], 2, 1).relu().mean({2, 3}).matmul(weights[4].t());
   };
-  Loader loader(data.train, {.batch_size = 64, .flip = true});
+  Loader loader(data.train, {.batch_size = 64, .flip = true}, Rng(1));
   for (int step = 0; step < 150; ++step) {
     const Batch batch = loader.next();
     at::cross_entropy_loss(forward(batch.images), batch.labels).backward();
