@@ -107,13 +107,9 @@ TEST(ImageOps, AFactorOfOneChangesNothingAndOfZeroLeavesTheBase) {
 }
 
 TEST(ImageOps, AutocontrastReachesBothEndsInLine) {
-  EXPECT_THAT(
-      [] {
-        ByteImage image{1, 1, 4, {50, 100, 150, 100}};
-        image_ops::autocontrast(image);
-        return image.pixels;
-      }(),
-      ElementsAre(0, 127, 255, 127));
+  ByteImage known{1, 1, 4, {50, 100, 150, 100}};
+  image_ops::autocontrast(known);
+  EXPECT_THAT(known.pixels, ElementsAre(0, 127, 255, 127));
   for_images([](const ByteImage& image, double) {
     const at::Tensor x = tensor(image);
     const at::Tensor low = x.amin({1, 2}, true), high = x.amax({1, 2}, true);
@@ -135,7 +131,7 @@ TEST(ImageOps, EqualizeSpreadsValuesAsPillowDoes) {
     const at::Tensor x = tensor(random), seen = changed(random, image_ops::equalize);
     for (std::int64_t c = 0; c < x.size(0); ++c) {
       const std::int64_t step = (x[c] != x[c].max()).sum().item<std::int64_t>() / 255;
-      if (step == 0) EXPECT_TRUE(seen[c].equal(x[c]));
+      EXPECT_TRUE(step > 0 || seen[c].equal(x[c]));
     }
   });
   const ByteImage large = random_image(3, 40, 30, 1);
@@ -261,9 +257,10 @@ TEST(RandAugment, OperationsHaveTheirStrength) {
   EXPECT_TRUE(seen(Op::kShearY, 1, 1).equal(by([](auto& i) { image_ops::shear_y(i, 0.3, 128); })));
   EXPECT_TRUE(seen(Op::kTranslateX, 1, 1).equal(by([](auto& i) { image_ops::translate(i, 18, 0, 128); })));
   EXPECT_TRUE(seen(Op::kTranslateY, 1, -1).equal(by([](auto& i) { image_ops::translate(i, 0, -9, 128); })));
-  for (int op = 0; op < kRandAugmentOperations; ++op)  // at magnitude 0 only those without a strength act
-    if (op != static_cast<int>(Op::kAutocontrast) && op != static_cast<int>(Op::kEqualize))
-      EXPECT_TRUE(seen(static_cast<Op>(op), 0, 1).equal(tensor(image))) << op;
+  for (int op = 0; op < kRandAugmentOperations; ++op) {  // at magnitude 0 only those without a strength act
+    const bool acts = op == static_cast<int>(Op::kAutocontrast) || op == static_cast<int>(Op::kEqualize);
+    EXPECT_NE(seen(static_cast<Op>(op), 0, 1).equal(tensor(image)), acts) << op;
+  }
 }
 
 /// Random images of 12x10 whose mean is in the data set.
@@ -312,7 +309,7 @@ TEST(Cutout, SetsOneSquareThatMayReachOverTheBorder) {
   }
   EXPECT_THAT(areas, ElementsAre(4, 6, 8, 9, 12, 16));  // sides of 2, 3 or 4 at the border
   // A pixel away from the border is hit by 16 centres of 120: 2000 times 0.133 with a deviation of 15.2.
-  const at::Tensor inner = hits.slice(0, 2, 11).slice(1, 2, 9).to(at::kDouble);
+  const at::Tensor inner = hits.slice(0, 1, 10).slice(1, 1, 8).to(at::kDouble);
   EXPECT_NEAR(inner.max().item<double>(), 266.7, 5 * 15.2);
   EXPECT_NEAR(inner.min().item<double>(), 266.7, 5 * 15.2);
 }
@@ -468,7 +465,7 @@ void expect_same(const Batch& a, const Batch& b) {
   EXPECT_TRUE(a.images.equal(b.images));
   EXPECT_TRUE(a.labels.equal(b.labels));
   ASSERT_EQ(a.targets.defined(), b.targets.defined());
-  if (a.targets.defined()) EXPECT_TRUE(a.targets.equal(b.targets));
+  EXPECT_TRUE(!a.targets.defined() || a.targets.equal(b.targets));
 }
 
 TEST_P(EveryTransform, GivesTheSameBatchesAtOneAndEightThreadsAndAfterSeek) {
@@ -551,7 +548,7 @@ INSTANTIATE_TEST_SUITE_P(Augment, EveryTransform,
                                          Setting{"Cutout", {.cutout = 4}, false},
                                          Setting{"Mixup", {.mixup = 0.5}, true}, Setting{"CutMix", {.cutmix = 1}, true},
                                          Setting{"Everything", everything(), true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const testing::TestParamInfo<Setting>& tested) { return std::string(tested.param.name); });
 
 TEST(Transforms, OneDoesNotChangeWhatAnotherDraws) {
   // Cutout on black images beside jitter, which leaves black as it is: the same squares.
