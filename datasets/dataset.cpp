@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <compare>
+#include <cstring>
 #include <filesystem>
 #include <string_view>
 
@@ -31,15 +33,55 @@ std::string shape_text(const at::Tensor& tensor) {
   return text;
 }
 
-LabelledImages select(const LabelledImages& from, std::span<const std::int64_t> indices) {
+RawImages select(const RawImages& from, std::span<const std::int64_t> indices) {
   const auto count = static_cast<std::int64_t>(indices.size());
   at::Tensor index = empty_labels(count);
   std::copy(indices.begin(), indices.end(), index.mutable_data_ptr<std::int64_t>());
   return {from.images.index_select(0, index), from.labels.index_select(0, index)};
 }
 
+/// An image and its place in a random order.
+struct Ranked {
+  std::uint64_t rank;
+  std::int64_t index;
+  auto operator<=>(const Ranked&) const = default;
+};
+
+/// 64 bits that depend on `key`, the label and every pixel.
+std::uint64_t hash_image(std::span<const std::uint8_t> pixels, std::int64_t label, std::uint64_t key) {
+  std::uint64_t hash = key ^ static_cast<std::uint64_t>(label);
+  const auto mix = [&](std::uint64_t word) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+    hash ^= hash >> 32;
+  };
+  for (std::size_t i = 0; i < pixels.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, pixels.data() + i, std::min<std::size_t>(8, pixels.size() - i));
+    mix(word);
+  }
+  mix(pixels.size());
+  return hash;
+}
+
+/// The images of each class in a random order that depends on the images and `rng` alone: however a file is sorted, the
+/// same images come first.
+std::vector<std::vector<Ranked>> rank_by_class(const at::Tensor& images, const at::Tensor& labels, int classes,
+                                               Rng rng) {
+  const std::uint64_t key = rng.next();
+  const at::Tensor dense_images = images.contiguous();
+  const at::Tensor dense_labels = labels.contiguous();
+  const auto bytes = static_cast<std::size_t>(dense_images.numel() / std::max<std::int64_t>(1, dense_images.size(0)));
+  const std::uint8_t* pixels = dense_images.const_data_ptr<std::uint8_t>();
+  const std::int64_t* label = dense_labels.const_data_ptr<std::int64_t>();
+  std::vector<std::vector<Ranked>> members(static_cast<std::size_t>(classes));
+  for (std::int64_t i = 0; i < dense_labels.size(0); ++i, pixels += bytes)
+    members[static_cast<std::size_t>(label[i])].push_back({hash_image({pixels, bytes}, label[i], key), i});
+  for (auto& ranked : members) std::sort(ranked.begin(), ranked.end());
+  return members;
+}
+
 /// How many of `total` each class gives so that they are `wanted` in all: its share, rounded by largest remainders.
-std::vector<std::int64_t> quotas(const std::vector<std::vector<std::int64_t>>& members, std::int64_t wanted,
+std::vector<std::int64_t> quotas(const std::vector<std::vector<Ranked>>& members, std::int64_t wanted,
                                  std::int64_t total) {
   std::vector<std::int64_t> quota(members.size());
   std::vector<std::pair<std::int64_t, std::size_t>> remainders;
@@ -55,35 +97,46 @@ std::vector<std::int64_t> quotas(const std::vector<std::vector<std::int64_t>>& m
   return quota;
 }
 
-/// Indices of the training images, in file order.
-struct Split {
-  std::vector<std::int64_t> train, search;
-};
-
-/// Each class is shuffled by itself; its first images go to search, the next ones to training.
-Split balanced_split(const RawData& data, std::int64_t search_size, std::int64_t train_size, const Rng& rng) {
-  const std::int64_t total = data.train.labels.size(0);
-  const std::int64_t* labels = data.train.labels.const_data_ptr<std::int64_t>();
-  std::vector<std::vector<std::int64_t>> members(static_cast<std::size_t>(data.classes));
-  for (std::int64_t i = 0; i < total; ++i) members[static_cast<std::size_t>(labels[i])].push_back(i);
+/// Removes and gives the first `wanted` of `members`, balanced by class, in the random order of all.
+std::vector<Ranked> take(std::vector<std::vector<Ranked>>& members, std::int64_t wanted) {
+  std::int64_t total = 0;
+  for (const auto& ranked : members) total += static_cast<std::int64_t>(ranked.size());
+  std::vector<Ranked> taken;
+  const auto quota = quotas(members, wanted, total);
   for (std::size_t c = 0; c < members.size(); ++c) {
-    Rng class_rng = rng.split(c);
-    class_rng.shuffle(members[c]);
+    taken.insert(taken.end(), members[c].begin(), members[c].begin() + quota[c]);
+    members[c].erase(members[c].begin(), members[c].begin() + quota[c]);
   }
-  const auto take = [&](std::int64_t wanted, std::int64_t left) {
-    std::vector<std::int64_t> taken;
-    const auto quota = quotas(members, wanted, left);
-    for (std::size_t c = 0; c < members.size(); ++c) {
-      taken.insert(taken.end(), members[c].begin(), members[c].begin() + quota[c]);
-      members[c].erase(members[c].begin(), members[c].begin() + quota[c]);
-    }
-    std::sort(taken.begin(), taken.end());
-    return taken;
-  };
-  Split split;
-  split.search = take(search_size, total);
-  split.train = take(train_size, total - search_size);
-  return split;
+  std::sort(taken.begin(), taken.end());
+  return taken;
+}
+
+std::vector<std::int64_t> indices_of(std::span<const Ranked> ranked) {
+  std::vector<std::int64_t> indices;
+  for (const Ranked& r : ranked) indices.push_back(r.index);
+  return indices;
+}
+
+/// Those images in the order of the file.
+RawImages select_sorted(const RawImages& from, std::span<const Ranked> ranked) {
+  auto indices = indices_of(ranked);
+  std::sort(indices.begin(), indices.end());
+  return select(from, indices);
+}
+
+/// Training images in two parts: for training, and for search.
+std::pair<RawImages, RawImages> split_training(const RawData& data, std::int64_t train_size, std::int64_t search_size,
+                                               const Rng& rng) {
+  auto members = rank_by_class(data.train.images, data.train.labels, data.classes, rng);
+  RawImages search =
+      select_sorted(data.train, take(members, search_size));  // first, so that `train_size` cannot matter
+  return {select_sorted(data.train, take(members, train_size)), std::move(search)};
+}
+
+RawImages draw_test(const RawData& data, std::int64_t test_size, const Rng& rng) {
+  if (test_size == data.test.labels.size(0)) return data.test;
+  auto members = rank_by_class(data.test.images, data.test.labels, data.classes, rng);
+  return select_sorted(data.test, take(members, test_size));
 }
 
 std::filesystem::path folder_of(const DataOptions& options) {
@@ -114,6 +167,12 @@ void check_options(const DataOptions& options) {
     throw UsageError(unknown_name("data set", options.name, names));
   DataOptions copy;  // options built in code pass the same checks as those read from JSON
   read_options(write_options(options), "data", copy);
+  const bool synthetic = options.name == "synthetic";
+  if (synthetic && !options.path.empty())
+    throw UsageError("data.path = '" + printable(options.path) +
+                     "' has no effect: synthetic images are made, not read");
+  if (!synthetic && write_options(options.synthetic) != write_options(SyntheticOptions{}))
+    throw UsageError("data.synthetic has no effect on " + options.name + "; it is for data.name = synthetic");
 }
 
 std::int64_t within(const char* key, std::int64_t value, std::int64_t most, const char* of_what) {
@@ -145,6 +204,12 @@ Dataset Dataset::subset(std::span<const std::int64_t> indices) const {
   result.images = std::move(chosen.images);
   result.labels = std::move(chosen.labels);
   return result;
+}
+
+Dataset Dataset::draw(std::int64_t count, const Rng& rng) const {
+  within("the number of images drawn", count, size(), ("the images of " + name + "/" + part).c_str());
+  auto members = rank_by_class(images, labels, classes, rng);
+  return subset(indices_of(take(members, count)));
 }
 
 std::string Dataset::fingerprint() const {
@@ -222,17 +287,16 @@ DataSplits load_data(const DataOptions& options) {
   const std::int64_t test_size = within("data.test_size", options.test_size == 0 ? test_images : options.test_size,
                                         test_images, "the test images");
 
-  const Split split = balanced_split(data, search_size, train_size, Rng(static_cast<std::uint64_t>(options.seed)));
-  LabelledImages train = select(data.train, split.train);
-  LabelledImages search = select(data.train, split.search);
+  const Rng rng(static_cast<std::uint64_t>(options.seed));
+  auto [train, search] = split_training(data, train_size, search_size, rng.domain("data.split"));
+  RawImages test = draw_test(data, test_size, rng.domain("data.test"));
   const ChannelStatistics statistics = channel_statistics(train.images);
-  const auto dataset = [&](const char* part, at::Tensor images, at::Tensor labels) {
-    return Dataset{options.name,     part, std::move(images), std::move(labels), data.classes, statistics.mean,
-                   statistics.stddev};
+  const auto dataset = [&](const char* part, RawImages images) {
+    return Dataset{
+        options.name,     part, std::move(images.images), std::move(images.labels), data.classes, statistics.mean,
+        statistics.stddev};
   };
-  return {dataset("train", std::move(train.images), std::move(train.labels)),
-          dataset("search", std::move(search.images), std::move(search.labels)),
-          dataset("test", data.test.images.narrow(0, 0, test_size), data.test.labels.narrow(0, 0, test_size))};
+  return {dataset("train", std::move(train)), dataset("search", std::move(search)), dataset("test", std::move(test))};
 }
 
 }  // namespace frontier

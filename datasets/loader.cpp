@@ -1,5 +1,6 @@
 #include "datasets/loader.h"
 
+#include <ATen/Context.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -11,7 +12,9 @@
 #include "common/errors.h"
 #include "common/options.h"
 #include "common/rng.h"
+#include "datasets/internal/mixing.h"
 #include "datasets/internal/prefetcher.h"
+#include "datasets/internal/transforms.h"
 
 namespace frontier {
 namespace {
@@ -21,6 +24,9 @@ struct Crop {
   std::int64_t dy = 0, dx = 0;
   bool flip = false;
 };
+
+/// For tensors of a batch.
+at::TensorOptions batch_memory(at::ScalarType type) { return at::TensorOptions(type).pinned_memory(at::hasCUDA()); }
 
 /// Turns images from bytes [C, H, W] into normalised floats [H, W, C] in one pass, by a table of 256 floats a channel.
 class Normaliser {
@@ -41,12 +47,34 @@ class Normaliser {
 
   at::Tensor empty_batch(std::int64_t count) const {
     return at::empty({count, channels_, height_, width_},
-                     at::TensorOptions(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+                     batch_memory(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
   }
 
   /// @param out room for floats_per_image().
-  void write(std::int64_t index, const Crop& crop, float* out) const {
-    const std::uint8_t* image = images_.const_data_ptr<std::uint8_t>() + index * floats_per_image();
+  void write(std::int64_t index, const Crop& crop, float* out) const { write(image_at(index), crop, out); }
+  void write(const ByteImage& image, float* out) const { write(image.pixels.data(), {}, out); }
+
+  ByteImage cut(std::int64_t index, const Crop& crop) const {
+    ByteImage result{channels_, height_, width_,
+                     std::vector<std::uint8_t>(static_cast<std::size_t>(floats_per_image()))};
+    const std::uint8_t* from = image_at(index);
+    auto* out = result.pixels.data();
+    for (std::int64_t row = 0; row < channels_ * height_; ++row, out += width_) {
+      const std::int64_t y = row % height_ + crop.dy;
+      if (y < 0 || y >= height_) continue;
+      const std::uint8_t* line = from + (row / height_ * height_ + y) * width_;
+      for (std::int64_t x = 0; x < width_; ++x)
+        if (x + crop.dx >= 0 && x + crop.dx < width_) out[crop.flip ? width_ - 1 - x : x] = line[x + crop.dx];
+    }
+    return result;
+  }
+
+ private:
+  const std::uint8_t* image_at(std::int64_t index) const {
+    return images_.const_data_ptr<std::uint8_t>() + index * floats_per_image();
+  }
+
+  void write(const std::uint8_t* image, const Crop& crop, float* out) const {
     switch (channels_) {
       case 1: return write_image<1>(image, crop, out);
       case 3: return write_image<3>(image, crop, out);
@@ -54,7 +82,6 @@ class Normaliser {
     }
   }
 
- private:
   /// @tparam kChannels known at compile time for speed; 0: any number.
   template <int kChannels>
   void write_image(const std::uint8_t* image, const Crop& crop, float* out) const {
@@ -88,12 +115,14 @@ class Normaliser {
 /// Batch `step` as a function; full thread-safety.
 class BatchMaker {
  public:
-  BatchMaker(const Dataset& dataset, const LoaderOptions& options)
+  BatchMaker(const Dataset& dataset, const LoaderOptions& options, const Rng& rng)
       : normaliser_(dataset),
         labels_(dataset.labels.contiguous()),
         size_(dataset.size()),
         options_(options),
-        rng_(static_cast<std::uint64_t>(options.seed)) {}
+        transforms_(make_transforms(options.augment, dataset)),
+        mixer_(options.augment, dataset.classes, options.batch_size),
+        rng_(rng) {}
 
   std::int64_t steps_per_epoch() const {
     return (options_.drop_last ? size_ : size_ + options_.batch_size - 1) / options_.batch_size;
@@ -106,7 +135,7 @@ class BatchMaker {
     const Rng epoch_rng = rng_.split(static_cast<std::uint64_t>(epoch));
     const auto order = order_of(epoch, epoch_rng);
 
-    Batch batch{normaliser_.empty_batch(count), at::empty({count}, at::kLong), step};
+    Batch batch{normaliser_.empty_batch(count), at::empty({count}, batch_memory(at::kLong)), {}, step};
     float* images = batch.images.mutable_data_ptr<float>();
     auto* labels = batch.labels.mutable_data_ptr<std::int64_t>();
     const auto* all_labels = labels_.const_data_ptr<std::int64_t>();
@@ -114,13 +143,26 @@ class BatchMaker {
       const std::int64_t position = first + i;
       const std::int64_t index = order ? (*order)[static_cast<std::size_t>(position)] : position;
       labels[i] = all_labels[index];
-      normaliser_.write(index, draw_crop(epoch_rng, position), images + i * normaliser_.floats_per_image());
+      write_image(index, epoch_rng, position, images + i * normaliser_.floats_per_image());
     }
+    mixer_.mix(batch, rng_.domain("mix").split(static_cast<std::uint64_t>(step)));
     return batch;
   }
 
  private:
   using Order = std::shared_ptr<const std::vector<std::int64_t>>;
+
+  void write_image(std::int64_t index, const Rng& epoch_rng, std::int64_t position, float* out) const {
+    const Crop crop = draw_crop(epoch_rng, position);
+    if (transforms_.empty()) return normaliser_.write(index, crop, out);  // in one pass
+    const Rng image_rng = epoch_rng.split(static_cast<std::uint64_t>(position));
+    ByteImage image = normaliser_.cut(index, crop);
+    for (const Transform& transform : transforms_) {
+      Rng rng = image_rng.domain(transform.name);
+      transform.apply(image, rng);
+    }
+    normaliser_.write(image, out);
+  }
 
   Crop draw_crop(const Rng& epoch_rng, std::int64_t position) const {
     Crop crop;
@@ -155,6 +197,8 @@ class BatchMaker {
   at::Tensor labels_;
   std::int64_t size_;
   LoaderOptions options_;
+  std::vector<Transform> transforms_;
+  Mixer mixer_;
   Rng rng_;
   mutable std::mutex mutex_;
   mutable std::array<std::pair<std::int64_t, Order>, 2> orders_;  // batches made ahead reach into the next epoch
@@ -168,14 +212,17 @@ LoaderOptions checked(const Dataset& dataset, const LoaderOptions& options) {
     throw UsageError("loader.batch_size = " + std::to_string(copy.batch_size) + " is more than the " +
                      std::to_string(dataset.size()) + " images of " + dataset.name + "/" + dataset.part +
                      "; lower it, or set loader.drop_last to false");
+  if (copy.prefetch == 0 && copy.threads > 1)
+    throw UsageError("loader.threads = " + std::to_string(copy.threads) +
+                     " has no effect with loader.prefetch = 0, which makes every batch when it is asked for");
   return copy;
 }
 
 }  // namespace
 
 struct Loader::Impl {
-  Impl(const Dataset& dataset, const LoaderOptions& options)
-      : maker(std::make_shared<const BatchMaker>(dataset, options)),
+  Impl(const Dataset& dataset, const LoaderOptions& options, const Rng& rng)
+      : maker(std::make_shared<const BatchMaker>(dataset, options, rng)),
         prefetcher([maker = maker](std::int64_t step) { return maker->make(step); }, options.prefetch,
                    options.threads) {}
 
@@ -183,8 +230,8 @@ struct Loader::Impl {
   Prefetcher prefetcher;
 };
 
-Loader::Loader(const Dataset& dataset, const LoaderOptions& options)
-    : impl_(std::make_unique<Impl>(dataset, checked(dataset, options))) {}
+Loader::Loader(const Dataset& dataset, const LoaderOptions& options, const Rng& rng)
+    : impl_(std::make_unique<Impl>(dataset, checked(dataset, options), rng)) {}
 Loader::~Loader() = default;
 Loader::Loader(Loader&&) noexcept = default;
 Loader& Loader::operator=(Loader&&) noexcept = default;
@@ -206,7 +253,8 @@ Batch evaluation_batch(const Dataset& dataset, std::int64_t first, std::int64_t 
                      std::to_string(dataset.size() - 1) + ", one or more");
   count = std::min(count, dataset.size() - first);
   const Normaliser normaliser(dataset);
-  Batch batch{normaliser.empty_batch(count), dataset.labels.narrow(0, first, count).contiguous(), 0};
+  Batch batch{normaliser.empty_batch(count), at::empty({count}, batch_memory(at::kLong)), {}, 0};
+  batch.labels.copy_(dataset.labels.narrow(0, first, count));
   float* images = batch.images.mutable_data_ptr<float>();
   for (std::int64_t i = 0; i < count; ++i) normaliser.write(first + i, {}, images + i * normaliser.floats_per_image());
   return batch;

@@ -5,14 +5,19 @@
 #include <cstdint>
 #include <memory>
 
+#include "common/rng.h"
+#include "datasets/augment.h"
 #include "datasets/dataset.h"
 
 namespace frontier {
 
-/// Images ready for a network, with their labels.
+/// Images ready for a network, with what they show. In pinned memory where there is a CUDA device, so that copies to it
+/// need not wait (this has not been run on one).
 struct Batch {
   at::Tensor images{};  ///< [B, C, H, W] float32 on the CPU, channels-last memory format, (pixel / 255 - mean) / stddev
-  at::Tensor labels{};  ///< [B] int64
+  at::Tensor labels{};  ///< [B] int64, of the images before mixing
+  at::Tensor
+      targets{};  ///< [B, classes] float32, rows sum to 1, where mixup or cutmix mixed the images; else undefined
   std::int64_t step = 0;  ///< which batch of the stream this is; 0 for evaluation batches
 };
 
@@ -22,10 +27,10 @@ struct LoaderOptions {
   bool drop_last = true;  ///< leave out an epoch's last batch where it is not full
   int pad = 0;        ///< random crop after padding every side by so many zero pixels (before normalising); 4 is usual
   bool flip = false;  ///< mirror every other image, left to right, at random
-  int prefetch = 4;   ///< batches made ahead; 0: each is made when asked for
+  AugmentOptions augment{};
+  int prefetch = 4;  ///< batches made ahead; 0: each is made when asked for
   /// Worker threads that make batches ahead (no more than TBB's own limit, cores - 1; none on one core)
   int threads = 1;
-  std::int64_t seed = 0;
 };
 
 template <class Fields>
@@ -35,25 +40,28 @@ void describe(Fields& f, LoaderOptions& o) {
   f("drop_last", o.drop_last);
   f("pad", o.pad, 0, 256);
   f("flip", o.flip);
+  f("augment", o.augment);
   f("prefetch", o.prefetch, 0, 1024);
   f("threads", o.threads, 1, 256);
-  f("seed", o.seed, 0, std::int64_t{1} << 53);
 }
 
 /// An endless stream of training batches, made ahead of their use by worker threads of its own.
 ///
-/// Batch `step` is a pure function of (data set, options, step): the order of epoch e comes from Rng(seed).split(e),
-/// and the image at position p of that order draws its row offset, its column offset (each below 2 * pad + 1, where pad
-/// > 0) and its flip (below 2, where flip is set) from Rng(seed).split(e).split(p). So neither threads nor prefetch
-/// change a batch, and after seek(step) the stream goes on exactly as if it had never stopped. Offsets count from the
-/// upper left corner of the padded image; a crop is flipped after it is cut.
+/// Batch `step` is a pure function of (data set, options, rng, step): the order of epoch e comes from rng.split(e), and
+/// the image at position p of that order draws its row offset, its column offset (each below 2 * pad + 1, where pad >
+/// 0) and its flip (below 2, where flip is set) from rng.split(e).split(p). Offsets count from the upper left corner of
+/// the padded image; a crop is flipped after it is cut. Every further transform draws from the domain of its name of
+/// that generator, and what is done to the whole batch from rng.domain("mix").split(step). So neither threads nor
+/// prefetch change a batch, no transform changes what another one draws, and after seek(step) the stream goes on
+/// exactly as if it had never stopped.
 ///
 /// A batch of 128 images of 28x28 takes about 0.1 ms on one core. Thread-safety: none.
 class Loader {
  public:
-  /// Shares the tensors of `dataset`. @throws UsageError if an option is out of range, or drop_last leaves no batch at
-  /// all.
-  Loader(const Dataset& dataset, const LoaderOptions& options);
+  /// Shares the tensors of `dataset`.
+  /// @param rng the stream's own, e.g. Rng(seed).domain("loader.train"): equal streams draw equal things.
+  /// @throws UsageError if an option is out of range or cannot act, or drop_last leaves no batch at all.
+  Loader(const Dataset& dataset, const LoaderOptions& options, const Rng& rng);
   ~Loader();
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;

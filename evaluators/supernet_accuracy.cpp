@@ -8,18 +8,50 @@
 #include <numeric>
 
 #include "common/errors.h"
+#include "common/rng.h"
 #include "datasets/loader.h"
 #include "search_spaces/merge.h"
 
 namespace frontier {
 
+namespace {
+
+Dataset draw_calibration(const Dataset& training, const SupernetAccuracyOptions& options) {
+  if (training.size() < options.calibration_batch)
+    throw UsageError("evaluation.calibration_batch = " + std::to_string(options.calibration_batch) +
+                     " is more than the " + std::to_string(training.size()) + " training images");
+  const std::int64_t batches =
+      std::max<std::int64_t>(1, std::min(options.calibration_images, training.size()) / options.calibration_batch);
+  return training.draw(batches * options.calibration_batch,
+                       Rng(static_cast<std::uint64_t>(options.seed)).domain("evaluation.calibration"));
+}
+
+Dataset draw_images(const Dataset& images, const SupernetAccuracyOptions& options) {
+  if (images.size() == 0) throw UsageError("there are no images to evaluate on");
+  if (options.images == 0 || options.images >= images.size()) return images;
+  return images.draw(options.images, Rng(static_cast<std::uint64_t>(options.seed)).domain("evaluation.images"));
+}
+
+}  // namespace
+
 SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
                                    const SupernetAccuracyOptions& options)
-    : supernet_(supernet), training_(training), images_(images), options_(options) {
-  if (training_.size() < options_.calibration_batch)
-    throw UsageError("evaluation.calibration_batch = " + std::to_string(options_.calibration_batch) +
-                     " is more than the " + std::to_string(training_.size()) + " training images");
-  if (images_.size() == 0) throw UsageError("there are no images to evaluate on");
+    : supernet_(supernet),
+      options_(options),
+      images_available_(images.size()),
+      calibration_images_(draw_calibration(training, options)),
+      images_(draw_images(images, options)) {}
+
+std::string SupernetAccuracy::calibration() const {
+  return "batch norm recalibrated on " + std::to_string(calibration_images_.size()) +
+         " training images in batches of " + std::to_string(options_.calibration_batch) + ", drawn by seed " +
+         std::to_string(options_.seed);
+}
+
+std::string SupernetAccuracy::images() const {
+  const std::string count = std::to_string(images_.size());
+  if (images_.size() == images_available_) return count + " images";
+  return count + " of " + std::to_string(images_available_) + " images, drawn by seed " + std::to_string(options_.seed);
 }
 
 std::vector<Measurement> SupernetAccuracy::evaluate(std::span<const Architecture> archs) {
@@ -56,17 +88,15 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
   BatchNormStatistics statistics;
   const Program calibration(merged.graph, supernet_.bank, {.norm = Norm::kCollect, .statistics = &statistics},
                             merged.outputs);
-  const std::int64_t batches =
-      std::max<std::int64_t>(1, std::min(options_.calibration_images, training_.size()) / options_.calibration_batch);
-  for (std::int64_t b = 0; b < batches; ++b) {
+  for (std::int64_t first = 0; first < calibration_images_.size(); first += options_.calibration_batch) {
     if (check_) check_();
-    const Batch batch = evaluation_batch(training_, b * options_.calibration_batch, options_.calibration_batch);
+    const Batch batch = evaluation_batch(calibration_images_, first, options_.calibration_batch);
     calibration(batch.images.to(device));
   }
   const Program evaluation(merged.graph, supernet_.bank, {.norm = Norm::kStored, .statistics = &statistics},
                            merged.outputs);
 
-  const std::int64_t total = options_.images > 0 ? std::min(options_.images, images_.size()) : images_.size();
+  const std::int64_t total = images_.size();
   std::vector<std::int64_t> correct(archs.size(), 0);
   std::vector<double> loss(archs.size(), 0);
   for (std::int64_t first = 0; first < total; first += options_.batch) {

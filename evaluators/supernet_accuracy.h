@@ -1,21 +1,23 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "common/options.h"
 #include "datasets/dataset.h"
 #include "evaluators/evaluator.h"
-#include "supernet/executor.h"
+#include "supernet/program.h"
 #include "supernet/supernet.h"
 
 namespace frontier {
 
 struct SupernetAccuracyOptions {
-  std::int64_t calibration_images = 1024;  ///< of the training split, for batch-norm statistics
-  std::int64_t calibration_batch = 256;
-  std::int64_t images = 0;       ///< evaluate on the first so many of the split; 0: all
-  std::int64_t batch = 500;      ///< images at once
-  std::int64_t population = 64;  ///< networks merged into one run at most
+  std::int64_t calibration_images = 1024;  ///< of the training split, for batch-norm statistics; as many as there are
+  std::int64_t calibration_batch = 256;    ///< whole batches of so many, one at least
+  std::int64_t images = 0;                 ///< evaluate on so many of the split; 0, or as many as there are: all
+  std::int64_t seed = 0;                   ///< draws both, balanced by class
+  std::int64_t batch = 500;                ///< images at once
+  std::int64_t population = 64;            ///< networks merged into one run at most
 };
 
 template <class Fields>
@@ -23,13 +25,16 @@ void describe(Fields& f, SupernetAccuracyOptions& o) {
   f("calibration_images", o.calibration_images, 2, 1 << 24);
   f("calibration_batch", o.calibration_batch, 2, 1 << 20);
   f("images", o.images, 0, 1 << 30);
+  f("seed", o.seed, 0, std::int64_t{1} << 53);
   f("batch", o.batch, 1, 1 << 20);
   f("population", o.population, 1, 4096);
 }
 
 /// Accuracy with inherited weights: batch-norm statistics are recalibrated for every subnet on training images, then
-/// the subnet classifies the given images. A population is merged first, so that layers shared as prefixes are
-/// calibrated and run once. Metrics: "top1", "loss". Leaves the supernet as it was. Not thread-safe.
+/// the subnet classifies the given images. Where fewer images are wanted than there are, they are drawn once, balanced
+/// by class, as a function of the set of images and the seed: the order of a file cannot change a number. A population
+/// is merged first, so that layers shared as prefixes are calibrated and run once. Metrics: "top1", "loss". Leaves the
+/// supernet as it was. Not thread-safe.
 class SupernetAccuracy : public Evaluator {
  public:
   /// @param training for calibration.  @param images what is classified: the search split while searching, the test
@@ -37,6 +42,12 @@ class SupernetAccuracy : public Evaluator {
   SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
                    const SupernetAccuracyOptions& options);
   std::vector<Measurement> evaluate(std::span<const Architecture> archs) override;
+
+  /// What batch norm is calibrated on, as stored with every number: "batch norm recalibrated on 1024 training images in
+  /// batches of 256, drawn by seed 0".
+  std::string calibration() const;
+  /// What is classified, likewise: "5000 images", or "1000 of 5000 images, drawn by seed 0".
+  std::string images() const;
 
   /// Called between batches; may throw to stop.
   void set_check(std::function<void()> check) { check_ = std::move(check); }
@@ -49,9 +60,10 @@ class SupernetAccuracy : public Evaluator {
   void evaluate_group(std::span<const Architecture> archs, std::span<Measurement> results);
 
   const Supernet& supernet_;
-  Dataset training_;
-  Dataset images_;
   SupernetAccuracyOptions options_;
+  std::int64_t images_available_;
+  Dataset calibration_images_;  ///< whole batches
+  Dataset images_;
   std::function<void()> check_;
   GroupMeasured measured_;
   std::pair<std::size_t, std::size_t> layers_run_;

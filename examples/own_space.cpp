@@ -43,7 +43,7 @@ int main() {
   data_options.synthetic.height = data_options.synthetic.width = 16;
   data_options.synthetic.noise = 0.5;
   const DataSplits data = load_data(data_options);
-  Loader loader(data.train, {.batch_size = 64});
+  Loader loader(data.train, {.batch_size = 64}, Rng(1).domain("loader.train"));
 
   Supernet supernet(space, space->default_input(), Rng(1));
   const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 1}});

@@ -58,7 +58,6 @@ Prepared prepare(const nlohmann::json& json) {
                      " classes does not fit the data, which is " + data_input + " with " +
                      std::to_string(train.classes) + " classes");
   p.input = parse_input_shape(p.config.input, p.config.classes);
-  p.config.loader.seed = p.config.seed;
   return p;
 }
 
@@ -71,11 +70,16 @@ BatchSource source(std::shared_ptr<Loader> loader, at::Device device) {
   };
 }
 
+/// The root seed's random stream for one purpose.
+Rng stream(std::int64_t seed, std::string_view purpose) {
+  return Rng(static_cast<std::uint64_t>(seed)).domain(purpose);
+}
+
 /// The training images in two parts by seed: for weights, and the share kept for architecture parameters.
 std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double fraction, std::int64_t seed) {
   std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  Rng rng = Rng(static_cast<std::uint64_t>(seed)).split(0x61726368);
+  Rng rng = stream(seed, "data.architecture");
   rng.shuffle(order);
   const auto kept = static_cast<std::size_t>(fraction * static_cast<double>(order.size()));
   const std::span<const std::int64_t> all(order);
@@ -100,11 +104,6 @@ void check_progress(const nlohmann::json& run) {
     if (!value.is_number()) refuse("metrics." + printable(name) + " must be a number");
 }
 
-std::string calibration_text(const SupernetAccuracyOptions& options) {
-  return "batch norm recalibrated on " + std::to_string(options.calibration_images) +
-         " training images in batches of " + std::to_string(options.calibration_batch);
-}
-
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
@@ -121,13 +120,11 @@ class Session : public SupernetSession {
   const nlohmann::json& run() const override { return run_; }
 
   MeasuredHow how(const std::string& split) override {
-    const Dataset& images = part(split);
-    const auto& options = prepared_.config.evaluation;
-    const std::int64_t count = options.images > 0 ? std::min(options.images, images.size()) : images.size();
     std::string& fingerprint = data_fingerprints_[split];
     if (fingerprint.empty())
-      fingerprint = images.fingerprint();  // reads every byte, and a search asks once a generation
-    return {fingerprint, std::to_string(count) + " images", calibration_text(options)};
+      fingerprint = part(split).fingerprint();  // reads every byte, and a search asks once a generation
+    const SupernetAccuracy& accuracy = evaluator(split);
+    return {fingerprint, accuracy.images(), accuracy.calibration()};
   }
 
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
@@ -135,10 +132,10 @@ class Session : public SupernetSession {
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void()>& check, const GroupMeasured& measured) override {
     return without_backtrace([&] {
-      SupernetAccuracy evaluator(supernet_, prepared_.data.train, part(split), prepared_.config.evaluation);
-      evaluator.set_check(check);
-      evaluator.set_measured(measured);
-      return evaluator.evaluate(archs);
+      SupernetAccuracy& accuracy = evaluator(split);
+      accuracy.set_check(check);
+      accuracy.set_measured(measured);
+      return accuracy.evaluate(archs);
     });
   }
 
@@ -153,6 +150,11 @@ class Session : public SupernetSession {
     config["evaluation"].update(evaluation);
     return config;
   }
+  /// Made once a split: drawing its images reads every byte.
+  SupernetAccuracy& evaluator(const std::string& split) {
+    return evaluators_.try_emplace(split, supernet_, prepared_.data.train, part(split), prepared_.config.evaluation)
+        .first->second;
+  }
   const Dataset& part(const std::string& split) const {
     return split == "test" ? prepared_.data.test : prepared_.data.search;
   }
@@ -162,6 +164,7 @@ class Session : public SupernetSession {
   std::map<std::string, std::string> data_fingerprints_;  ///< by split
   Prepared prepared_;
   Supernet supernet_;
+  std::map<std::string, SupernetAccuracy> evaluators_;  ///< by split
 };
 
 class TorchEngine : public Engine {
@@ -242,11 +245,10 @@ nlohmann::json TorchEngine::train_supernet(const nlohmann::json& given, const st
   if (config.arch_fraction > 0 && !sampler->parameters().empty()) {
     auto [weights, architecture] = split_for_architecture(p.data.train, config.arch_fraction, config.seed);
     weight_images = weights;
-    LoaderOptions options = config.loader;
-    options.seed = config.seed + 1;
-    architecture_batches = source(std::make_shared<Loader>(architecture, options), device_);
+    architecture_batches = source(
+        std::make_shared<Loader>(architecture, config.loader, stream(config.seed, "loader.architecture")), device_);
   }
-  auto loader = std::make_shared<Loader>(weight_images, config.loader);
+  auto loader = std::make_shared<Loader>(weight_images, config.loader, stream(config.seed, "loader.train"));
   if (config.epochs > 0) config.trainer.steps = config.epochs * loader->steps_per_epoch();
   Supernet supernet(p.space, p.input, Rng(static_cast<std::uint64_t>(config.seed)));
   if (from) supernet.bank.load(from->weights);
@@ -324,20 +326,20 @@ ScratchResult TorchEngine::train_alone(const nlohmann::json& given, const Archit
   Prepared p = prepare(given);
   TrainConfig& config = p.config;
   p.space->validate(arch);
-  auto loader = std::make_shared<Loader>(p.data.train, config.loader);
+  auto loader = std::make_shared<Loader>(p.data.train, config.loader, stream(config.seed, "loader.train"));
   if (config.epochs > 0) config.trainer.steps = config.epochs * loader->steps_per_epoch();
   Supernet network(p.space, p.input, arch, Rng(static_cast<std::uint64_t>(config.seed)));
   network.bank.to(device_);
   FixedSampler sampler(arch);
   Trainer trainer(network, sampler, config.trainer, static_cast<std::uint64_t>(config.seed), source(loader, device_));
   const auto measure = [&](const Dataset& images, Clock::time_point since) -> ScratchResult::Measured {
-    auto measurement =
-        SupernetAccuracy(network, p.data.train, images, config.evaluation).evaluate(std::span(&arch, 1)).front();
+    SupernetAccuracy evaluator(network, p.data.train, images, config.evaluation);
+    auto measurement = evaluator.evaluate(std::span(&arch, 1)).front();
     measurement.seconds = seconds_since(since);
     return {std::move(measurement),
             {images.fingerprint(),
              std::to_string(config.trainer.steps) + " steps of " + std::to_string(config.loader.batch_size) + " images",
-             calibration_text(config.evaluation)}};
+             evaluator.calibration()}};
   };
   const SupernetAccuracy check(network, p.data.train, p.data.search,
                                config.evaluation);  // refuses its settings before the work, not after

@@ -34,15 +34,15 @@ std::vector<std::uint8_t> read_records(const std::filesystem::path& path) {
   return bytes;
 }
 
-LabelledImages read_part(const Paths& paths) {
+RawImages read_part(const Paths& paths) {
   std::vector<std::uint8_t> bytes;
   for (const auto& path : paths) {
     const auto records = read_records(path);
     bytes.insert(bytes.end(), records.begin(), records.end());
   }
   const std::size_t count = bytes.size() / kRecord;
-  LabelledImages part{empty_images(static_cast<std::int64_t>(count), 3, 32, 32),
-                      empty_labels(static_cast<std::int64_t>(count))};
+  RawImages part{empty_images(static_cast<std::int64_t>(count), 3, 32, 32),
+                 empty_labels(static_cast<std::int64_t>(count))};
   auto* images = part.images.mutable_data_ptr<std::uint8_t>();
   auto* labels = part.labels.mutable_data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < count; ++i) {

@@ -81,10 +81,10 @@ at::Tensor read_labels(const std::filesystem::path& path) {
   return labels;
 }
 
-LabelledImages read_part(const std::filesystem::path& folder, const std::string& prefix) {
+RawImages read_part(const std::filesystem::path& folder, const std::string& prefix) {
   const auto images_path = find_data_file(folder, prefix + "-images-idx3-ubyte");
   const auto labels_path = find_data_file(folder, prefix + "-labels-idx1-ubyte");
-  LabelledImages part{read_images(images_path), read_labels(labels_path)};
+  RawImages part{read_images(images_path), read_labels(labels_path)};
   if (part.images.size(0) != part.labels.size(0))
     throw UsageError(labels_path.string() + ": expected " + std::to_string(part.images.size(0)) +
                      " labels, as many as " + images_path.filename().string() + " has images, saw " +

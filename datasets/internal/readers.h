@@ -10,14 +10,15 @@
 
 namespace frontier {
 
-struct LabelledImages {
+/// One part of a data set, as its files hold it.
+struct RawImages {
   at::Tensor images;  ///< [N, C, H, W] uint8
   at::Tensor labels;  ///< [N] int64 in [0, classes)
 };
 
 /// A data set as its files hold it, not yet split.
 struct RawData {
-  LabelledImages train, test;
+  RawImages train, test;
   int classes = 0;
 };
 

@@ -216,6 +216,9 @@ TEST(LoadData, RefusesWrongOptions) {
               HasSubstr("data.test_size = 21 is out of range; allowed: 1 to 20"));
   EXPECT_THAT(error_of({.name = "synthetic", .synthetic = {.classes = 1}}),
               HasSubstr("data.synthetic.classes = 1 is out of range"));
+  EXPECT_THAT(error_of({.name = "synthetic", .path = path}), HasSubstr("data.path = '" + path.substr(0, 20)));
+  EXPECT_THAT(error_of({.name = "mnist", .path = path, .synthetic = {.classes = 5}}),
+              HasSubstr("data.synthetic has no effect on mnist; it is for data.name = synthetic"));
 }
 
 }  // namespace

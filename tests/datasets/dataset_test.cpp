@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "common/errors.h"
@@ -167,13 +169,61 @@ TEST(LoadData, SplitsDisjointBalancedAndBySeedAlone) {
   EXPECT_EQ(searches.size(), 20u);
 }
 
-TEST(LoadData, DefaultsToATenthForSearchAndTakesTheFirstTestImages) {
+TEST(LoadData, DefaultsToATenthForSearch) { EXPECT_EQ(load_data(small_synthetic()).search.size(), 50); }
+
+TEST(LoadData, DrawsTestImagesBySeedBalancedByClass) {
   DataOptions options = small_synthetic();
-  const DataSplits all = load_data(options);
-  EXPECT_EQ(all.search.size(), 50);
+  const auto all = images_of(load_data(options).test);
   options.test_size = 21;
-  options.seed = 5;
-  EXPECT_TRUE(load_data(options).test.images.equal(all.test.images.narrow(0, 0, 21)));
+  std::set<std::set<std::string>> draws;
+  for (options.seed = 0; options.seed < 20; ++options.seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << options.seed);
+    const Dataset test = load_data(options).test;
+    EXPECT_THAT(class_counts(test), Each(3));
+    EXPECT_EQ(num_common(images_of(test), all), 21u);
+    draws.insert(images_of(test));
+  }
+  EXPECT_EQ(draws.size(), 20u);
+}
+
+/// Idx files of 200 training and 60 test images, every one different; `order` gives the place of each in its file.
+void write_idx_in_order(const TemporaryFolder& folder, const std::vector<std::int64_t>& order) {
+  const auto write = [&](const std::string& prefix, std::uint32_t count, std::uint64_t seed) {
+    std::string images = words({0x803, count, 4, 4}), labels = words({0x801, count});
+    for (const std::int64_t i : order) {
+      if (i >= count) continue;
+      Rng rng = Rng(seed).split(static_cast<std::uint64_t>(i));
+      for (int pixel = 0; pixel < 16; ++pixel) images += static_cast<char>(rng.below(256));
+      labels += static_cast<char>(i % 10);
+    }
+    folder.write(prefix + "-images-idx3-ubyte", images);
+    folder.write(prefix + "-labels-idx1-ubyte", labels);
+  };
+  write("train", 200, 1);
+  write("t10k", 60, 2);
+}
+
+TEST(LoadData, SplitsAFileSortedByClassAsItSplitsAShuffledOne) {
+  std::vector<std::int64_t> shuffled(200);
+  std::iota(shuffled.begin(), shuffled.end(), std::int64_t{0});
+  std::vector<std::int64_t> sorted = shuffled;
+  std::sort(sorted.begin(), sorted.end(), [](auto a, auto b) { return std::pair(a % 10, a) < std::pair(b % 10, b); });
+  Rng(1).shuffle(shuffled);
+  const TemporaryFolder by_class, by_chance;
+  write_idx_in_order(by_class, sorted);
+  write_idx_in_order(by_chance, shuffled);
+  DataOptions options{.name = "mnist", .search_size = 40, .train_size = 100, .test_size = 30};
+  for (options.seed = 0; options.seed < 20; ++options.seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << options.seed);
+    options.path = by_class.path().string();
+    const DataSplits a = load_data(options);
+    options.path = by_chance.path().string();
+    const DataSplits b = load_data(options);
+    EXPECT_EQ(images_of(a.train), images_of(b.train));
+    EXPECT_EQ(images_of(a.search), images_of(b.search));
+    EXPECT_EQ(images_of(a.test), images_of(b.test));
+    EXPECT_THAT(class_counts(b.train), Each(10));
+  }
 }
 
 TEST(LoadData, TakesStatisticsFromTheTrainingPartAlone) {
@@ -222,6 +272,42 @@ TEST(Dataset, SubsetKeepsOrderAndRefusesStrangers) {
   } catch (const UsageError& error) {
     EXPECT_STREQ(error.what(), "image 60 is not in synthetic/test; allowed: 0 to 59");
   }
+}
+
+TEST(Dataset, DrawsTheSameMixedImagesHoweverTheyAreOrdered) {
+  const Dataset train = load_data(small_synthetic()).train;  // 450 images of 7 classes
+  const at::Tensor by_class = std::get<1>(train.labels.sort(/*stable=*/true, 0, false));
+  const Dataset sorted = train.subset(values(by_class));
+  std::set<std::set<std::string>> draws;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const Dataset drawn = train.draw(150, Rng(seed));
+    const Dataset again = sorted.draw(150, Rng(seed));
+    EXPECT_TRUE(drawn.images.equal(again.images));
+    EXPECT_TRUE(drawn.labels.equal(again.labels));
+    EXPECT_EQ(images_of(drawn).size(), 150u);
+    for (const std::int64_t count : class_counts(drawn)) EXPECT_NEAR(static_cast<double>(count), 150.0 / 7, 1.0);
+    // The place of a class among the drawn: the mean of about 21 of 150 places, standard deviation 43 / sqrt(21) = 9.5.
+    for (int c = 0; c < 7; ++c)
+      EXPECT_NEAR(drawn.labels.eq(c).nonzero().to(at::kDouble).mean().item<double>(), 74.5, 5 * 9.5);
+    const auto fewer = images_of(train.draw(70, Rng(seed)));
+    EXPECT_GE(num_common(fewer, images_of(drawn)), 70u - 7u);
+    draws.insert(images_of(drawn));
+  }
+  EXPECT_EQ(draws.size(), 50u);
+  EXPECT_EQ(images_of(train.draw(450, Rng(1))), images_of(train));
+  for (const std::int64_t wrong : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{451}})
+    EXPECT_THAT([&] { train.draw(wrong, Rng(1)); },
+                testing::ThrowsMessage<UsageError>(HasSubstr("allowed: 1 to 450 (the images of synthetic/train)")));
+}
+
+TEST(Dataset, DrawsEveryImageEquallyOften) {
+  const Dataset test = load_data(small_synthetic()).test.subset(std::vector<std::int64_t>{0, 1, 7, 8, 14, 15, 21, 22});
+  std::map<std::string, int> counts;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed)
+    for (const auto& image : images_of(test.draw(4, Rng(seed)))) ++counts[image];
+  EXPECT_EQ(counts.size(), 8u);
+  for (const auto& [image, count] : counts) EXPECT_NEAR(count, 1000, 5 * std::sqrt(2000 * 0.25));
 }
 
 TEST(Dataset, FingerprintSeesEveryByte) {
@@ -276,7 +362,7 @@ double accuracy_after_training(const DataSplits& data) {
     x = at::conv2d(x, weights[0], weights[1], 2, 3).relu();
     return at::conv2d(x, weights[2], weights[3], 2, 1).relu().mean({2, 3}).matmul(weights[4].t());
   };
-  Loader loader(data.train, {.batch_size = 64, .flip = true});
+  Loader loader(data.train, {.batch_size = 64, .flip = true}, Rng(1));
   for (int step = 0; step < 150; ++step) {
     const Batch batch = loader.next();
     at::cross_entropy_loss(forward(batch.images), batch.labels).backward();

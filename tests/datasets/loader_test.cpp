@@ -65,11 +65,11 @@ void expect_same(const Batch& a, const Batch& b) {
 }
 
 /// Batch `step` the slow and obvious way, with ATen, from the words of loader.h.
-Batch slow_batch(const Dataset& data, const LoaderOptions& options, std::int64_t step) {
+Batch slow_batch(const Dataset& data, const LoaderOptions& options, const Rng& rng, std::int64_t step) {
   const std::int64_t per_epoch = options.drop_last ? data.size() / options.batch_size
                                                    : (data.size() + options.batch_size - 1) / options.batch_size;
   const std::int64_t epoch = step / per_epoch;
-  const Rng epoch_rng = Rng(static_cast<std::uint64_t>(options.seed)).split(static_cast<std::uint64_t>(epoch));
+  const Rng epoch_rng = rng.split(static_cast<std::uint64_t>(epoch));
   std::vector<std::int64_t> order(static_cast<std::size_t>(data.size()));
   std::iota(order.begin(), order.end(), std::int64_t{0});
   Rng order_rng = epoch_rng;
@@ -79,15 +79,15 @@ Batch slow_batch(const Dataset& data, const LoaderOptions& options, std::int64_t
   const std::int64_t first = step % per_epoch * options.batch_size;
   for (std::int64_t p = first; p < std::min(first + options.batch_size, data.size()); ++p) {
     const std::int64_t index = order[static_cast<std::size_t>(p)];
-    Rng rng = epoch_rng.split(static_cast<std::uint64_t>(p));
+    Rng image_rng = epoch_rng.split(static_cast<std::uint64_t>(p));
     const int pad = options.pad;
     at::Tensor image = at::constant_pad_nd(data.images[index], {pad, pad, pad, pad}, 0);
     const std::int64_t top =
-        pad > 0 ? static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
+        pad > 0 ? static_cast<std::int64_t>(image_rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
     const std::int64_t left =
-        pad > 0 ? static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
+        pad > 0 ? static_cast<std::int64_t>(image_rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
     image = image.narrow(1, top, data.height()).narrow(2, left, data.width());
-    if (options.flip && rng.below(2) == 1) image = image.flip(2);
+    if (options.flip && image_rng.below(2) == 1) image = image.flip(2);
     images.push_back(image);
     labels.push_back(data.labels[index]);
   }
@@ -95,7 +95,7 @@ Batch slow_batch(const Dataset& data, const LoaderOptions& options, std::int64_t
     return at::tensor(values, at::kDouble).view({1, -1, 1, 1});
   };
   const at::Tensor pixels = at::stack(images).to(at::kDouble) / 255.0;
-  return {((pixels - per_channel(data.mean)) / per_channel(data.stddev)).to(at::kFloat), at::stack(labels), step};
+  return {((pixels - per_channel(data.mean)) / per_channel(data.stddev)).to(at::kFloat), at::stack(labels), {}, step};
 }
 
 TEST(Loader, EqualsTheSlowObviousVersion) {
@@ -111,16 +111,13 @@ TEST(Loader, EqualsTheSlowObviousVersion) {
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", " << c.channels << "x" << c.height << "x" << c.width
                                       << ", pad " << c.pad);
       const Dataset data = random_dataset(23, c.channels, c.height, c.width, static_cast<std::uint64_t>(seed));
-      const LoaderOptions options{.batch_size = 5,
-                                  .shuffle = seed % 3 != 0,
-                                  .drop_last = seed % 2 == 0,
-                                  .pad = c.pad,
-                                  .flip = c.flip,
-                                  .seed = seed};
-      Loader loader(data, options);
+      const LoaderOptions options{
+          .batch_size = 5, .shuffle = seed % 3 != 0, .drop_last = seed % 2 == 0, .pad = c.pad, .flip = c.flip};
+      const Rng rng(static_cast<std::uint64_t>(seed));
+      Loader loader(data, options, rng);
       for (std::int64_t step = 0; step < 11; ++step) {
         const Batch batch = loader.next();
-        const Batch slow = slow_batch(data, options, step);
+        const Batch slow = slow_batch(data, options, rng, step);
         EXPECT_EQ(batch.step, step);
         ASSERT_EQ(batch.images.sizes(), slow.images.sizes());
         EXPECT_TRUE(batch.images.allclose(slow.images, 1e-6, 1e-6));
@@ -136,7 +133,8 @@ TEST(Loader, ShowsEveryImageOnceAnEpoch) {
   for (std::int64_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     const std::int64_t size = 1 + seed * 7;
-    Loader loader(numbered_dataset(size), {.batch_size = 16, .drop_last = false, .prefetch = 3, .seed = seed});
+    Loader loader(numbered_dataset(size), {.batch_size = 16, .drop_last = false, .prefetch = 3},
+                  Rng(static_cast<std::uint64_t>(seed)));
     std::vector<std::vector<std::int64_t>> orders;
     for (int epoch = 0; epoch < 3; ++epoch) {
       std::vector<std::int64_t> order;
@@ -156,18 +154,18 @@ TEST(Loader, ShowsEveryImageOnceAnEpoch) {
 }
 
 TEST(Loader, DropsTheLastBatchWhereToldTo) {
-  Loader loader(numbered_dataset(100), {.batch_size = 32});
+  Loader loader(numbered_dataset(100), {.batch_size = 32}, Rng(0));
   EXPECT_EQ(loader.steps_per_epoch(), 3);
   std::set<std::int64_t> seen;
   for (int i = 0; i < 3; ++i)
     for (const std::int64_t index : indices_of(loader.next())) seen.insert(index);
   EXPECT_EQ(seen.size(), 96u);
-  EXPECT_EQ(Loader(numbered_dataset(100), {.batch_size = 32, .drop_last = false}).steps_per_epoch(), 4);
-  EXPECT_EQ(Loader(numbered_dataset(96), {.batch_size = 32, .drop_last = false}).steps_per_epoch(), 3);
+  EXPECT_EQ(Loader(numbered_dataset(100), {.batch_size = 32, .drop_last = false}, Rng(0)).steps_per_epoch(), 4);
+  EXPECT_EQ(Loader(numbered_dataset(96), {.batch_size = 32, .drop_last = false}, Rng(0)).steps_per_epoch(), 3);
 }
 
 TEST(Loader, KeepsTheOrderWithoutShuffling) {
-  Loader loader(numbered_dataset(10), {.batch_size = 4, .shuffle = false, .drop_last = false});
+  Loader loader(numbered_dataset(10), {.batch_size = 4, .shuffle = false, .drop_last = false}, Rng(0));
   EXPECT_THAT(indices_of(loader.next()), testing::ElementsAre(0, 1, 2, 3));
   EXPECT_THAT(indices_of(loader.next()), testing::ElementsAre(4, 5, 6, 7));
   EXPECT_THAT(indices_of(loader.next()), testing::ElementsAre(8, 9));
@@ -180,13 +178,14 @@ TEST(Loader, GivesTheSameBatchesForAnyThreadsAndPrefetch) {
   const Dataset data = random_dataset(200, 3, 12, 12);
   for (std::int64_t seed = 0; seed < 10; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    LoaderOptions options{.batch_size = 16, .drop_last = false, .pad = 2, .flip = true, .prefetch = 0, .seed = seed};
-    Loader plain(data, options);
+    LoaderOptions options{.batch_size = 16, .drop_last = false, .pad = 2, .flip = true, .prefetch = 0};
+    const Rng rng(static_cast<std::uint64_t>(seed));
+    Loader plain(data, options, rng);
     options.prefetch = 4;
-    Loader one(data, options);
+    Loader one(data, options, rng);
     options.prefetch = 9;
     options.threads = 4;
-    Loader four(data, options);
+    Loader four(data, options, rng);
     for (int step = 0; step < 60; ++step) {
       const Batch batch = plain.next();
       expect_same(batch, one.next());
@@ -197,9 +196,9 @@ TEST(Loader, GivesTheSameBatchesForAnyThreadsAndPrefetch) {
 
 TEST(Loader, SeekEqualsRunningThrough) {
   const Dataset data = random_dataset(50, 1, 6, 6);
-  const LoaderOptions options{.batch_size = 8, .pad = 1, .flip = true, .seed = 3};
+  const LoaderOptions options{.batch_size = 8, .pad = 1, .flip = true};
   std::vector<Batch> through;
-  Loader loader(data, options);
+  Loader loader(data, options, Rng(3));
   for (int step = 0; step < 40; ++step) through.push_back(loader.next());
   EXPECT_EQ(loader.position(), 40);
 
@@ -211,9 +210,28 @@ TEST(Loader, SeekEqualsRunningThrough) {
     expect_same(loader.next(), through[static_cast<std::size_t>(step)]);
     if (i % 2 == 0) expect_same(loader.next(), through[static_cast<std::size_t>(step) + 1]);
   }
-  Loader resumed(data, options);
+  Loader resumed(data, options, Rng(3));
   resumed.seek(39);
   expect_same(resumed.next(), through.back());
+}
+
+TEST(Loader, StreamsOfOneSeedAndOfItsNeighbourDrawDifferentThings) {
+  // The order of one epoch and the crops of a batch, for every stream a training makes from seeds 0 to 9.
+  const Dataset numbered = numbered_dataset(64), pictures = random_dataset(64, 1, 8, 8);
+  std::set<std::vector<std::int64_t>> orders;
+  std::vector<at::Tensor> crops;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    for (const char* name : {"loader.train", "loader.architecture", "data.split"}) {
+      const Rng rng = Rng(seed).domain(name);
+      orders.insert(indices_of(Loader(numbered, {.batch_size = 64}, rng).next()));
+      crops.push_back(
+          Loader(pictures, {.batch_size = 64, .shuffle = false, .pad = 2, .flip = true}, rng).next().images);
+    }
+    orders.insert(indices_of(Loader(numbered, {.batch_size = 64}, Rng(seed)).next()));
+  }
+  EXPECT_EQ(orders.size(), 40u);
+  for (std::size_t a = 0; a < crops.size(); ++a)
+    for (std::size_t b = 0; b < a; ++b) EXPECT_FALSE(crops[a].equal(crops[b])) << a << " " << b;
 }
 
 TEST(Loader, DrawsCropsAndFlipsEvenly) {
@@ -224,7 +242,7 @@ TEST(Loader, DrawsCropsAndFlipsEvenly) {
   data.images[0][0][1][1] = 255;  // off the middle of the width: a flip shows
   data.images = data.images.expand({18000, 1, 3, 4}).contiguous();
   data.labels = at::zeros({18000}, at::kLong);
-  Loader loader(data, {.batch_size = 18000, .pad = 1, .flip = true, .seed = 1});
+  Loader loader(data, {.batch_size = 18000, .pad = 1, .flip = true}, Rng(1));
   const at::Tensor counts = loader.next().images.flatten(0, 1).sum(0);
   EXPECT_EQ(counts.sum().item<double>(), 18000);
   // Unflipped the dot lands in columns 0-2, flipped in 3-1: columns 0 and 3 once, 1 and 2 twice in six; rows a third
@@ -241,7 +259,7 @@ TEST(Loader, RefusesBadOptionsWithAMessage) {
   const Dataset data = random_dataset(10, 1, 4, 4);
   const auto message = [&](const LoaderOptions& options, const Dataset& from) {
     try {
-      Loader loader(from, options);
+      Loader loader(from, options, Rng(0));
     } catch (const UsageError& error) {
       return std::string(error.what());
     }
@@ -254,18 +272,20 @@ TEST(Loader, RefusesBadOptionsWithAMessage) {
   EXPECT_THAT(message({.batch_size = 5, .pad = -1}, data), HasSubstr("loader.pad = -1 is out of range"));
   EXPECT_THAT(message({.batch_size = 5, .prefetch = -1}, data), HasSubstr("loader.prefetch"));
   EXPECT_THAT(message({.batch_size = 5, .threads = 0}, data), HasSubstr("loader.threads"));
+  EXPECT_THAT(message({.batch_size = 5, .prefetch = 0, .threads = 2}, data),
+              HasSubstr("loader.threads = 2 has no effect with loader.prefetch = 0"));
   Dataset bad = data;
   bad.stddev = {0};
   EXPECT_THAT(message({.batch_size = 5}, bad), HasSubstr("stddev finite and above 0"));
-  Loader loader(data, {.batch_size = 5});
+  Loader loader(data, {.batch_size = 5}, Rng(0));
   EXPECT_THROW(loader.seek(-1), UsageError);
 }
 
 TEST(Loader, OutlivesItsDatasetAndMoves) {
   auto data = std::make_unique<Dataset>(random_dataset(32, 1, 8, 8));
   const LoaderOptions options{.batch_size = 8};
-  const Batch expected = slow_batch(*data, options, 1);
-  Loader first(*data, options);
+  const Batch expected = slow_batch(*data, options, Rng(2), 1);
+  Loader first(*data, options, Rng(2));
   data.reset();
   first.next();
   Loader second = std::move(first);
@@ -277,7 +297,7 @@ TEST(EvaluationBatch, GoesThroughTheImagesInOrder) {
   for (std::int64_t first = 0; first < 25; first += 10) {
     const Batch batch = evaluation_batch(data, first, 10);
     const std::int64_t count = std::min<std::int64_t>(10, 25 - first);
-    const Batch slow = slow_batch(data, {.batch_size = 25, .shuffle = false}, 0);
+    const Batch slow = slow_batch(data, {.batch_size = 25, .shuffle = false}, Rng(0), 0);
     EXPECT_TRUE(batch.images.allclose(slow.images.narrow(0, first, count), 1e-6, 1e-6));
     EXPECT_TRUE(batch.labels.equal(data.labels.narrow(0, first, count)));
     EXPECT_TRUE(batch.images.is_contiguous(at::MemoryFormat::ChannelsLast));
@@ -290,7 +310,7 @@ TEST(EvaluationBatch, GoesThroughTheImagesInOrder) {
 // --- the machinery that makes batches ahead
 // -----------------------------------------------------------------------------
 
-Batch numbered(std::int64_t step) { return {at::Tensor(), at::Tensor(), step}; }
+Batch numbered(std::int64_t step) { return {{}, {}, {}, step}; }
 
 TEST(Prefetcher, NeverRunsFurtherAheadThanTold) {
   const tbb::global_control many(tbb::global_control::max_allowed_parallelism, 8);

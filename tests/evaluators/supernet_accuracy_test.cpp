@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "common/errors.h"
 #include "datasets/loader.h"
@@ -135,9 +136,10 @@ TEST(SupernetAccuracy, EqualsTheUnfoldedReferenceInDouble) {
     for (const auto& [name, tensor] : s.supernet.bank.extract(graph).tensors())
       parameters.emplace(name, tensor.to(at::kDouble));
     BatchNormStatistics statistics;
+    const Dataset calibration = s.data.train.draw(64, Rng(0).domain("evaluation.calibration"));
     for (std::int64_t b = 0; b < 2; ++b) {
       const auto values =
-          reference_values(graph, parameters, evaluation_batch(s.data.train, 32 * b, 32).images.to(at::kDouble));
+          reference_values(graph, parameters, evaluation_batch(calibration, 32 * b, 32).images.to(at::kDouble));
       for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
         if (!graph[v].is("batch_norm")) continue;
         const at::Tensor& x = values[graph.inputs(v).front()];
@@ -155,23 +157,78 @@ TEST(SupernetAccuracy, EqualsTheUnfoldedReferenceInDouble) {
   }
 }
 
-TEST(SupernetAccuracy, LooksAtTheFirstImagesOnlyIfAsked) {
+TEST(SupernetAccuracy, ClassifiesImagesDrawnBySeedIfAsked) {
   Threads threads(1);
   Setting s(shared(nested_space()));
   const auto archs = families(*s.space, 2, 2, 4);
+  EXPECT_EQ(s.evaluator().images(), "40 images");
   s.options.images = 17;
-  const auto some = s.evaluator().evaluate(archs);
-  s.data.test = s.data.test.subset(std::vector<std::int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
+  s.options.seed = 3;
+  SupernetAccuracy evaluator = s.evaluator();
+  EXPECT_EQ(evaluator.images(), "17 of 40 images, drawn by seed 3");
+  const auto some = evaluator.evaluate(archs);
+  s.data.test = s.data.test.draw(17, Rng(3).domain("evaluation.images"));
   s.options.images = 0;
   s.options.batch = 5;
   const auto subset = s.evaluator().evaluate(archs);
   s.options.images = 1000;
+  EXPECT_EQ(s.evaluator().images(), "17 images");
   const auto more = s.evaluator().evaluate(archs);
   for (std::size_t i = 0; i < archs.size(); ++i) {
     EXPECT_EQ(some[i].metrics.at("top1"), subset[i].metrics.at("top1"));
     EXPECT_NEAR(some[i].metrics.at("loss"), subset[i].metrics.at("loss"), 1e-6);
     expect_same(more[i], subset[i]);
   }
+}
+
+/// The same images, in another order.
+Dataset reordered(const Dataset& data, const at::Tensor& order) {
+  const auto* first = order.const_data_ptr<std::int64_t>();
+  return data.subset({first, static_cast<std::size_t>(order.numel())});
+}
+
+TEST(SupernetAccuracy, TheSameImagesSortedByClassGiveTheSameNumbers) {
+  Threads threads(1);
+  Setting s(shared(nested_space()), 8000, 1000);  // 6,000 of them are for training
+  ASSERT_EQ(s.data.train.size(), 6000);
+  const auto archs = families(*s.space, 2, 2, 4);
+  s.options.images = 200;
+  const auto expected = s.evaluator().evaluate(archs);
+  const auto sorted = [](const Dataset& data) {
+    return reordered(data, std::get<1>(data.labels.sort(/*stable=*/true, 0, false)));
+  };
+  s.data.train = sorted(s.data.train);
+  s.data.test = sorted(s.data.test);
+  const auto seen = s.evaluator().evaluate(archs);
+  for (std::size_t i = 0; i < archs.size(); ++i) expect_same(seen[i], expected[i]);
+}
+
+TEST(SupernetAccuracy, OtherSeedsDrawOtherImages) {
+  Threads threads(1);
+  Setting s(shared(nested_space()));
+  const auto archs = families(*s.space, 1, 0, 4);
+  std::set<double> losses, calibrated;
+  for (s.options.seed = 0; s.options.seed < 5; ++s.options.seed) {
+    s.options.images = 0;
+    calibrated.insert(s.evaluator().evaluate(archs).front().metrics.at("loss"));
+    s.options.images = 17;
+    losses.insert(s.evaluator().evaluate(archs).front().metrics.at("loss"));
+  }
+  EXPECT_EQ(calibrated.size(), 5U);
+  EXPECT_EQ(losses.size(), 5U);
+}
+
+TEST(SupernetAccuracy, SaysWhatItCalibratesOn) {
+  Setting s(shared(nested_space()));
+  const auto text = [&](std::int64_t images, std::int64_t batch, std::int64_t seed) {
+    s.options.calibration_images = images;
+    s.options.calibration_batch = batch;
+    s.options.seed = seed;
+    return s.evaluator().calibration();
+  };
+  EXPECT_EQ(text(20, 8, 0), "batch norm recalibrated on 16 training images in batches of 8, drawn by seed 0");
+  EXPECT_EQ(text(2, 8, 1), "batch norm recalibrated on 8 training images in batches of 8, drawn by seed 1");
+  EXPECT_EQ(text(1000, 40, 7), "batch norm recalibrated on 120 training images in batches of 40, drawn by seed 7");
 }
 
 TEST(SupernetAccuracy, CalibratesOnTheImagesAskedFor) {
@@ -234,7 +291,7 @@ TEST(SupernetAccuracy, ATrainedSupernetBeatsChanceAndItsSubnetsDiffer) {
   const Space space = shared(nested_space());
   Supernet supernet(space, space->default_input(), Rng(1));
   const DataSplits data = synthetic(supernet.input, 1600, 400);
-  Loader loader(data.train, {.batch_size = 32, .prefetch = 0, .seed = 3});
+  Loader loader(data.train, {.batch_size = 32, .prefetch = 0}, Rng(3));
   SandwichSampler sampler(space, {.random_subnets = 1});
   TrainerOptions training;
   training.steps = 250;
