@@ -6,11 +6,12 @@
 #include "apps/progress.h"
 #include "apps/run_recorder.h"
 #include "apps/space_options.h"
-#include "apps/stored_benchmark.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/options.h"
+#include "common/table.h"
 #include "common/text.h"
+#include "jobs/stored_benchmark.h"
 #include "search_spaces/registry.h"
 
 namespace frontier {

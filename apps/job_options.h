@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/engine/engine.h"
+#include "jobs/engine.h"
 
 namespace frontier {
 

@@ -16,24 +16,6 @@ void print_json(const nlohmann::ordered_json& document);
 /// A line for people, on stderr.
 void note(std::string_view line);
 
-enum class Align { kLeft, kRight };
-
-/// Columns aligned by blanks; as wide as their widest cell.
-class Table {
- public:
-  struct Column {
-    std::string title;
-    Align align = Align::kLeft;
-  };
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string text() const;
-
- private:
-  std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
-};
-
 /// One line of comma-separated values (RFC 4180), with its end.
 std::string csv_line(const std::vector<std::string>& cells);
 

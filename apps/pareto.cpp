@@ -3,6 +3,7 @@
 
 #include "apps/command.h"
 #include "apps/output.h"
+#include "common/table.h"
 #include "common/text.h"
 
 namespace frontier {

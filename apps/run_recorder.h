@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "apps/engine/engine.h"
 #include "apps/progress.h"
 #include "common/errors.h"
 #include "db/store.h"
+#include "jobs/engine.h"
 
 namespace frontier {
 

@@ -4,6 +4,7 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "common/errors.h"
+#include "common/table.h"
 
 namespace frontier {
 namespace {

@@ -8,12 +8,13 @@
 #include "apps/run_recorder.h"
 #include "apps/search_loop.h"
 #include "apps/search_repeats.h"
-#include "apps/stored_benchmark.h"
 #include "apps/stored_evaluator.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/options.h"
+#include "common/table.h"
 #include "common/text.h"
+#include "jobs/stored_benchmark.h"
 #include "search_spaces/registry.h"
 
 namespace frontier {

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/pareto.h"
 #include "common/statistics.h"
+#include "common/table.h"
 #include "common/text.h"
 
 namespace frontier {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "apps/search_loop.h"
-#include "apps/stored_benchmark.h"
+#include "jobs/stored_benchmark.h"
 
 namespace frontier {
 

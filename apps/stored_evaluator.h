@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "apps/engine/engine.h"
 #include "db/store.h"
+#include "jobs/engine.h"
 #include "search_spaces/search_space.h"
 
 namespace frontier {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -56,6 +57,22 @@ void check_finite(const Evaluation& evaluation) {
 bool is_same(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b)); }
 
 }  // namespace
+
+std::string in_words(const Protocol& protocol) {
+  std::vector<std::string> parts;
+  if (!protocol.dataset.empty()) parts.push_back(protocol.dataset);
+  if (!protocol.split.empty()) parts.push_back(protocol.split + " split");
+  if (!protocol.fidelity.empty()) parts.push_back(protocol.fidelity);
+  if (protocol.seed != 0) parts.push_back("seed " + std::to_string(protocol.seed));
+  return parts.empty() ? protocol.evaluator : join(parts);
+}
+
+nlohmann::json to_json(const Protocol& protocol) {
+  return {{"dataset", protocol.dataset},
+          {"split", protocol.split},
+          {"fidelity", protocol.fidelity},
+          {"seed", protocol.seed}};
+}
 
 Store::Store(std::string_view path, Mode mode) {
   const fs::path file = database_path(path);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,11 @@ struct Protocol {
   std::int64_t seed = 0;
   auto operator<=>(const Protocol&) const = default;
 };
+
+/// "cifar10, test split, 200 epochs".
+std::string in_words(const Protocol& protocol);
+/// The part of it that tells published tables apart, as it is stored with a run.
+nlohmann::json to_json(const Protocol& protocol);
 
 /// A network as the store knows it: equal (space, built_for, canonical) is the same network.
 struct StoredArchitecture {

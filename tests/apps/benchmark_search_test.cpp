@@ -11,9 +11,9 @@
 #include <set>
 #include <thread>
 
-#include "bad_input.h"
 #include "common/statistics.h"
-#include "sample_benchmark.h"
+#include "support/bad_input.h"
+#include "support/sample_benchmark.h"
 
 namespace frontier {
 namespace {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "apps/report/page.h"
 #include "db/store.h"
+#include "report/page.h"
 
 namespace frontier {
 

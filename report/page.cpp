@@ -1,4 +1,4 @@
-#include "apps/report/page.h"
+#include "report/page.h"
 
 #include <algorithm>
 #include <cmath>
@@ -9,9 +9,9 @@
 #include <set>
 #include <tuple>
 
-#include "apps/report/assets.h"
-#include "apps/report/html.h"
 #include "common/text.h"
+#include "report/assets.h"
+#include "report/html.h"
 
 namespace frontier {
 namespace {

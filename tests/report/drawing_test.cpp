@@ -1,11 +1,11 @@
-#include "apps/report/drawing.h"
+#include "report/drawing.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-#include "apps/report/html.h"
+#include "report/html.h"
 #include "search_spaces/registry.h"
 #include "support/token_spaces.h"
 

@@ -1,12 +1,12 @@
-#include "apps/report/drawing.h"
+#include "report/drawing.h"
 
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <map>
 
-#include "apps/report/html.h"
 #include "common/text.h"
+#include "report/html.h"
 #include "search_spaces/cost.h"
 
 namespace frontier {

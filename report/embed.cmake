@@ -2,7 +2,7 @@
 #   cmake -DOUTPUT=out.cpp -DNAMES=kA,kB -DFILES=a.js,b.css -P embed.cmake
 string(REPLACE "," ";" names "${NAMES}")
 string(REPLACE "," ";" files "${FILES}")
-set(text "#include \"apps/report/assets.h\"\n\nnamespace frontier::report_assets {\n\n")
+set(text "#include \"report/assets.h\"\n\nnamespace frontier::report_assets {\n\n")
 foreach(name file IN ZIP_LISTS names files)
   file(READ "${file}" bytes HEX)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")

@@ -74,7 +74,7 @@ class Engine {
  public:
   virtual ~Engine() = default;
   /// Trains a supernet into checkpoint folder `out`.
-  /// @param config see TrainConfig in apps/engine/train_config.h; where a checkpoint is resumed, its own is used.
+  /// @param config see TrainConfig in jobs/torch/train_config.h; where a checkpoint is resumed, its own is used.
   /// @returns {"steps", "seconds", "images", "metrics"}. @throws UsageError for a checkpoint that `existing` refuses.
   virtual nlohmann::json train(const nlohmann::json& config, const std::string& out, Existing existing,
                                JobObserver& observer) = 0;

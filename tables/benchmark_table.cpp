@@ -1,4 +1,4 @@
-#include "apps/import/benchmark_table.h"
+#include "tables/benchmark_table.h"
 
 #include <algorithm>
 #include <array>

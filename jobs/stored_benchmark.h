@@ -1,8 +1,6 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,11 +18,6 @@ struct TableChoice {
   std::optional<std::int64_t> seed;
   bool is_empty() const { return !dataset && !split && !fidelity && !seed; }
 };
-
-/// "cifar10, test split, 200 epochs".
-std::string in_words(const Protocol& protocol);
-/// As it is stored with a run.
-nlohmann::json to_json(const Protocol& protocol);
 
 /// The tables of benchmarks for one space, or for the only one that has some.
 /// @throws UsageError if there are none, or several spaces have some and none is chosen.

@@ -8,11 +8,11 @@
 #include <set>
 #include <thread>
 
-#include "bad_input.h"
 #include "common/files.h"
 #include "common/text.h"
 #include "db/store.h"
 #include "search_spaces/nas_bench_201.h"
+#include "support/bad_input.h"
 #include "support/gzip.h"
 #include "support/shared_data.h"
 

@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "apps/import/import_map.h"
 #include "common/csv.h"
 #include "db/store.h"
 #include "search_spaces/search_space.h"
+#include "tables/import_map.h"
 
 namespace frontier {
 

@@ -1,4 +1,4 @@
-#include "apps/import/import_map.h"
+#include "tables/import_map.h"
 
 #include <algorithm>
 #include <limits>

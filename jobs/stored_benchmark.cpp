@@ -1,10 +1,10 @@
-#include "apps/stored_benchmark.h"
+#include "jobs/stored_benchmark.h"
 
 #include <algorithm>
 #include <set>
 
-#include "apps/output.h"
 #include "common/errors.h"
+#include "common/table.h"
 #include "common/text.h"
 #include "search_spaces/registry.h"
 
@@ -68,22 +68,6 @@ InputShape input_of(const std::string& built_for) {
 }
 
 }  // namespace
-
-std::string in_words(const Protocol& protocol) {
-  std::vector<std::string> parts;
-  if (!protocol.dataset.empty()) parts.push_back(protocol.dataset);
-  if (!protocol.split.empty()) parts.push_back(protocol.split + " split");
-  if (!protocol.fidelity.empty()) parts.push_back(protocol.fidelity);
-  if (protocol.seed != 0) parts.push_back("seed " + std::to_string(protocol.seed));
-  return parts.empty() ? protocol.evaluator : join(parts);
-}
-
-nlohmann::json to_json(const Protocol& protocol) {
-  return {{"dataset", protocol.dataset},
-          {"split", protocol.split},
-          {"fidelity", protocol.fidelity},
-          {"seed", protocol.seed}};
-}
 
 std::vector<ResultTable> benchmark_tables(const Store& store, const std::optional<std::string>& space) {
   std::vector<ResultTable> tables = store.tables();

@@ -8,8 +8,8 @@
 #include <regex>
 
 #include "common/files.h"
-#include "sample_report_db.h"
 #include "support/program.h"
+#include "support/sample_report_db.h"
 
 namespace frontier {
 namespace {

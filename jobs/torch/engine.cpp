@@ -1,4 +1,4 @@
-#include "apps/engine/engine.h"
+#include "jobs/engine.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
@@ -9,9 +9,9 @@
 #include <chrono>
 #include <filesystem>
 
-#include "apps/engine/train_config.h"
 #include "common/errors.h"
 #include "common/text.h"
+#include "jobs/torch/train_config.h"
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/checkpoint.h"

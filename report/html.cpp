@@ -1,4 +1,4 @@
-#include "apps/report/html.h"
+#include "report/html.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "apps/report/report_data.h"
+#include "report/report_data.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,11 +7,11 @@
 #include <set>
 #include <tuple>
 
-#include "apps/report/drawing.h"
-#include "apps/stored_benchmark.h"
 #include "common/errors.h"
 #include "common/pareto.h"
 #include "common/text.h"
+#include "db/store.h"
+#include "report/drawing.h"
 #include "search_spaces/registry.h"
 
 namespace frontier {

@@ -3,12 +3,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "apps/import/benchmark_table.h"
 #include "common/errors.h"
 #include "common/options.h"
 #include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/temporary_folder.h"
+#include "tables/benchmark_table.h"
 
 namespace frontier {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "apps/engine/engine.h"
 #include "common/errors.h"
+#include "jobs/engine.h"
 
 namespace frontier {
 
