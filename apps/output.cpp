@@ -48,27 +48,4 @@ std::string readable(std::string_view name, double value) {
   return text;
 }
 
-nlohmann::ordered_json to_json(const Result& result) {
-  nlohmann::ordered_json json;
-  json["arch"] = result.architecture.arch;
-  json["canonical"] = result.architecture.canonical;
-  json["space"] = result.architecture.space;
-  json["built_for"] = result.architecture.built_for;
-  json["macs"] = result.architecture.macs;
-  json["params"] = result.architecture.params;
-  json["metrics"] = result.metrics;
-  json["evaluator"] = result.protocol.evaluator;
-  json["dataset"] = result.protocol.dataset;
-  json["split"] = result.protocol.split;
-  json["fidelity"] = result.protocol.fidelity;
-  json["calibration"] = result.protocol.calibration;
-  json["checkpoint"] = result.protocol.checkpoint;
-  json["seed"] = result.protocol.seed;
-  json["seconds"] = result.seconds;
-  json["run"] = result.run ? nlohmann::ordered_json(*result.run) : nlohmann::ordered_json();
-  json["evaluation"] = result.id;
-  json["created"] = result.created;
-  return json;
-}
-
 }  // namespace frontier

@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "db/store.h"
-
 namespace frontier {
 
 /// Results go to stdout through here; a reader that has gone away (`| head`) is no error. @throws Error on a full disk.
@@ -22,8 +20,5 @@ std::string csv_line(const std::vector<std::string>& cells);
 /// For people: `top1` and `top5` in percent, `macs` and `params` with a unit, `latency_ms` and others with a few
 /// digits.
 std::string readable(std::string_view name, double value);
-
-/// A result as every command prints it in JSON: arch, canonical, space, macs, params, metrics and how it was measured.
-nlohmann::ordered_json to_json(const Result& result);
 
 }  // namespace frontier
