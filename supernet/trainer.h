@@ -57,9 +57,9 @@ struct LabelledImages {
 using BatchSource = std::function<LabelledImages(std::int64_t step)>;
 
 struct StepReport {
-  std::int64_t step = 0;  ///< steps done, this one included
-  double loss = 0;        ///< mean over the step's subnets
-  double arch_loss = 0;   ///< of the architecture batch, where there was one
+  std::int64_t step = 0;                 ///< steps done, this one included
+  double loss = 0;                       ///< mean over the step's subnets
+  std::optional<double> arch_loss = {};  ///< of the architecture batch, where there was one
   double lr = 0;
   std::int64_t macs = 0;  ///< an image, summed over the step's subnets, forward only, as executed
 };

@@ -3,6 +3,7 @@
 #include "common/errors.h"
 #include "common/text.h"
 #include "supernet/samplers/darts.h"
+#include "supernet/samplers/fixed.h"
 #include "supernet/samplers/sampler.h"
 #include "supernet/samplers/sandwich.h"
 #include "supernet/samplers/uniform.h"
@@ -19,12 +20,28 @@ std::unique_ptr<Sampler> make(SpacePointer space, const nlohmann::json& json) {
   return std::make_unique<S>(std::move(space), options);
 }
 
+template <class S>
+nlohmann::json resolve(const nlohmann::json& json) {
+  typename S::Options options;
+  read_options(json, "sampler", options);
+  return write_options(options);
+}
+
 struct Entry {
   const char* name;
   std::unique_ptr<Sampler> (*make)(SpacePointer, const nlohmann::json&);
+  nlohmann::json (*resolve)(const nlohmann::json&);
 };
-constexpr Entry kEntries[] = {
-    {"uniform", make<UniformSampler>}, {"sandwich", make<SandwichSampler>}, {"darts", make<DartsSampler>}};
+constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>, resolve<UniformSampler>},
+                              {"sandwich", make<SandwichSampler>, resolve<SandwichSampler>},
+                              {"darts", make<DartsSampler>, resolve<DartsSampler>},
+                              {"fixed", make<FixedSampler>, resolve<FixedSampler>}};
+
+const Entry& entry_of(std::string_view name) {
+  for (const auto& entry : kEntries)
+    if (name == entry.name) return entry;
+  throw UsageError(unknown_name("sampler", name, known_samplers()));
+}
 
 }  // namespace
 
@@ -38,9 +55,11 @@ std::vector<std::string> known_samplers() {
 }
 
 std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const nlohmann::json& options) {
-  for (const auto& entry : kEntries)
-    if (name == entry.name) return entry.make(std::move(space), options);
-  throw UsageError(unknown_name("sampler", name, known_samplers()));
+  return entry_of(name).make(std::move(space), options);
+}
+
+nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options) {
+  return entry_of(name).resolve(options);
 }
 
 }  // namespace frontier

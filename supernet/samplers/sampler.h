@@ -60,5 +60,7 @@ class Sampler {
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
                                       const nlohmann::json& options);
 std::vector<std::string> known_samplers();
+/// The sampler's settings with all defaults filled in, as they are stored with a run.
+nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options);
 
 }  // namespace frontier
