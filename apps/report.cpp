@@ -6,6 +6,7 @@
 #include "apps/output.h"
 #include "common/errors.h"
 #include "common/files.h"
+#include "db/store.h"
 #include "report/page.h"
 #include "report/report_data.h"
 

@@ -5,6 +5,8 @@
 #include "apps/output.h"
 #include "common/errors.h"
 #include "common/table.h"
+#include "common/text.h"
+#include "db/store.h"
 
 namespace frontier {
 namespace {

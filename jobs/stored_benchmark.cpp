@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/table.h"
 #include "common/text.h"
 #include "search_spaces/registry.h"
@@ -68,6 +69,23 @@ InputShape input_of(const std::string& built_for) {
 }
 
 }  // namespace
+
+TableChoice read_table_choice(const nlohmann::json& json, const std::string& path) {
+  TableChoice choice;
+  std::string dataset, split, fidelity;
+  std::int64_t seed = 0;
+  OptionsReader reader(json, path);
+  reader("dataset", dataset);
+  reader("split", split);
+  reader("fidelity", fidelity);
+  reader("seed", seed, INT64_MIN, INT64_MAX);
+  reader.finish();
+  if (json.contains("dataset")) choice.dataset = dataset;
+  if (json.contains("split")) choice.split = split;
+  if (json.contains("fidelity")) choice.fidelity = fidelity;
+  if (json.contains("seed")) choice.seed = seed;
+  return choice;
+}
 
 std::vector<ResultTable> benchmark_tables(const Store& store, const std::optional<std::string>& space) {
   std::vector<ResultTable> tables = store.tables();

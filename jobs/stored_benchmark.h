@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct TableChoice {
   std::optional<std::int64_t> seed;
   bool is_empty() const { return !dataset && !split && !fidelity && !seed; }
 };
+/// Reads {"dataset", "split", "fidelity", "seed"}, each optional. @throws UsageError naming what is wrong in `path`.
+TableChoice read_table_choice(const nlohmann::json& json, const std::string& path);
 
 /// The tables of benchmarks for one space, or for the only one that has some.
 /// @throws UsageError if there are none, or several spaces have some and none is chosen.

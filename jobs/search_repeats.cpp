@@ -1,4 +1,4 @@
-#include "apps/search_repeats.h"
+#include "jobs/search_repeats.h"
 
 #include <algorithm>
 #include <atomic>
@@ -7,11 +7,9 @@
 #include <mutex>
 #include <thread>
 
-#include "apps/output.h"
 #include "common/errors.h"
 #include "common/pareto.h"
 #include "common/statistics.h"
-#include "common/table.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -73,16 +71,6 @@ nlohmann::ordered_json summary(const std::vector<double>& sorted) {
       {"mean", mean(sorted)}, {"sd", sd}, {"standard_error", sd / std::sqrt(static_cast<double>(sorted.size()))}};
   for (const auto& [name, q] : kQuantiles) json[name] = quantile(sorted, q);
   return json;
-}
-
-/// "12.34 ± 0.56", in percent for accuracies.
-std::string with_spread(const std::string& quantity, const std::vector<double>& sorted) {
-  const bool is_fraction = quantity == "top1" || quantity == "top5" || quantity == "hypervolume";
-  const double scale = is_fraction ? 100 : 1;
-  char text[64];
-  std::snprintf(text, sizeof text, is_fraction ? "%.3f ± %.3f %%" : "%.5g ± %.3g", scale * mean(sorted),
-                scale * standard_deviation(sorted));
-  return text;
 }
 
 }  // namespace
@@ -149,13 +137,13 @@ bool SearchRepeats::is_better(std::size_t a, std::size_t b) const {
   return va != vb ? va < vb : macs_of_row_[a] < macs_of_row_[b];
 }
 
-SearchRepeats::Trajectory SearchRepeats::search(std::int64_t repeat, std::vector<char>& used) const {
+SearchRepeats::Trajectory SearchRepeats::search(std::int64_t repeat, std::vector<char>& used,
+                                                Observer& observer) const {
   const nlohmann::json& config = plan_.config;
   const std::size_t dims = objectives_.size();
   const auto rows = table_.benchmark.rows();
   const std::int64_t generation = config["generation"].get<std::int64_t>();
-  const auto searcher = make_searcher(config["searcher"].get<std::string>(), {plan_.space.get(), &feasible_, dims},
-                                      config["searcher_options"]);
+  const auto searcher = plan_.searcher->make({plan_.space.get(), &feasible_, dims}, config["searcher_options"]);
   Rng rng = rng_of_search(config["seed"].get<std::int64_t>() + repeat);
   Trajectory trajectory;
   std::optional<std::size_t> incumbent;
@@ -187,14 +175,14 @@ SearchRepeats::Trajectory SearchRepeats::search(std::int64_t repeat, std::vector
       if (trajectory.incumbents.size() < steps_.size() && steps_[trajectory.incumbents.size()] == done) keep();
     }
     searcher->tell(told);
-    if (interrupted()) throw Interrupted("stopped; repeated searches are not stored until all are done");
+    if (observer.should_stop()) throw Interrupted("stopped; repeated searches are not stored until all are done");
   }
   while (trajectory.incumbents.size() < steps_.size()) keep();  // everything within the budget was evaluated
   return trajectory;
 }
 
-void SearchRepeats::run(std::int64_t repeats, int threads) {
-  Progress progress("search", repeats, "searches", plan_.quiet);
+void SearchRepeats::run(std::int64_t repeats, int threads, Observer& observer) {
+  observer.begin("search", 0, repeats, "searches");
   trajectories_.assign(static_cast<std::size_t>(repeats), {});
   used_.assign(table_.benchmark.rows().size(), 0);
   std::atomic<std::int64_t> next = 0, done = 0;
@@ -205,7 +193,7 @@ void SearchRepeats::run(std::int64_t repeats, int threads) {
     std::vector<char> used(used_.size(), 0);
     for (std::int64_t r = next++; r < repeats; r = next++) {
       try {
-        trajectories_[static_cast<std::size_t>(r)] = search(r, used);
+        trajectories_[static_cast<std::size_t>(r)] = search(r, used, observer);
       } catch (...) {
         // Of several failures the first search's is told, however many threads there are.
         const std::lock_guard lock(mutex);
@@ -216,7 +204,7 @@ void SearchRepeats::run(std::int64_t repeats, int threads) {
         next = repeats;
       }
       ++done;
-      if (shows_progress) progress.update(done, "");
+      if (shows_progress) observer.progress(done, "");
     }
     const std::lock_guard lock(mutex);
     for (std::size_t i = 0; i < used.size(); ++i) used_[i] = static_cast<char>(used_[i] | used[i]);
@@ -227,15 +215,15 @@ void SearchRepeats::run(std::int64_t repeats, int threads) {
     for (int t = 1; t < std::min<std::int64_t>(cores, repeats); ++t) helpers.emplace_back(work, false);
     work(true);
   }
-  progress.finish();
+  observer.end();
   if (failure) std::rethrow_exception(failure);
   add_series();
 }
 
 void SearchRepeats::add_series() {
   const Objective& first = objectives_.front();
-  const auto add = [&](const std::string& name, const std::string& quantity, const auto& value) {
-    Series series{name, quantity, std::vector<std::vector<double>>(steps_.size())};
+  const auto add = [&](const std::string& name, const auto& value) {
+    Series series{name, std::vector<std::vector<double>>(steps_.size())};
     for (std::size_t s = 0; s < steps_.size(); ++s) {
       for (const auto& trajectory : trajectories_) series.sorted[s].push_back(value(trajectory, s));
       std::sort(series.sorted[s].begin(), series.sorted[s].end());
@@ -244,20 +232,20 @@ void SearchRepeats::add_series() {
   };
   const auto searched = [&](std::size_t row) { return natural(objectives_of_row_[row * objectives_.size()]); };
   const double best = searched(best_row_);
-  add("best/" + first.name, first.name, [&](const Trajectory& t, std::size_t s) { return searched(t.incumbents[s]); });
-  add("regret/" + first.name, first.name,
+  add("best/" + first.name, [&](const Trajectory& t, std::size_t s) { return searched(t.incumbents[s]); });
+  add("regret/" + first.name,
       [&](const Trajectory& t, std::size_t s) { return std::abs(best - searched(t.incumbents[s])); });
   if (report_table_ != nullptr) {
-    add("report_best/" + first.name, first.name,
+    add("report_best/" + first.name,
         [&](const Trajectory& t, std::size_t s) { return report_of_row_[t.incumbents[s]]; });
-    add("report_regret/" + first.name, first.name,
+    add("report_regret/" + first.name,
         [&](const Trajectory& t, std::size_t s) { return std::abs(best_reported_ - report_of_row_[t.incumbents[s]]); });
   }
   if (true_hypervolume_ > 0)
-    add("hypervolume/relative", "hypervolume", [&](const Trajectory& t, std::size_t s) { return t.hypervolume[s]; });
+    add("hypervolume/relative", [&](const Trajectory& t, std::size_t s) { return t.hypervolume[s]; });
   const auto rows = table_.benchmark.rows();
   if (std::any_of(rows.begin(), rows.end(), [](const auto& row) { return row.measurement.seconds > 0; }))
-    add("simulated/seconds", "seconds", [&](const Trajectory& t, std::size_t s) { return t.seconds[s]; });
+    add("simulated/seconds", [&](const Trajectory& t, std::size_t s) { return t.seconds[s]; });
 }
 
 void SearchRepeats::store(Store& store, std::int64_t run) const {
@@ -316,35 +304,6 @@ nlohmann::ordered_json SearchRepeats::report() const {
     document["results"].push_back(std::move(item));
   }
   return document;
-}
-
-std::string SearchRepeats::text() const {
-  std::vector<Table::Column> columns{{"evaluations", Align::kRight}};
-  for (const Series& series : series_) columns.push_back({series.name, Align::kRight});
-  Table table(std::move(columns));
-  for (const std::size_t s : checkpoints_) {
-    std::vector<std::string> cells{std::to_string(steps_[s])};
-    for (const Series& series : series_) {
-      const bool is_time = series.quantity == "seconds";
-      cells.push_back(is_time ? format_seconds(mean(series.sorted[s]))
-                              : with_spread(series.quantity, series.sorted[s]));
-    }
-    table.add(std::move(cells));
-  }
-  std::string text = std::to_string(trajectories_.size()) + " searches, mean ± standard deviation:\n" + table.text();
-  text += "best in the table: " + objectives_.front().name + " " +
-          readable(objectives_.front().name, natural(objectives_of_row_[best_row_ * objectives_.size()]));
-  if (report_table_ != nullptr)
-    text += "; by " + report_table_->benchmark.name() + " " + readable(objectives_.front().name, best_reported_);
-  text += "\n";
-  if (true_hypervolume_ > 0) {
-    std::vector<std::string> parts;
-    for (std::size_t k = 0; k < objectives_.size(); ++k)
-      parts.push_back(objectives_[k].name + " " +
-                      readable(objectives_[k].name, minimised(objectives_[k], reference_[k])));
-    text += "hypervolume relative to the true front's; reference point, the worst of each: " + join(parts) + "\n";
-  }
-  return text;
 }
 
 }  // namespace frontier

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "db/store.h"
-#include "jobs/engine.h"
+#include "jobs/session.h"
 #include "search_spaces/search_space.h"
 
 namespace frontier {
@@ -15,7 +15,7 @@ namespace frontier {
 class StoredEvaluator {
  public:
   StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store,
-                  std::int64_t run, std::string checkpoint);
+                  std::int64_t run, Observer& observer);
 
   /// measure() and record() in one: what shares its work is stored before the next is measured. @param measured, if
   /// any, is told how many are done.
@@ -32,7 +32,7 @@ class StoredEvaluator {
   const CostTable& table_;
   Store& store_;
   std::int64_t run_;
-  std::string checkpoint_;
+  Observer& observer_;
   std::vector<Evaluation> fresh_;  ///< measured, not yet recorded
   std::vector<std::int64_t> reused_;
 };

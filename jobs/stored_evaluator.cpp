@@ -1,13 +1,12 @@
-#include "apps/stored_evaluator.h"
+#include "jobs/stored_evaluator.h"
 
-#include "apps/progress.h"
 #include "common/errors.h"
 
 namespace frontier {
 
 StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table,
-                                 Store& store, std::int64_t run, std::string checkpoint)
-    : session_(session), space_(space), table_(table), store_(store), run_(run), checkpoint_(std::move(checkpoint)) {}
+                                 Store& store, std::int64_t run, Observer& observer)
+    : session_(session), space_(space), table_(table), store_(store), run_(run), observer_(observer) {}
 
 std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs,
                                                    const std::function<void(std::size_t)>& measured) {
@@ -24,7 +23,7 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
   const MeasuredHow how = session_.how(split);
   // Evaluating draws nothing at random, so the seed of the protocol is 0.
   const Protocol protocol{.evaluator = "supernet",
-                          .checkpoint = checkpoint_,
+                          .checkpoint = session_.fingerprint(),
                           .dataset = how.dataset,
                           .split = split,
                           .fidelity = how.fidelity,
@@ -47,8 +46,8 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
     }
   }
   if (missing.empty()) return results;
-  const auto check = [] {
-    if (interrupted())
+  const auto check = [&] {
+    if (observer_.should_stop())
       throw Interrupted(
           "stopped while evaluating; what was measured before is stored, and the same command (a search: with "
           "--resume) goes on from there");

@@ -1,6 +1,7 @@
-#include "apps/run_recorder.h"
+#include "jobs/run_recorder.h"
 
-#include <cmath>
+#include <cstdio>
+#include <filesystem>
 
 #include "common/errors.h"
 #include "common/files.h"
@@ -15,15 +16,17 @@ constexpr std::int64_t kCurvePoints = 500;
 
 }  // namespace
 
+std::string version() { return FRONTIER_VERSION; }
+
 void close_run(Store& store, std::int64_t run, RunState state, const std::string& message) {
   RunUpdate update{.state = state, .message = message};
   if (state == RunState::kDone) update.progress = 1.0;
   store.update_run(run, update);
 }
 
-RunRecorder::RunRecorder(const std::string& db, RunInfo info, bool quiet, const std::string& resumed_checkpoint)
-    : store_(db, Store::Mode::kReadWrite), info_(std::move(info)), quiet_(quiet) {
-  info_.version = FRONTIER_VERSION;
+RunRecorder::RunRecorder(const std::string& db, RunInfo info, Observer& observer, const std::string& resumed_checkpoint)
+    : store_(db, Store::Mode::kReadWrite), info_(std::move(info)), observer_(observer) {
+  info_.version = version();
   if (resumed_checkpoint.empty()) return;
   const std::filesystem::path path = std::filesystem::path(resumed_checkpoint) / "run.json";
   if (!std::filesystem::exists(path)) return;
@@ -47,27 +50,29 @@ void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, s
   } else {
     run_ = store_.begin_run(info_);
   }
-  progress_.emplace(info_.kind, total_steps, "steps", quiet_);
-  progress_->start_at(first_step);
+  observer_.begin(info_.kind, first_step, total_steps, "steps");
 }
 
 void RunRecorder::step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
   done_ = step;
-  if (num_summed_ == 0) {
-    sums_ = values;
-  } else {
-    for (std::size_t i = 0; i < std::min(sums_.size(), values.size()); ++i) sums_[i].second += values[i].second;
+  std::string detail;
+  for (const auto& [name, value] : values) {
+    Sum& sum = sums_[name];
+    sum.sum += value;
+    ++sum.count;
+    if (name == "train/loss") {
+      char text[64];
+      std::snprintf(text, sizeof text, "loss %.4f", value);
+      detail = text;
+    }
   }
-  ++num_summed_;
   const std::int64_t stride = std::max<std::int64_t>(1, total_ / kCurvePoints);
   if (step % stride == 0 || step == total_) {
-    for (const auto& [name, sum] : sums_) points_.push_back({step, name, sum / static_cast<double>(num_summed_)});
-    num_summed_ = 0;
+    for (const auto& [name, sum] : sums_) points_.push_back({step, name, sum.sum / static_cast<double>(sum.count)});
+    sums_.clear();
   }
   if (points_.size() >= 100) flush();
-  char detail[64];
-  std::snprintf(detail, sizeof detail, "loss %.4f", values.empty() ? 0.0 : values.front().second);
-  progress_->update(step, detail);
+  observer_.progress(step, detail);
 }
 
 void RunRecorder::flush() {
@@ -85,8 +90,8 @@ nlohmann::json RunRecorder::checkpoint_note() {
 }
 
 void RunRecorder::close(RunState state, const std::string& message) {
-  if (progress_) progress_->finish();
   if (!run_) return;
+  observer_.end();
   flush();
   close_run(store_, *run_, state, message);
 }

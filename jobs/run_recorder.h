@@ -1,13 +1,15 @@
 #pragma once
 
-#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "apps/progress.h"
 #include "common/errors.h"
 #include "db/store.h"
-#include "jobs/engine.h"
+#include "jobs/observer.h"
 
 namespace frontier {
 
@@ -40,16 +42,24 @@ auto close_after(const Job& job, const Close& close) {
 /// Stores how a run ended.
 void close_run(Store& store, std::int64_t run, RunState state, const std::string& message);
 
-/// Watches a training job: progress on stderr; run, state and curves into the results database.
-class RunRecorder : public JobObserver {
+/// The version of Frontier that runs are stored with.
+std::string version();
+
+/// Watches a training: progress to the observer; run, state and curves into the results database.
+class RunRecorder {
  public:
   /// @param resumed_checkpoint folder whose run.json names the run to go on with; empty: a new run.
-  RunRecorder(const std::string& db, RunInfo info, bool quiet, const std::string& resumed_checkpoint);
+  /// @param observer must outlive the recorder.
+  RunRecorder(const std::string& db, RunInfo info, Observer& observer, const std::string& resumed_checkpoint);
 
-  void begin(const nlohmann::json& resolved_config, std::int64_t first_step, std::int64_t total_steps) override;
-  void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) override;
-  nlohmann::json checkpoint_note() override;
-  bool should_stop() override { return interrupted(); }
+  /// Once, before work starts. @param first_step above 0 where a run is resumed.
+  void begin(const nlohmann::json& resolved_config, std::int64_t first_step, std::int64_t total_steps);
+  /// After every optimiser step. The values are "train/loss", "train/lr", ...; each has a curve of its own, over the
+  /// steps that have it.
+  void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
+  /// Before a checkpoint is committed: what is stored in it about the run.
+  nlohmann::json checkpoint_note();
+  bool should_stop() { return observer_.should_stop(); }
 
   /// Runs the job and closes the run as done, interrupted or failed.
   template <class Job>
@@ -60,19 +70,21 @@ class RunRecorder : public JobObserver {
   Store& store() { return store_; }
 
  private:
+  struct Sum {
+    double sum = 0;
+    std::int64_t count = 0;
+  };
   void flush();
   void close(RunState state, const std::string& message);
 
   Store store_;
   RunInfo info_;
-  bool quiet_;
+  Observer& observer_;
   std::optional<std::int64_t> resumed_;  ///< goes on as run_ once the work begins; left alone where it cannot begin
   std::optional<std::int64_t> run_;
-  std::optional<Progress> progress_;
   std::int64_t total_ = 0, done_ = 0;
-  std::vector<CurvePoint> points_;  ///< not yet stored
-  std::vector<std::pair<std::string, double>> sums_;
-  std::int64_t num_summed_ = 0;
+  std::vector<CurvePoint> points_;   ///< not yet stored
+  std::map<std::string, Sum> sums_;  ///< by curve, since its last point
 };
 
 }  // namespace frontier

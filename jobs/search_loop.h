@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "apps/progress.h"
 #include "db/store.h"
 #include "evaluators/evaluator.h"
+#include "jobs/registries.h"
 #include "search_spaces/search_space.h"
-#include "searchers/searcher.h"
 
 namespace frontier {
 
@@ -21,7 +20,7 @@ struct SearchPlan {
   nlohmann::json config;
   std::shared_ptr<const SearchSpace> space;
   InputShape input;
-  bool quiet = false;
+  const SearcherKind* searcher = nullptr;  ///< of the name in `config`
 };
 
 /// One limit after another; a single one without limits where none are given.
@@ -44,6 +43,10 @@ class SearchSource {
 };
 
 /// One search: its budgets one after another, everything found so far told to the next.
+///
+/// A search is a function of its plan and of the numbers it is told, and these are stored. So all that is kept to
+/// resume is how far it came (two numbers and the random state, whatever the length): a resumed search is done again
+/// from the start, its numbers looked up, and only then goes on measuring.
 class SearchLoop {
  public:
   /// @param plan must outlive the loop. @throws UsageError for a budget that nothing fits.
@@ -51,7 +54,8 @@ class SearchLoop {
   const CostTable& table() const { return table_; }
 
   /// @param run where results and state are stored, and from where an unfinished search goes on.
-  void run(Store& store, std::int64_t run, SearchSource& source);
+  /// @throws UsageError if what is stored leads elsewhere than it did.
+  void run(Store& store, std::int64_t run, SearchSource& source, Observer& observer);
   /// Of every budget the best subnet, as `frontier search --json` prints it.
   nlohmann::ordered_json report(SearchSource& source) const;
 
@@ -67,10 +71,12 @@ class SearchLoop {
   std::pair<double, std::int64_t> rank(const Known& known) const;
   const Known* best_within(std::size_t budget) const;
   void search_budget(Context& context);
-  void commit(Context& context, const Searcher& searcher);
+  void take(std::span<const Architecture> archs, std::span<const Measurement> measured, Searcher& searcher);
+  void after_generation(Context& context, std::int64_t end);
+  void commit(Context& context);
   void save_state(Context& context, bool finished);
-  void restore(const Context& context);
-  void restore_from(const nlohmann::json& state);
+  void read_state(Context& context) const;
+  void check_replayed(const Context& context) const;
 
   const SearchPlan& plan_;
   std::vector<Objective> objectives_;
@@ -78,8 +84,8 @@ class SearchLoop {
   std::vector<Budget> budgets_;
   std::vector<std::unique_ptr<FeasibleSet>> sets_;
   std::vector<Known> known_;
+  std::optional<std::size_t> best_;  ///< of known_, within the budget being searched
   Rng rng_;
-  nlohmann::json searcher_state_;
   std::size_t budget_ = 0;
   std::int64_t done_ = 0;
 };

@@ -1,4 +1,4 @@
-#include "apps/search_loop.h"
+#include "jobs/search_loop.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -26,9 +26,12 @@ struct SearchLoop::Context {
   Store& store;
   std::int64_t run;
   SearchSource& source;
-  Progress& progress;
+  Observer& observer;
   std::vector<CurvePoint> points = {};  ///< not yet stored
   std::int64_t committed = 0;           ///< evaluations
+  /// Of an earlier process: how many evaluations it committed, and its random state then. Up to there all is replayed.
+  std::int64_t replayed = 0;
+  std::string replayed_rng = {};
 };
 
 SearchLoop::SearchLoop(const SearchPlan& plan)
@@ -40,13 +43,13 @@ SearchLoop::SearchLoop(const SearchPlan& plan)
   for (const auto& budget : budgets_) sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
 }
 
-void SearchLoop::run(Store& store, std::int64_t run, SearchSource& source) {
-  Progress progress("search", plan_.config["budget"].get<std::int64_t>(), "subnets", plan_.quiet);
-  Context context{store, run, source, progress};
-  restore(context);
-  progress.start_at(done_);
+void SearchLoop::run(Store& store, std::int64_t run, SearchSource& source, Observer& observer) {
+  Context context{store, run, source, observer};
+  read_state(context);
+  observer.begin("search", context.replayed, plan_.config["budget"].get<std::int64_t>(), "subnets");
   for (; budget_ < budgets_.size(); ++budget_) search_budget(context);
   save_state(context, /*finished=*/true);
+  observer.end();
 }
 
 nlohmann::ordered_json SearchLoop::report(SearchSource& source) const {
@@ -112,55 +115,56 @@ void SearchLoop::search_budget(Context& context) {
   const std::int64_t generation = config["generation"].get<std::int64_t>();
   const std::int64_t end = total * (static_cast<std::int64_t>(budget_) + 1) / parts;
   const auto searcher =
-      make_searcher(config["searcher"].get<std::string>(),
-                    {plan_.space.get(), sets_[budget_].get(), objectives_.size()}, config["searcher_options"]);
-  if (!searcher_state_.is_null()) {
-    searcher->load(searcher_state_);
-    searcher_state_ = nullptr;
-  } else {
-    std::vector<Evaluated> earlier;
-    for (const auto& known : known_)
-      if (sets_[budget_]->contains(known.arch)) earlier.push_back(evaluated(known));
-    searcher->tell(earlier);
-  }
-  context.committed = done_;
-  std::optional<std::size_t> best;  // index: known_ grows
-  if (const Known* found = best_within(budget_)) best = static_cast<std::size_t>(found - known_.data());
+      plan_.searcher->make({plan_.space.get(), sets_[budget_].get(), objectives_.size()}, config["searcher_options"]);
+  std::vector<Evaluated> earlier;
+  for (const auto& known : known_)
+    if (sets_[budget_]->contains(known.arch)) earlier.push_back(evaluated(known));
+  searcher->tell(earlier);
+  best_.reset();
+  if (const Known* found = best_within(budget_)) best_ = static_cast<std::size_t>(found - known_.data());
   while (done_ < end) {
     const auto archs = searcher->ask(static_cast<std::size_t>(std::min(generation, end - done_)), rng_);
     if (archs.empty()) break;
-    const auto measured = context.source.measure(archs);
-    std::vector<Evaluated> told;
-    for (std::size_t i = 0; i < archs.size(); ++i) {
-      known_.push_back({archs[i], measured[i].metrics});
-      told.push_back(evaluated(known_.back()));
-      if (!best || rank(known_.back()) < rank(known_[*best])) best = known_.size() - 1;
-    }
-    searcher->tell(told);
-    done_ += static_cast<std::int64_t>(archs.size());
-    const Objective& objective = objectives_.front();
-    const double shown = minimised(objective, value_of(objective, known_[*best]));  // back to what is measured
-    context.points.push_back({done_, "search/best_" + objective.name, shown});
-    const bool stop = interrupted();
-    if (stop || done_ >= end || done_ - context.committed >= context.source.commit_every()) commit(context, *searcher);
-    char detail[64];
-    std::snprintf(detail, sizeof detail, "best %s %.4g", objective.name.c_str(), shown);
-    context.progress.update(done_, detail);
-    if (stop)
-      throw Interrupted("stopped after " + std::to_string(done_) +
-                        " subnets; run the same command with --resume to go on");
+    take(archs, context.source.measure(archs), *searcher);
+    after_generation(context, end);
   }
-  if (context.committed < done_) commit(context, *searcher);
+  if (context.committed < done_ && done_ > context.replayed) commit(context);
   done_ = end;
 }
 
+void SearchLoop::take(std::span<const Architecture> archs, std::span<const Measurement> measured, Searcher& searcher) {
+  std::vector<Evaluated> told;
+  for (std::size_t i = 0; i < archs.size(); ++i) {
+    known_.push_back({archs[i], measured[i].metrics});
+    told.push_back(evaluated(known_.back()));
+    if (!best_ || rank(known_.back()) < rank(known_[*best_])) best_ = known_.size() - 1;
+  }
+  searcher.tell(told);
+  done_ += static_cast<std::int64_t>(archs.size());
+}
+
+void SearchLoop::after_generation(Context& context, std::int64_t end) {
+  if (done_ == context.replayed) check_replayed(context);
+  const Objective& objective = objectives_.front();
+  const double shown = minimised(objective, value_of(objective, known_[*best_]));  // back to what is measured
+  const bool stop = context.observer.should_stop();
+  if (done_ > context.replayed) {
+    context.points.push_back({done_, "search/best_" + objective.name, shown});
+    if (stop || done_ >= end || done_ - context.committed >= context.source.commit_every()) commit(context);
+    char detail[64];
+    std::snprintf(detail, sizeof detail, "best %s %.4g", objective.name.c_str(), shown);
+    context.observer.progress(done_, detail);
+  }
+  if (stop)
+    throw Interrupted("stopped after " + std::to_string(done_) +
+                      " subnets; run the same command with --resume to go on");
+}
+
 /// The results and the state that follows from them are one commit: a killed search goes on as if it had not been.
-void SearchLoop::commit(Context& context, const Searcher& searcher) {
+void SearchLoop::commit(Context& context) {
   Store::Transaction transaction(context.store);
   context.source.record();
-  searcher_state_ = searcher.save();
   save_state(context, false);
-  searcher_state_ = nullptr;
   const double total = plan_.config["budget"].get<double>();
   context.store.update_run(context.run, {.progress = static_cast<double>(done_) / total});
   context.store.add_points(context.run, context.points);
@@ -170,37 +174,32 @@ void SearchLoop::commit(Context& context, const Searcher& searcher) {
 }
 
 void SearchLoop::save_state(Context& context, bool finished) {
-  nlohmann::json known = nlohmann::json::array();
-  for (const auto& k : known_) known.push_back({{"choices", k.arch.choices}, {"metrics", k.metrics}});
-  const nlohmann::json state = {{"budget", budget_},           {"done", done_},  {"rng", rng_.state()},
-                                {"searcher", searcher_state_}, {"known", known}, {"finished", finished}};
+  const nlohmann::json state = {{"done", done_}, {"rng", rng_.state()}, {"finished", finished}};
   context.store.put_run_state(context.run, "search", state.dump());
 }
 
-void SearchLoop::restore(const Context& context) {
+namespace {
+std::string state_name(std::int64_t run) { return "the stored state of run " + std::to_string(run); }
+}  // namespace
+
+void SearchLoop::read_state(Context& context) const {
   const auto text = context.store.get_run_state(context.run, "search");
   if (!text) return;
-  const std::string name = "the stored state of run " + std::to_string(context.run);
-  const nlohmann::json state = parse_json(*text, name);
+  const nlohmann::json state = parse_json(*text, state_name(context.run));
   try {
-    restore_from(state);
+    context.replayed = context.committed = state.at("done").get<std::int64_t>();
+    context.replayed_rng = state.at("rng").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    throw UsageError(name + " is not as this version writes it (" + error.what() +
+    throw UsageError(state_name(context.run) + " is not as this version writes it (" + error.what() +
                      "); search without --resume to start anew");
   }
 }
 
-void SearchLoop::restore_from(const nlohmann::json& state) {
-  budget_ = state.at("budget").get<std::size_t>();
-  done_ = state.at("done").get<std::int64_t>();
-  rng_ = Rng::from_state(state.at("rng").get<std::string>());
-  searcher_state_ = state.at("searcher");
-  for (const auto& item : state.at("known")) {
-    Known known{{item.at("choices").get<std::vector<std::uint16_t>>()},
-                item.at("metrics").get<std::map<std::string, double>>()};
-    plan_.space->validate(known.arch);
-    known_.push_back(std::move(known));
-  }
+void SearchLoop::check_replayed(const Context& context) const {
+  if (rng_.state() == context.replayed_rng) return;
+  throw UsageError(state_name(context.run) + " does not follow from what is stored: after " + std::to_string(done_) +
+                   " subnets the search is elsewhere (results that were deleted, or another version of the searcher); "
+                   "search without --resume to start anew");
 }
 
 }  // namespace frontier

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/search_loop.h"
+#include "jobs/search_loop.h"
 #include "jobs/stored_benchmark.h"
 
 namespace frontier {
@@ -25,14 +25,12 @@ class SearchRepeats {
 
   /// @param threads results do not depend on it.  @throws Interrupted, UsageError for an architecture that the table
   /// lacks.
-  void run(std::int64_t repeats, int threads);
+  void run(std::int64_t repeats, int threads, Observer& observer);
 
   /// Stores the curves, and links every evaluation used once.
   void store(Store& store, std::int64_t run) const;
   /// "results": one item a checkpoint (a quarter, half and all of the budget), and "best" of all searches.
   nlohmann::ordered_json report() const;
-  /// The same for people.
-  std::string text() const;
 
  private:
   /// One search, at the steps that are kept.
@@ -44,11 +42,10 @@ class SearchRepeats {
   /// One quantity of all searches at the steps that are kept.
   struct Series {
     std::string name;                         ///< of the curve, e.g. "regret/top1"
-    std::string quantity;                     ///< what is measured, for printing
     std::vector<std::vector<double>> sorted;  ///< [step], the values of the searches, ascending
   };
 
-  Trajectory search(std::int64_t repeat, std::vector<char>& used) const;
+  Trajectory search(std::int64_t repeat, std::vector<char>& used, Observer& observer) const;
   void add_series();
   double natural(double value) const;
   bool is_better(std::size_t a, std::size_t b) const;
