@@ -475,8 +475,14 @@ class Page {
     for (const auto& line : regret.lines) {
       Json steps = Json::array(), mean = Json::array(), low = Json::array(), high = Json::array();
       for (const CurvePoint& point : line.mean) steps.push_back(point.step);
+      // One value a step of the mean, by step and not by position: null where the curve has none there.
       const auto values = [&](const std::vector<CurvePoint>& points, Json& json) {
-        for (const CurvePoint& point : points) json.push_back(significant(point.value * scale));
+        std::map<std::int64_t, double> value_at;
+        for (const CurvePoint& point : points) value_at.emplace(point.step, point.value);
+        for (const CurvePoint& point : line.mean) {
+          const auto found = value_at.find(point.step);
+          json.push_back(found == value_at.end() ? Json() : Json(significant(found->second * scale)));
+        }
       };
       values(line.mean, mean);
       values(line.low, low);

@@ -240,7 +240,7 @@
     const datasets = [];
     regret.lines.forEach((line, i) => {
       const hue = 'series-' + (i % 5 + 1);
-      const points = values => values.map((y, k) => ({x: line.steps[k], y: Math.max(y, floor)}));
+      const points = values => values.flatMap((y, k) => y === null ? [] : [{x: line.steps[k], y: Math.max(y, floor)}]);
       const band = {band: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 0, backgroundColor: faded(hue, 0.16)};
       datasets.push({...band, label: line.name + ', low', data: points(line.low), fill: false});
       datasets.push({...band, label: line.name + ', high', data: points(line.high), fill: '-1'});

@@ -243,6 +243,28 @@ TEST_F(ReportProgram, MakesAPageWithoutResults) {
   EXPECT_EQ(document["results"].size(), 0U);
 }
 
+TEST_F(ReportProgram, ABandBelongsToTheStepsItWasMeasuredAt) {
+  {
+    Store db = store();
+    const std::int64_t run = db.begin_run(
+        {.kind = "search",
+         .space = "mobile_cnn",
+         .config = R"({"searcher": "random", "repeat": 4, "table": {"dataset": "d", "split": "s", "fidelity": "f"}})"});
+    db.add_points(run, std::vector<CurvePoint>{{1, "regret/loss/mean", 3},
+                                               {2, "regret/loss/mean", 0},
+                                               {3, "regret/loss/mean", 1},
+                                               {2, "regret/loss/q25", 0},
+                                               {3, "regret/loss/q25", 0.5},
+                                               {1, "regret/loss/q75", 4},
+                                               {3, "regret/loss/q75", 2}});
+  }
+  const nlohmann::json line = data_of(report())["regrets"].at(0)["lines"].at(0);
+  EXPECT_EQ(line["steps"], nlohmann::json({1, 2, 3}));
+  EXPECT_EQ(line["mean"], nlohmann::json({3.0, 0.0, 1.0}));
+  EXPECT_EQ(line["low"], nlohmann::json({nullptr, 0.0, 0.5}));
+  EXPECT_EQ(line["high"], nlohmann::json({4.0, nullptr, 2.0}));
+}
+
 TEST_F(ReportProgram, PrintsJson) {
   write({.budgets = {1000, 1000000, 3000000}, .num_results = 200});  // nothing fits into the first
   const auto document = nlohmann::json::parse(run("--db sample.db --out report.html --json").out);
