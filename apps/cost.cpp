@@ -3,7 +3,9 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "apps/space_options.h"
+#include "common/table.h"
 #include "common/text.h"
+#include "jobs/archs.h"
 #include "search_spaces/registry.h"
 
 namespace frontier {
@@ -31,7 +33,7 @@ void run_cost(const CostOptions& options) {
                {"peak memory", Align::kRight},
                {"architecture"}});
   Table layer_table({{"layer"}, {"kind"}, {"output"}, {"MACs", Align::kRight}, {"parameters", Align::kRight}});
-  for (const auto& arch : options.read_as_written(*space)) {
+  for (const auto& arch : read_archs_as_written(*space, options.archs, options.file)) {
     const NetworkGraph graph = space->build(arch, input);
     const Cost c = cost(graph);
     nlohmann::ordered_json item;

@@ -13,7 +13,7 @@
 namespace frontier {
 namespace {
 
-struct DoctorOptions : CommonOptions, EngineOptions {};
+struct DoctorOptions : CommonOptions, DeviceOptions {};
 
 void run_doctor(const DoctorOptions& options) {
   nlohmann::ordered_json document;
@@ -25,8 +25,10 @@ void run_doctor(const DoctorOptions& options) {
   document["sqlite"] = ::sqlite3_libversion();
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   try {
-    const auto engine = load_engine(options);
-    const nlohmann::json description = engine->describe();
+    Registries registries = program_registries(options);
+    Observer observer;
+    const nlohmann::json description =
+        registries.run("torch", {{"threads", options.threads}, {"device", options.device}}, observer);
     for (const auto& [key, value] : description.items()) document[key] = value;
   } catch (const UsageError&) {
     throw;
@@ -53,7 +55,7 @@ void add_doctor_command(CLI::App& app) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* command = app.add_subcommand("doctor", "Versions, devices, threads, and what is missing");
   add_common_options(*command, *options);
-  add_engine_options(*command, *options);
+  add_device_options(*command, *options);
   command->callback([options] { run_doctor(*options); });
 }
 

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "apps/command.h"
-#include "apps/import/benchmark_table.h"
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/space_options.h"
@@ -11,6 +10,7 @@
 #include "common/options.h"
 #include "common/text.h"
 #include "search_spaces/registry.h"
+#include "tables/benchmark_table.h"
 
 namespace frontier {
 namespace {

@@ -46,11 +46,16 @@ nlohmann::json ConfigOptions::config() const {
   return config;
 }
 
+std::string existing_checkpoint(bool resume, bool overwrite) {
+  if (resume && overwrite) throw UsageError("give --resume or --overwrite, not both");
+  return resume ? "resume" : overwrite ? "overwrite" : "refuse";
+}
+
 void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--config", options.file, "Settings as JSON; a checkpoint's run.json repeats its run");
   command.add_option("--set", options.assignments, "One setting, e.g. trainer.lr=0.1; may be repeated")->take_all();
   command.add_option("--space", options.space, "The search space");
-  command.add_option("--sampler", options.sampler, "Which subnets are trained: uniform, sandwich, darts");
+  command.add_option("--sampler", options.sampler, "Which subnets are trained: uniform, sandwich, darts, fixed");
   command.add_option("--data", options.data, "Data set: fashion_mnist, mnist, cifar10, synthetic");
   command.add_option("--data-path", options.data_path, "Folder with its files");
   command.add_option("--input", options.input, "Channels x height x width (default: the data's)");
@@ -62,7 +67,7 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data");
 }
 
-void add_engine_options(CLI::App& command, EngineOptions& options) {
+void add_device_options(CLI::App& command, DeviceOptions& options) {
   command.add_option("--threads", options.threads, "Threads (default: one a core)")->check(CLI::Range(0, 4096));
   command.add_option("--device", options.device, "cpu or cuda")->capture_default_str();
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/engine/engine.h"
+#include "jobs/registries.h"
 
 namespace frontier {
 
@@ -22,6 +22,14 @@ struct ConfigOptions {
 void add_config_options(CLI::App& command, ConfigOptions& options);
 
 /// --threads and --device.
-void add_engine_options(CLI::App& command, EngineOptions& options);
+void add_device_options(CLI::App& command, DeviceOptions& options);
+
+/// Everything the program knows; what needs LibTorch is opened when it is asked for.
+inline Registries program_registries(const DeviceOptions& options) {
+  return Registries([options](Registries& registries) { open_torch_library(registries, options); });
+}
+
+/// What --resume and --overwrite say about a checkpoint that is there: "refuse", "resume" or "overwrite".
+std::string existing_checkpoint(bool resume, bool overwrite);
 
 }  // namespace frontier

@@ -19,32 +19,6 @@ void print_json(const nlohmann::ordered_json& document) {
 
 void note(std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); }
 
-std::string Table::text() const {
-  std::vector<std::size_t> widths;
-  for (std::size_t c = 0; c < columns_.size(); ++c) {
-    std::size_t widest = num_characters(columns_[c].title);
-    for (const auto& row : rows_) widest = std::max(widest, num_characters(row[c]));
-    widths.push_back(widest);
-  }
-  std::string text;
-  const auto add_line = [&](const auto& cell_of) {
-    for (std::size_t c = 0; c < columns_.size(); ++c) {
-      const std::string cell = cell_of(c);
-      const std::string padding(widths[c] - num_characters(cell), ' ');
-      const bool last = c + 1 == columns_.size();
-      if (columns_[c].align == Align::kRight) {
-        text += padding + cell;
-      } else {
-        text += last ? cell : cell + padding;
-      }
-      text += last ? "\n" : "  ";
-    }
-  };
-  add_line([&](std::size_t c) { return columns_[c].title; });
-  for (const auto& row : rows_) add_line([&](std::size_t c) { return row[c]; });
-  return text;
-}
-
 std::string csv_line(const std::vector<std::string>& cells) {
   std::string line;
   for (const std::string& cell : cells) {
@@ -72,29 +46,6 @@ std::string readable(std::string_view name, double value) {
     std::snprintf(text, sizeof text, "%.5g", value);
   }
   return text;
-}
-
-nlohmann::ordered_json to_json(const Result& result) {
-  nlohmann::ordered_json json;
-  json["arch"] = result.architecture.arch;
-  json["canonical"] = result.architecture.canonical;
-  json["space"] = result.architecture.space;
-  json["built_for"] = result.architecture.built_for;
-  json["macs"] = result.architecture.macs;
-  json["params"] = result.architecture.params;
-  json["metrics"] = result.metrics;
-  json["evaluator"] = result.protocol.evaluator;
-  json["dataset"] = result.protocol.dataset;
-  json["split"] = result.protocol.split;
-  json["fidelity"] = result.protocol.fidelity;
-  json["calibration"] = result.protocol.calibration;
-  json["checkpoint"] = result.protocol.checkpoint;
-  json["seed"] = result.protocol.seed;
-  json["seconds"] = result.seconds;
-  json["run"] = result.run ? nlohmann::ordered_json(*result.run) : nlohmann::ordered_json();
-  json["evaluation"] = result.id;
-  json["created"] = result.created;
-  return json;
 }
 
 }  // namespace frontier

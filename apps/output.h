@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "db/store.h"
-
 namespace frontier {
 
 /// Results go to stdout through here; a reader that has gone away (`| head`) is no error. @throws Error on a full disk.
@@ -16,32 +14,11 @@ void print_json(const nlohmann::ordered_json& document);
 /// A line for people, on stderr.
 void note(std::string_view line);
 
-enum class Align { kLeft, kRight };
-
-/// Columns aligned by blanks; as wide as their widest cell.
-class Table {
- public:
-  struct Column {
-    std::string title;
-    Align align = Align::kLeft;
-  };
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string text() const;
-
- private:
-  std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
-};
-
 /// One line of comma-separated values (RFC 4180), with its end.
 std::string csv_line(const std::vector<std::string>& cells);
 
 /// For people: `top1` and `top5` in percent, `macs` and `params` with a unit, `latency_ms` and others with a few
 /// digits.
 std::string readable(std::string_view name, double value);
-
-/// A result as every command prints it in JSON: arch, canonical, space, macs, params, metrics and how it was measured.
-nlohmann::ordered_json to_json(const Result& result);
 
 }  // namespace frontier

@@ -3,7 +3,9 @@
 
 #include "apps/command.h"
 #include "apps/output.h"
+#include "common/table.h"
 #include "common/text.h"
+#include "db/store.h"
 
 namespace frontier {
 namespace {
@@ -59,8 +61,8 @@ std::string csv(const Front& front) {
     for (const auto& [name, value] : result.metrics) metrics.insert(name);
   std::vector<std::string> cells = {"space", "arch", "canonical", "built_for", "macs", "params"};
   cells.insert(cells.end(), metrics.begin(), metrics.end());
-  for (const char* name :
-       {"evaluator", "dataset", "split", "fidelity", "calibration", "checkpoint", "seed", "seconds", "run", "created"})
+  for (const char* name : {"evaluator", "dataset", "split", "fidelity", "calibration", "checkpoint", "seed", "seconds",
+                           "run", "created", "recipe"})
     cells.emplace_back(name);
   std::string text = csv_line(cells);
   for (const Result& result : front.results) {
@@ -73,7 +75,7 @@ std::string csv(const Front& front) {
     const Protocol& p = result.protocol;
     cells.insert(cells.end(),
                  {p.evaluator, p.dataset, p.split, p.fidelity, p.calibration, p.checkpoint, std::to_string(p.seed),
-                  exact(result.seconds), result.run ? std::to_string(*result.run) : "", result.created});
+                  exact(result.seconds), result.run ? std::to_string(*result.run) : "", result.created, p.recipe});
     text += csv_line(cells);
   }
   return text;
@@ -131,6 +133,7 @@ void add_pareto_command(CLI::App& app) {
   command->add_option("--calibration", filter.calibration, "Only numbers of this batch-norm calibration");
   command->add_option("--checkpoint", filter.checkpoint, "Only numbers with these inherited weights (fingerprint)");
   command->add_option("--seed", filter.seed, "Only numbers of this seed");
+  command->add_option("--recipe", filter.recipe, "Only numbers trained with these settings (checksum)");
   command->add_flag("--mix-protocols", options->mix_protocols, "Allow numbers measured in different ways in one front");
   command->add_option("--limit", options->limit, "Print at most so many")->check(CLI::Range(1, 1000000000));
   command->add_flag("--csv", options->csv, "Comma-separated values with all numbers exact");

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "apps/output.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -71,6 +72,21 @@ void Progress::update(std::int64_t done, const std::string& detail) {
 void Progress::finish() {
   if (drawn_) std::fputc('\n', stderr);
   drawn_ = false;
+}
+
+ProgressObserver::ProgressObserver(bool quiet) : quiet_(quiet) { catch_interrupts(); }
+
+void ProgressObserver::begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) {
+  progress_.emplace(what, total, unit, quiet_);
+  progress_->start_at(first);
+}
+
+void ProgressObserver::progress(std::int64_t done, const std::string& detail) {
+  if (progress_) progress_->update(done, detail);
+}
+
+void ProgressObserver::note(const std::string& line) {
+  if (!quiet_) frontier::note(line);
 }
 
 }  // namespace frontier

@@ -2,7 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "jobs/observer.h"
 
 namespace frontier {
 
@@ -34,5 +37,21 @@ class Progress {
 /// From now on Ctrl-C (SIGINT) and SIGTERM only set a flag; a second one ends the program at once.
 void catch_interrupts();
 bool interrupted();
+
+/// A job's progress on stderr; stops it when the user asks to.
+class ProgressObserver : public Observer {
+ public:
+  /// From now on Ctrl-C stops the job instead of the program.
+  explicit ProgressObserver(bool quiet);
+  void begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) override;
+  void progress(std::int64_t done, const std::string& detail) override;
+  void end() override { progress_.reset(); }
+  void note(const std::string& line) override;
+  bool should_stop() override { return interrupted(); }
+
+ private:
+  bool quiet_;
+  std::optional<Progress> progress_;
+};
 
 }  // namespace frontier

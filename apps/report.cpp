@@ -4,10 +4,11 @@
 
 #include "apps/command.h"
 #include "apps/output.h"
-#include "apps/report/page.h"
-#include "apps/report/report_data.h"
 #include "common/errors.h"
 #include "common/files.h"
+#include "db/store.h"
+#include "report/page.h"
+#include "report/report_data.h"
 
 namespace frontier {
 namespace {

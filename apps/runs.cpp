@@ -4,6 +4,9 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "common/errors.h"
+#include "common/table.h"
+#include "common/text.h"
+#include "db/store.h"
 
 namespace frontier {
 namespace {

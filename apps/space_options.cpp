@@ -1,9 +1,5 @@
 #include "apps/space_options.h"
 
-#include "common/errors.h"
-#include "common/files.h"
-#include "common/text.h"
-
 namespace frontier {
 
 InputShape BuiltFor::input_of(const SearchSpace& space) const {
@@ -25,33 +21,6 @@ void add_arch_options(CLI::App& command, ArchOptions& options) {
   command.add_option("--arch", options.archs, "An architecture in the space's notation or as JSON; may be repeated")
       ->take_all();
   command.add_option("--archs", options.file, "A file with one architecture a line");
-}
-
-std::vector<Architecture> ArchOptions::read(const SearchSpace& space) const {
-  std::vector<Architecture> archs_read = read_as_written(space);
-  for (auto& arch : archs_read) arch = space.canonical(arch);
-  return archs_read;
-}
-
-std::vector<Architecture> ArchOptions::read_as_written(const SearchSpace& space) const {
-  std::vector<Architecture> result;
-  for (const auto& text : archs) result.push_back(space.parse_as_written(text));
-  if (!file.empty()) {
-    std::size_t number = 0;
-    for (const auto& line : split(read_file(file), '\n')) {
-      ++number;
-      if (trim(line).empty()) continue;
-      try {
-        result.push_back(space.parse_as_written(line));
-      } catch (const UsageError& error) {
-        throw InvalidArchitecture(file + ", line " + std::to_string(number) + ": " + error.what());
-      }
-    }
-  }
-  if (result.empty())
-    throw UsageError(file.empty() ? "which architecture? Give --arch or --archs FILE"
-                                  : file + " holds no architecture");
-  return result;
 }
 
 }  // namespace frontier

@@ -20,10 +20,6 @@ void add_built_for(CLI::App& command, BuiltFor& options);
 struct ArchOptions {
   std::vector<std::string> archs;
   std::string file;
-  /// Canonical. @throws UsageError if none is given; a bad one in the file is named by its line.
-  std::vector<Architecture> read(const SearchSpace& space) const;
-  /// Without the space's normal form.
-  std::vector<Architecture> read_as_written(const SearchSpace& space) const;
 };
 void add_arch_options(CLI::App& command, ArchOptions& options);
 

@@ -3,6 +3,7 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "apps/space_options.h"
+#include "common/table.h"
 #include "common/text.h"
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"

@@ -35,6 +35,7 @@ struct Filter {
   std::optional<std::string> fidelity = {};
   std::optional<std::string> calibration = {};
   std::optional<std::int64_t> seed = {};
+  std::optional<std::string> recipe = {};
   std::vector<Condition> where = {};
 };
 

@@ -22,7 +22,7 @@ struct ProtocolField {
   std::optional<Value> wanted;
 };
 
-std::array<ProtocolField, 7> protocol_fields(const Filter& filter) {
+std::array<ProtocolField, 8> protocol_fields(const Filter& filter) {
   const auto value = [](const auto& field) { return field ? std::optional<Value>(*field) : std::nullopt; };
   return {{{"--evaluator", "evaluator", value(filter.evaluator)},
            {"--dataset", "dataset", value(filter.dataset)},
@@ -30,7 +30,8 @@ std::array<ProtocolField, 7> protocol_fields(const Filter& filter) {
            {"--fidelity", "fidelity", value(filter.fidelity)},
            {"--calibration", "calibration", value(filter.calibration)},
            {"--checkpoint", "checkpoint", value(filter.checkpoint)},
-           {"--seed", "seed", value(filter.seed)}}};
+           {"--seed", "seed", value(filter.seed)},
+           {"--recipe", "recipe", value(filter.recipe)}}};
 }
 
 std::string text_of(const Value& value) {
@@ -193,6 +194,7 @@ class Selection {
 /// The text of the refusal to mix protocols: a table of those found, and the options that tell them apart.
 std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts) {
   constexpr std::size_t kShown = 8;
+  constexpr std::size_t kRecipe = 7;  // its column is shown where something was trained
   const auto fields = protocol_fields({});
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& field : fields) rows[0].emplace_back(field.column);
@@ -200,7 +202,8 @@ std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size
   std::vector<bool> differs(fields.size(), false);
   for (const auto& [id, count] : counts) {
     auto row = db.query(
-        "SELECT evaluator, dataset, split, fidelity, calibration, checkpoint, seed FROM protocols WHERE id = ?", id);
+        "SELECT evaluator, dataset, split, fidelity, calibration, checkpoint, seed, recipe FROM protocols WHERE id = ?",
+        id);
     std::vector<std::string> cells;
     row.step();
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -211,6 +214,8 @@ std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size
     cells.push_back(std::to_string(count));
     rows.push_back(std::move(cells));
   }
+  if (!differs[kRecipe] && rows[1][kRecipe] == "-")
+    for (auto& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(kRecipe));
   std::string options;
   for (std::size_t i = 0; i < fields.size(); ++i)
     if (differs[i]) options += std::string(options.empty() ? "" : ", ") + fields[i].option;
@@ -255,13 +260,13 @@ std::vector<ResultTable> Store::tables(const Filter& filter) const {
   while (row.step()) {
     auto space = impl_->db.query("SELECT name, built_for FROM spaces WHERE id = ?", row.integer(0));
     auto p = impl_->db.query(
-        "SELECT evaluator, checkpoint, dataset, split, fidelity, calibration, seed FROM protocols WHERE id = ?",
+        "SELECT evaluator, checkpoint, dataset, split, fidelity, calibration, seed, recipe FROM protocols WHERE id = ?",
         row.integer(1));
     space.step();
     p.step();
     tables.push_back({space.text(0),
                       space.text(1),
-                      {p.text(0), p.text(1), p.text(2), p.text(3), p.text(4), p.text(5), p.integer(6)},
+                      {p.text(0), p.text(1), p.text(2), p.text(3), p.text(4), p.text(5), p.integer(6), p.text(7)},
                       row.integer(2)});
   }
   std::sort(tables.begin(), tables.end(), [](const ResultTable& a, const ResultTable& b) {

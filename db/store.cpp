@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -56,6 +57,47 @@ void check_finite(const Evaluation& evaluation) {
 bool is_same(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b)); }
 
 }  // namespace
+
+std::string in_words(const Protocol& protocol) {
+  std::vector<std::string> parts;
+  if (!protocol.dataset.empty()) parts.push_back(protocol.dataset);
+  if (!protocol.split.empty()) parts.push_back(protocol.split + " split");
+  if (!protocol.fidelity.empty()) parts.push_back(protocol.fidelity);
+  if (protocol.seed != 0) parts.push_back("seed " + std::to_string(protocol.seed));
+  if (!protocol.recipe.empty()) parts.push_back("recipe " + protocol.recipe);
+  return parts.empty() ? protocol.evaluator : join(parts);
+}
+
+nlohmann::json to_json(const Protocol& protocol) {
+  return {{"dataset", protocol.dataset},
+          {"split", protocol.split},
+          {"fidelity", protocol.fidelity},
+          {"seed", protocol.seed}};
+}
+
+nlohmann::ordered_json to_json(const Result& result) {
+  nlohmann::ordered_json json;
+  json["arch"] = result.architecture.arch;
+  json["canonical"] = result.architecture.canonical;
+  json["space"] = result.architecture.space;
+  json["built_for"] = result.architecture.built_for;
+  json["macs"] = result.architecture.macs;
+  json["params"] = result.architecture.params;
+  json["metrics"] = result.metrics;
+  json["evaluator"] = result.protocol.evaluator;
+  json["dataset"] = result.protocol.dataset;
+  json["split"] = result.protocol.split;
+  json["fidelity"] = result.protocol.fidelity;
+  json["calibration"] = result.protocol.calibration;
+  json["checkpoint"] = result.protocol.checkpoint;
+  json["seed"] = result.protocol.seed;
+  json["recipe"] = result.protocol.recipe;
+  json["seconds"] = result.seconds;
+  json["run"] = result.run ? nlohmann::ordered_json(*result.run) : nlohmann::ordered_json();
+  json["evaluation"] = result.id;
+  json["created"] = result.created;
+  return json;
+}
 
 Store::Store(std::string_view path, Mode mode) {
   const fs::path file = database_path(path);
@@ -114,9 +156,8 @@ std::int64_t Store::Impl::architecture_id(const StoredArchitecture& a) {
 std::optional<std::int64_t> Store::Impl::known_protocol_id(const Protocol& p) {
   auto known = db.query(
       "SELECT id FROM protocols WHERE evaluator = ? AND checkpoint = ? AND dataset = ? AND split = ? AND fidelity = ? "
-      "AND calibration = ?"
-      " AND seed = ?",
-      p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed);
+      "AND calibration = ? AND seed = ? AND recipe = ?",
+      p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, p.recipe);
   if (!known.step()) return std::nullopt;
   return known.integer(0);
 }
@@ -124,9 +165,9 @@ std::optional<std::int64_t> Store::Impl::known_protocol_id(const Protocol& p) {
 std::int64_t Store::Impl::protocol_id(const Protocol& p) {
   if (const auto known = known_protocol_id(p)) return *known;
   db.query(
-        "INSERT INTO protocols (evaluator, checkpoint, dataset, split, fidelity, calibration, seed) VALUES (?, ?, ?, "
-        "?, ?, ?, ?)",
-        p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed)
+        "INSERT INTO protocols (evaluator, checkpoint, dataset, split, fidelity, calibration, seed, recipe) VALUES (?, "
+        "?, ?, ?, ?, ?, ?, ?)",
+        p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, p.recipe)
       .run();
   return db.last_id();
 }
@@ -138,23 +179,66 @@ std::int64_t Store::Impl::metric_id(const std::string& name) {
   return db.last_id();
 }
 
-std::int64_t Store::Impl::record(const Evaluation& evaluation) {
+std::map<std::string, double> Store::Impl::metrics_of(std::int64_t evaluation) {
+  std::map<std::string, double> metrics;
+  auto metric = db.query(
+      "SELECT n.name, m.value FROM metric_names n CROSS JOIN metrics m WHERE m.metric = n.id AND m.evaluation = ?",
+      evaluation);
+  while (metric.step()) metrics.emplace(metric.text(0), metric.real(1));
+  return metrics;
+}
+
+Store::Impl::Place Store::Impl::place_of(const Evaluation& evaluation) {
   check_finite(evaluation);
   const std::int64_t architecture = architecture_id(evaluation.architecture);
   const std::int64_t protocol = protocol_id(evaluation.protocol);
   auto inserted = db.query(
       "INSERT INTO evaluations (architecture, protocol, seconds, created, run) VALUES (?, ?, ?, unixepoch(), ?)"
-      " ON CONFLICT (architecture, protocol) DO UPDATE SET architecture = architecture RETURNING id",
+      " ON CONFLICT (architecture, protocol) DO NOTHING RETURNING id",
       architecture, protocol, evaluation.seconds, evaluation.run);
-  if (!inserted.step()) throw Error("database " + db.path().string() + ": an evaluation was not stored");
-  const std::int64_t id = inserted.integer(0);
-  inserted.run();
-  for (const auto& [name, value] : evaluation.metrics)
-    db.query("INSERT OR IGNORE INTO metrics (metric, evaluation, value) VALUES (?, ?, ?)", metric_id(name), id, value)
-        .run();
+  if (inserted.step()) {
+    const Place place{inserted.integer(0), true, evaluation.seconds};
+    inserted.run();
+    return place;
+  }
+  auto known =
+      db.query("SELECT id, seconds FROM evaluations WHERE architecture = ? AND protocol = ?", architecture, protocol);
+  if (!known.step()) throw Error("database " + db.path().string() + ": an evaluation was not stored");
+  return {known.integer(0), false, known.real(1)};
+}
+
+void Store::Impl::refuse(const Evaluation& evaluation, const std::string& name, double stored, double value) {
+  const StoredArchitecture& a = evaluation.architecture;
+  const Protocol& p = evaluation.protocol;
+  std::string how;
+  for (const std::string& part : {p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration})
+    if (!part.empty()) how += printable(part) + ", ";
+  how += "seed " + std::to_string(p.seed);
+  if (!p.recipe.empty()) how += ", recipe " + p.recipe;
+  throw UsageError(db.path().string() + " already holds " + name + " = " + exact(stored) + " of " + a.space + " " +
+                   printable(a.arch, 200) + " (" + how + "), not " + exact(value) +
+                   "; nothing is stored. Numbers measured in another way need a data set, split, fidelity, "
+                   "calibration or seed of their own, or another database");
+}
+
+Recorded Store::Impl::record(const Evaluation& evaluation, std::int64_t* id) {
+  const Place place = place_of(evaluation);
+  if (id != nullptr) *id = place.id;
+  Recorded recorded{.new_evaluations = place.is_new ? std::size_t{1} : 0};
+  const auto stored = place.is_new ? std::map<std::string, double>() : metrics_of(place.id);
+  for (const auto& [name, value] : evaluation.metrics) {
+    const auto known = stored.find(name);
+    ++(known == stored.end() ? recorded.new_values : recorded.known_values);
+    if (known == stored.end()) {
+      db.query("INSERT INTO metrics (metric, evaluation, value) VALUES (?, ?, ?)", metric_id(name), place.id, value)
+          .run();
+    } else if (!is_same(known->second, value)) {
+      refuse(evaluation, name, known->second, value);
+    }
+  }
   if (evaluation.run)
-    db.query("INSERT OR IGNORE INTO run_evaluations (run, evaluation) VALUES (?, ?)", *evaluation.run, id).run();
-  return id;
+    db.query("INSERT OR IGNORE INTO run_evaluations (run, evaluation) VALUES (?, ?)", *evaluation.run, place.id).run();
+  return recorded;
 }
 
 void Store::Impl::require_run(std::int64_t id) {
@@ -172,54 +256,22 @@ std::vector<std::int64_t> Store::record(std::span<const Evaluation> evaluations)
   sqlite::Transaction transaction(impl_->db);
   for (const Evaluation& evaluation : evaluations) {
     if (evaluation.run) impl_->require_run(*evaluation.run);
-    ids.push_back(impl_->record(evaluation));
+    impl_->record(evaluation, &ids.emplace_back());
   }
   transaction.commit();
   return ids;
 }
 
 Recorded Store::Impl::record_agreeing(const Evaluation& evaluation) {
-  check_finite(evaluation);
-  const std::int64_t architecture = architecture_id(evaluation.architecture);
-  const std::int64_t protocol = protocol_id(evaluation.protocol);
-  std::optional<std::int64_t> id;
-  std::map<std::string, double> stored;
-  {
-    auto known =
-        db.query("SELECT id, seconds FROM evaluations WHERE architecture = ? AND protocol = ?", architecture, protocol);
-    if (known.step()) {
-      id = known.integer(0);
-      if (known.real(1) != 0) stored.emplace("seconds", known.real(1));
-    }
-  }
-  if (id) {
-    auto metric = db.query(
-        "SELECT n.name, m.value FROM metric_names n CROSS JOIN metrics m WHERE m.metric = n.id AND m.evaluation = ?",
-        *id);
-    while (metric.step()) stored.emplace(metric.text(0), metric.real(1));
-  }
-  Recorded recorded;
-  const auto agree = [&](const std::string& name, double value) {
-    const auto known = stored.find(name);
-    ++(known == stored.end() ? recorded.new_values : recorded.known_values);
-    if (known == stored.end() || is_same(known->second, value)) return;
-    const StoredArchitecture& a = evaluation.architecture;
-    const Protocol& p = evaluation.protocol;
-    std::string how;
-    for (const std::string& part : {p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration})
-      if (!part.empty()) how += printable(part) + ", ";
-    throw UsageError(db.path().string() + " already holds " + name + " = " + exact(known->second) + " of " + a.space +
-                     " " + printable(a.arch, 200) + " (" + how + "seed " + std::to_string(p.seed) + "), not " +
-                     exact(value) +
-                     "; nothing is stored. Numbers measured in another way need a data set, split, fidelity, "
-                     "calibration or seed of their own, or another database");
-  };
-  for (const auto& [name, value] : evaluation.metrics) agree(name, value);
-  if (evaluation.seconds != 0) agree("seconds", evaluation.seconds);
-  recorded.new_evaluations = id ? 0 : 1;
-  id = record(evaluation);
-  if (evaluation.seconds != 0)
-    db.query("UPDATE evaluations SET seconds = ? WHERE id = ? AND seconds = 0", evaluation.seconds, *id).run();
+  Recorded recorded = record(evaluation, nullptr);
+  if (evaluation.seconds == 0) return recorded;
+  const Place place = place_of(evaluation);
+  const bool was_known = recorded.new_evaluations == 0 && place.seconds != 0;
+  ++(was_known ? recorded.known_values : recorded.new_values);
+  if (was_known && !is_same(place.seconds, evaluation.seconds))
+    refuse(evaluation, "seconds", place.seconds, evaluation.seconds);
+  if (place.seconds == 0)
+    db.query("UPDATE evaluations SET seconds = ? WHERE id = ?", evaluation.seconds, place.id).run();
   return recorded;
 }
 
@@ -249,7 +301,7 @@ Result Store::Impl::result(std::int64_t id) {
   auto row = db.query(
       "SELECT s.name, n.canonical, s.built_for, n.arch, a.macs, a.params, p.evaluator, p.checkpoint, p.dataset, "
       "p.split, p.fidelity,"
-      " p.calibration, p.seed, e.seconds, e.run, strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch')"
+      " p.calibration, p.seed, p.recipe, e.seconds, e.run, strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch')"
       " FROM evaluations e JOIN architectures a ON a.id = e.architecture JOIN notations n ON n.architecture = a.id"
       " JOIN spaces s ON s.id = a.space JOIN protocols p ON p.id = e.protocol WHERE e.id = ?",
       id);
@@ -257,13 +309,12 @@ Result Store::Impl::result(std::int64_t id) {
   Result result;
   result.id = id;
   result.architecture = {row.text(0), row.text(1), row.text(2), row.text(3), row.integer(4), row.integer(5)};
-  result.protocol = {row.text(6), row.text(7), row.text(8), row.text(9), row.text(10), row.text(11), row.integer(12)};
-  result.seconds = row.real(13);
-  if (!row.is_null(14)) result.run = row.integer(14);
-  result.created = row.text(15);
-  auto metric = db.query(
-      "SELECT n.name, m.value FROM metric_names n CROSS JOIN metrics m WHERE m.metric = n.id AND m.evaluation = ?", id);
-  while (metric.step()) result.metrics.emplace(metric.text(0), metric.real(1));
+  result.protocol = {row.text(6),  row.text(7),  row.text(8),     row.text(9),
+                     row.text(10), row.text(11), row.integer(12), row.text(13)};
+  result.seconds = row.real(14);
+  if (!row.is_null(15)) result.run = row.integer(15);
+  result.created = row.text(16);
+  result.metrics = metrics_of(id);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,8 +29,14 @@ struct Protocol {
   std::string fidelity = {};     ///< how much was spent, e.g. "10000 images" or "20 epochs"
   std::string calibration = {};  ///< how batch-norm statistics were made, e.g. "recalibrated, 2048 images"
   std::int64_t seed = 0;
+  std::string recipe = {};  ///< checksum of the settings trained with; empty where the measurement trained nothing
   auto operator<=>(const Protocol&) const = default;
 };
+
+/// "cifar10, test split, 200 epochs".
+std::string in_words(const Protocol& protocol);
+/// The part of it that tells published tables apart, as it is stored with a run.
+nlohmann::json to_json(const Protocol& protocol);
 
 /// A network as the store knows it: equal (space, built_for, canonical) is the same network.
 struct StoredArchitecture {
@@ -55,6 +62,9 @@ struct Result : Evaluation {
   std::int64_t id = 0;
   std::string created = {};  ///< ISO 8601, UTC
 };
+
+/// A result as every command prints it in JSON: arch, canonical, space, macs, params, metrics and how it was measured.
+nlohmann::ordered_json to_json(const Result& result);
 
 /// What Store::record_agreeing() found; values are metrics and seconds.
 struct Recorded {
@@ -178,10 +188,11 @@ class Store {
 
   /// Stores evaluations in one transaction; returns their ids. Of one (architecture, protocol) the first stays: stored
   /// again, it only gains metrics that it lacked. Each is also linked to its `run`.
-  /// @throws Error if a metric is not finite, or an architecture is stored with other costs.
+  /// @throws Error if a metric is not finite, an architecture is stored with other costs, or a metric with another
+  /// value but for rounding (the message names both); nothing is stored then.
   std::vector<std::int64_t> record(std::span<const Evaluation> evaluations);
-  /// record() for numbers that must agree with those stored, e.g. a published table: missing metrics are added (and
-  /// seconds, where 0 is stored: not known), a value that is there must be the same but for rounding.
+  /// record() for published tables, whose seconds are a number like the others: added where 0 is stored (not known),
+  /// else they must be the same but for rounding, too.
   /// @throws UsageError naming architecture, metric and both values if one differs; nothing is stored then.
   Recorded record_agreeing(std::span<const Evaluation> evaluations);
   /// Links results to a run that reuses them.

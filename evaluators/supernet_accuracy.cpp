@@ -34,9 +34,10 @@ Dataset draw_images(const Dataset& images, const SupernetAccuracyOptions& option
 
 }  // namespace
 
-SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
-                                   const SupernetAccuracyOptions& options)
+SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Task& task, const Dataset& training,
+                                   const Dataset& images, const SupernetAccuracyOptions& options)
     : supernet_(supernet),
+      task_(task),
       options_(options),
       images_available_(images.size()),
       calibration_images_(draw_calibration(training, options)),
@@ -97,25 +98,24 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
                            merged.outputs);
 
   const std::int64_t total = images_.size();
-  std::vector<std::int64_t> correct(archs.size(), 0);
-  std::vector<double> loss(archs.size(), 0);
+  std::vector<at::Tensor> sums(archs.size());
   for (std::int64_t first = 0; first < total; first += options_.batch) {
     if (check_) check_();
     const Batch batch = evaluation_batch(images_, first, std::min(options_.batch, total - first));
-    const at::Tensor labels = batch.labels.to(device);
-    const auto logits = evaluation(batch.images.to(device)).outputs;
+    const TrainingBatch judged{batch.images.to(device), batch.labels.to(device), {}};
+    const auto outputs = evaluation(judged.images).outputs;
     for (std::size_t i = 0; i < archs.size(); ++i) {
-      correct[i] += logits[i].argmax(1).eq(labels).sum().item<std::int64_t>();
-      loss[i] += at::cross_entropy_loss(logits[i].to(at::kFloat), labels, {}, at::Reduction::Sum).item<double>();
+      const at::Tensor added = task_.sums(outputs[i], judged);
+      sums[i] = sums[i].defined() ? sums[i] + added : added;
     }
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (std::size_t i = 0; i < archs.size(); ++i) {
-    const double mean_loss = loss[i] / static_cast<double>(total);
-    if (!std::isfinite(mean_loss))
-      throw Error("the evaluation loss of " + supernet_.space->to_string(archs[i]) +
-                  " is not finite; the supernet's weights are unusable");
-    results[i].metrics = {{"top1", static_cast<double>(correct[i]) / static_cast<double>(total)}, {"loss", mean_loss}};
+    results[i].metrics = task_.means(sums[i], total);
+    for (const auto& [name, value] : results[i].metrics)
+      if (!std::isfinite(value))
+        throw Error("the evaluation " + name + " of " + supernet_.space->to_string(archs[i]) +
+                    " is not finite; the supernet's weights are unusable");
     results[i].seconds = seconds / static_cast<double>(archs.size());
   }
 }

@@ -8,6 +8,7 @@
 #include "evaluators/evaluator.h"
 #include "supernet/program.h"
 #include "supernet/supernet.h"
+#include "supernet/task.h"
 
 namespace frontier {
 
@@ -30,16 +31,16 @@ void describe(Fields& f, SupernetAccuracyOptions& o) {
   f("population", o.population, 1, 4096);
 }
 
-/// Accuracy with inherited weights: batch-norm statistics are recalibrated for every subnet on training images, then
-/// the subnet classifies the given images. Where fewer images are wanted than there are, they are drawn once, balanced
-/// by class, as a function of the set of images and the seed: the order of a file cannot change a number. A population
-/// is merged first, so that layers shared as prefixes are calibrated and run once. Metrics: "top1", "loss". Leaves the
-/// supernet as it was. Not thread-safe.
+/// The quality of subnets with inherited weights, by the metrics of a task: batch-norm statistics are recalibrated for
+/// every subnet on training images, then the subnet runs on the given images. Where fewer images are wanted than there
+/// are, they are drawn once, balanced by class, as a function of the set of images and the seed: the order of a file
+/// cannot change a number. A population is merged first, so that layers shared as prefixes are calibrated and run once.
+/// Leaves the supernet as it was. Not thread-safe.
 class SupernetAccuracy : public Evaluator {
  public:
-  /// @param training for calibration.  @param images what is classified: the search split while searching, the test
-  /// split to report.
-  SupernetAccuracy(const Supernet& supernet, const Dataset& training, const Dataset& images,
+  /// @param task what is measured; must outlive this, as must the supernet.  @param training for calibration.  @param
+  /// images what is classified: the search split while searching, the test split to report.
+  SupernetAccuracy(const Supernet& supernet, const Task& task, const Dataset& training, const Dataset& images,
                    const SupernetAccuracyOptions& options);
   std::vector<Measurement> evaluate(std::span<const Architecture> archs) override;
 
@@ -60,6 +61,7 @@ class SupernetAccuracy : public Evaluator {
   void evaluate_group(std::span<const Architecture> archs, std::span<Measurement> results);
 
   const Supernet& supernet_;
+  const Task& task_;
   SupernetAccuracyOptions options_;
   std::int64_t images_available_;
   Dataset calibration_images_;  ///< whole batches

@@ -45,19 +45,21 @@ int main() {
   const DataSplits data = load_data(data_options);
   Loader loader(data.train, {.batch_size = 64}, Rng(1).domain("loader.train"));
 
-  Supernet supernet(space, space->default_input(), Rng(1));
-  const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 1}});
+  Supernet supernet(space, space->default_input(), Rng(1).domain("weights"));
+  const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 1}}, Rng(1).domain("sampler.start"));
+  const Classification task(/*label_smoothing=*/0.1);
   TrainerOptions options;
   options.steps = 100;
-  Trainer trainer(supernet, *sampler, options, /*seed=*/1, [&](std::int64_t) {
+  const BatchSource batches = [&](std::int64_t) -> TrainingBatch {
     const Batch batch = loader.next();
-    return LabelledImages{batch.images, batch.labels};
-  });
+    return {batch.images, batch.labels, batch.targets};
+  };
+  Trainer trainer(supernet, *sampler, task, options, /*seed=*/1, {{Stream::kTrain, batches}});
   while (!trainer.finished()) trainer.step();
 
   Rng rng(2);
   const std::vector<Architecture> archs{small.draw(rng), all.most_macs().arch};
-  SupernetAccuracy evaluator(supernet, data.train, data.search, {.calibration_images = 512, .calibration_batch = 128});
+  SupernetAccuracy evaluator(supernet, task, data.train, data.search, {.calibration_images = 512, .calibration_batch = 128});
   const auto measured = evaluator.evaluate(archs);
   for (std::size_t i = 0; i < archs.size(); ++i)
     std::printf("%s: %lld MACs, %.1f %% of the search split\n", space->to_string(archs[i]).c_str(),

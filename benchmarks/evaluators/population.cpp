@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   const auto space = make_space("mobile_cnn");
   const Supernet supernet(space, space->default_input(), Rng(1));
   const DataSplits data = load_data({});
+  const Classification task;
   std::vector<Architecture> archs;
   for (int parent = 0; parent < 8; ++parent) {
     archs.push_back(space->random(rng));
@@ -48,7 +49,7 @@ int main(int argc, char** argv) {
     SupernetAccuracyOptions options;
     options.images = images;
     options.population = population;
-    SupernetAccuracy evaluator(supernet, data.train, data.test, options);
+    SupernetAccuracy evaluator(supernet, task, data.train, data.test, options);
     const auto start = std::chrono::steady_clock::now();
     measured = evaluator.evaluate(archs);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

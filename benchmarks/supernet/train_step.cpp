@@ -25,12 +25,14 @@ int main(int argc, char** argv) {
   at::manual_seed(0);
   const auto space = make_space("mobile_cnn");
   Supernet supernet(space, space->default_input(), Rng(0));
-  FixedSampler sampler(space->parse(argv[1]));
-  const LabelledImages images{at::randn({batch, 1, 28, 28}), at::randint(0, 10, {batch}, at::kLong)};
+  FixedSampler sampler(space, {.arch = argv[1]}, Rng(0));
+  const TrainingBatch images{at::randn({batch, 1, 28, 28}), at::randint(0, 10, {batch}, at::kLong), {}};
+  const TrainerOptions defaults;
+  const Classification task(defaults.label_smoothing);
   TrainerOptions options;
   options.steps = steps + 5;
   options.lr = 0.01;
-  Trainer trainer(supernet, sampler, options, 0, [&](std::int64_t) { return images; });
+  Trainer trainer(supernet, sampler, task, options, 0, {{Stream::kTrain, [&](std::int64_t) { return images; }}});
   std::vector<double> milliseconds;
   while (!trainer.finished()) {
     const auto start = std::chrono::steady_clock::now();

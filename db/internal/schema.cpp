@@ -130,7 +130,52 @@ JOIN spaces s ON s.id = a.space
 JOIN protocols p ON p.id = e.protocol;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+// Numbers trained by different recipes are different measurements.
+constexpr const char* kVersion2 = R"sql(
+DROP VIEW results;
+
+CREATE TABLE new_protocols (
+  id INTEGER PRIMARY KEY,
+  evaluator TEXT NOT NULL,
+  checkpoint TEXT NOT NULL,       -- fingerprint of the inherited weights
+  dataset TEXT NOT NULL,
+  split TEXT NOT NULL,
+  fidelity TEXT NOT NULL,
+  calibration TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  recipe TEXT NOT NULL,           -- checksum of the training's settings; empty where nothing was trained
+  UNIQUE (evaluator, checkpoint, dataset, split, fidelity, calibration, seed, recipe)
+);
+INSERT INTO new_protocols (id, evaluator, checkpoint, dataset, split, fidelity, calibration, seed, recipe)
+SELECT id, evaluator, checkpoint, dataset, split, fidelity, calibration, seed, '' FROM protocols;
+DROP TABLE protocols;
+ALTER TABLE new_protocols RENAME TO protocols;
+
+CREATE VIEW results AS
+SELECT e.id AS evaluation, s.name AS space, n.arch, n.canonical, s.built_for, a.macs, a.params,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id)
+    AS top1,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id)
+    AS top5,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id)
+    AS loss,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'latency_ms') AND evaluation = e.id)
+    AS latency_ms,
+  (SELECT json_group_object(k.name, m.value)
+     FROM metric_names k JOIN metrics m ON m.metric = k.id AND m.evaluation = e.id) AS metrics,
+  p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, p.recipe, e.seconds, e.run,
+  strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch') AS created
+FROM evaluations e
+JOIN architectures a ON a.id = e.architecture
+JOIN notations n ON n.architecture = e.architecture
+JOIN spaces s ON s.id = a.space
+JOIN protocols p ON p.id = e.protocol;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+
+// What a reader lays over a database of version v + 1, where it may not change the file, to see it as the newest.
+constexpr const char* kReadings[] = {"CREATE TEMP VIEW protocols AS SELECT *, '' AS recipe FROM main.protocols"};
 
 /// The schema version; 0 for a database without anything in it.
 std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {
@@ -153,11 +198,29 @@ std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {
   return static_cast<std::size_t>(version);
 }
 
+/// A table that others refer to is replaced by dropping it, which would count as deleting its rows.
+class ForeignKeysOff {
+ public:
+  explicit ForeignKeysOff(sqlite::Database& db) : db_(db) { db_.exec("PRAGMA foreign_keys = OFF"); }
+  ~ForeignKeysOff() {
+    try {
+      db_.exec("PRAGMA foreign_keys = ON");
+    } catch (const std::exception&) {  // out of memory: the next statement says so
+    }
+  }
+  ForeignKeysOff(const ForeignKeysOff&) = delete;
+  ForeignKeysOff& operator=(const ForeignKeysOff&) = delete;
+
+ private:
+  sqlite::Database& db_;
+};
+
 }  // namespace
 
 std::span<const char* const> migrations() { return kMigrations; }
 
 void migrate(sqlite::Database& db, std::span<const char* const> steps) {
+  const ForeignKeysOff as_tables_are_made_anew(db);
   while (version_of_ours(db, steps.size()) < steps.size()) {
     sqlite::Transaction transaction(db);
     const std::size_t version = version_of_ours(db, steps.size());  // again: another process may have been first
@@ -173,9 +236,13 @@ void check_schema(sqlite::Database& db, std::span<const char* const> steps) {
   const std::size_t version = version_of_ours(db, steps.size());
   if (version == 0)
     throw UsageError(db.path().string() + " is an empty database without results; train or search into it first");
-  if (version < steps.size())
+  if (version == steps.size()) return;
+  if (version > std::size(kReadings))
     throw UsageError(db.path().string() + " has the older schema version " + std::to_string(version) +
                      "; a command that writes into it (train, search) brings it up to date");
+  db.exec("PRAGMA query_only = OFF");
+  db.exec(kReadings[version - 1]);
+  db.exec("PRAGMA query_only = ON");
 }
 
 }  // namespace frontier

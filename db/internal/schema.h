@@ -17,7 +17,8 @@ std::span<const char* const> migrations();
 /// @throws UsageError if the database belongs to another program or its schema is newer than the steps.
 void migrate(sqlite::Database& db, std::span<const char* const> steps);
 
-/// @throws UsageError if the database is not ours, empty, newer or older than the steps.
+/// For a reader: lays what an older schema lacks over it, in this connection alone.
+/// @throws UsageError if the database is not ours, empty, newer than the steps, or older than can be read as it is.
 void check_schema(sqlite::Database& db, std::span<const char* const> steps);
 
 }  // namespace frontier

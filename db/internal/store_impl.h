@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +22,19 @@ struct Store::Impl {
   std::int64_t protocol_id(const Protocol& protocol);
   std::optional<std::int64_t> known_protocol_id(const Protocol& protocol);
   std::int64_t metric_id(const std::string& name);
-  std::int64_t record(const Evaluation& evaluation);
+
+  /// The row of an evaluation, made where there was none.
+  struct Place {
+    std::int64_t id = 0;
+    bool is_new = false;
+    double seconds = 0;  ///< as stored
+  };
+  Place place_of(const Evaluation& evaluation);
+  std::map<std::string, double> metrics_of(std::int64_t evaluation);
+  [[noreturn]] void refuse(const Evaluation& evaluation, const std::string& name, double stored, double value);
+
+  /// @param id of the evaluation, where it is wanted; may be null.
+  Recorded record(const Evaluation& evaluation, std::int64_t* id);
   Recorded record_agreeing(const Evaluation& evaluation);
   Result result(std::int64_t id);
   std::optional<Result> find(std::int64_t space, std::string_view canonical, std::int64_t protocol);

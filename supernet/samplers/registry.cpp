@@ -14,21 +14,37 @@ namespace {
 using SpacePointer = std::shared_ptr<const SearchSpace>;
 
 template <class S>
-std::unique_ptr<Sampler> make(SpacePointer space, nlohmann::json& json, const Rng& rng) {
+typename S::Options read(const nlohmann::json& json) {
   typename S::Options options;
   read_options(json, "sampler", options);
-  json = write_options(options);
-  return std::make_unique<S>(std::move(space), options, rng);
+  return options;
+}
+
+template <class S>
+std::unique_ptr<Sampler> make(SpacePointer space, const nlohmann::json& json, const Rng& rng) {
+  return std::make_unique<S>(std::move(space), read<S>(json), rng);
+}
+
+template <class S>
+nlohmann::json resolve(const nlohmann::json& json) {
+  return write_options(read<S>(json));
 }
 
 struct Entry {
   const char* name;
-  std::unique_ptr<Sampler> (*make)(SpacePointer, nlohmann::json&, const Rng&);
+  std::unique_ptr<Sampler> (*make)(SpacePointer, const nlohmann::json&, const Rng&);
+  nlohmann::json (*resolve)(const nlohmann::json&);
 };
-constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>},
-                              {"sandwich", make<SandwichSampler>},
-                              {"darts", make<DartsSampler>},
-                              {"fixed", make<FixedSampler>}};
+constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>, resolve<UniformSampler>},
+                              {"sandwich", make<SandwichSampler>, resolve<SandwichSampler>},
+                              {"darts", make<DartsSampler>, resolve<DartsSampler>},
+                              {"fixed", make<FixedSampler>, resolve<FixedSampler>}};
+
+const Entry& entry_of(std::string_view name) {
+  for (const auto& entry : kEntries)
+    if (name == entry.name) return entry;
+  throw UsageError(unknown_name("sampler", name, known_samplers()));
+}
 
 }  // namespace
 
@@ -45,11 +61,13 @@ std::vector<std::string> known_samplers() {
   return names;
 }
 
-std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, nlohmann::json& options,
+std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const nlohmann::json& options,
                                       const Rng& rng) {
-  for (const auto& entry : kEntries)
-    if (name == entry.name) return entry.make(std::move(space), options, rng);
-  throw UsageError(unknown_name("sampler", name, known_samplers()));
+  return entry_of(name).make(std::move(space), options, rng);
+}
+
+nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options) {
+  return entry_of(name).resolve(options);
 }
 
 }  // namespace frontier

@@ -96,11 +96,13 @@ class StatelessSampler : public Sampler {
   void load(const SamplerState& state) override;
 };
 
-/// @param options the sampler's own settings; unknown ones are refused. Resolved: every setting with its value.
+/// @param options the sampler's own settings; unknown ones are refused.
 /// @param rng of the sampler's own start, e.g. of its parameters.
 /// @throws UsageError listing the known samplers.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
-                                      nlohmann::json& options, const Rng& rng);
+                                      const nlohmann::json& options, const Rng& rng);
 std::vector<std::string> known_samplers();
+/// The sampler's settings with all defaults filled in, as they are stored with a run.
+nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options);
 
 }  // namespace frontier

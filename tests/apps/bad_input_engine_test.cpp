@@ -1,7 +1,7 @@
 // Wrong input to train, search and evaluate, and work that fails or is interrupted: one message, nothing lost. The
 // checkpoint and the database that the cases spoil copies of are made once.
 
-#include "bad_input.h"
+#include "support/bad_input.h"
 
 #include <sys/mount.h>
 

@@ -2,14 +2,14 @@
 // message with the telling words, and leaves every file as it was. bad_input_engine_test.cpp does the same for train,
 // search and evaluate.
 
-#include "bad_input.h"
+#include "support/bad_input.h"
 
 #include <sqlite3.h>
 
 #include <filesystem>
 #include <memory>
 
-#include "sample_report_db.h"
+#include "support/sample_report_db.h"
 
 namespace frontier {
 namespace {

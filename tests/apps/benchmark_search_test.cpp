@@ -11,9 +11,9 @@
 #include <set>
 #include <thread>
 
-#include "bad_input.h"
 #include "common/statistics.h"
-#include "sample_benchmark.h"
+#include "support/bad_input.h"
+#include "support/sample_benchmark.h"
 
 namespace frontier {
 namespace {
@@ -283,7 +283,7 @@ TEST_F(BenchmarkSearch, WrongInputIsRefusedBeforeAnythingIsStored) {
       BadInput{"RepeatOfNothing", search("one.db", {"--repeat", "0"}), 2, {"--repeat"}},
       BadInput{"Checkpoint", search("one.db", {"--checkpoint", "x"}), 2, {"--checkpoint has no effect"}},
       BadInput{"Evaluation", search("one.db", {"--set", "evaluation.images=5"}), 2, {"evaluation", "searcher"}},
-      BadInput{"UnknownEvaluator", {"search", "--evaluator", "bench"}, 2, {"'bench'", "supernet, benchmark"}},
+      BadInput{"UnknownEvaluator", {"search", "--evaluator", "bench"}, 2, {"'bench'", "benchmark, supernet"}},
       BadInput{"NoCheckpoint", {"search"}, 2, {"--checkpoint is required"}},
       BadInput{"TableOfASupernet", {"search", "--checkpoint", "x", "--dataset", "y"}, 2, {"--dataset", "no effect"}},
       BadInput{"RepeatOfASupernet", {"search", "--checkpoint", "x", "--repeat", "3"}, 2, {"--repeat has no effect"}},

@@ -352,7 +352,7 @@ TEST(Prefetcher, MakesBatchesOnOtherThreadsAhead) {
   EXPECT_EQ(threads.size(), 1u);
 }
 
-/// The program binds OpenMP's threads to cores (apps/engine/load.cpp), and so does the environment of this test.
+/// The program binds OpenMP's threads to cores (jobs/load.cpp), and so does the environment of this test.
 TEST(Prefetcher, WorkersMayUseEveryCoreWhereTheCallerIsBoundToOne) {
   if (omp_get_num_places() < 2) GTEST_SKIP() << "needs OMP_PROC_BIND=true and two cores";
   const auto cores = [] {

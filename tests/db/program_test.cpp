@@ -88,7 +88,7 @@ TEST_F(Program, PrintsTheFrontAsCsv) {
   EXPECT_THAT(
       outcome.out,
       StartsWith("space,arch,canonical,built_for,macs,params,loss,top1,evaluator,dataset,split,fidelity,calibration,"
-                 "checkpoint,seed,seconds,run,created\n"
+                 "checkpoint,seed,seconds,run,created,recipe\n"
                  "toy,\"k3,\"\"e6\"\"\",large,1x28x28/10,3000000,300000,0.04879"));
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 2);
 }

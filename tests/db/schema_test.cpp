@@ -29,7 +29,7 @@ class SchemaTest : public ::testing::Test {
 
 TEST_F(SchemaTest, MarksTheFileAsOurs) {
   make_store();
-  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "1");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "2");
   EXPECT_EQ(cell_of(file_, "PRAGMA application_id"), std::to_string(kApplicationId));
   EXPECT_EQ(cell_of(file_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(cell_of(file_, "PRAGMA foreign_key_check"), "");
@@ -43,7 +43,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
     sqlite::Database db(file_, sqlite::Access::kWrite);
     migrate(db, steps);
     migrate(db, steps);
-    EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "2");
+    EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "3");
     check_schema(db, steps);
   }
   EXPECT_EQ(cell_of(file_, "SELECT arch FROM results"), "arch-a");
@@ -51,7 +51,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
   // From nothing to the newest, too.
   sqlite::Database fresh(folder_ / "fresh.db", sqlite::Access::kCreate);
   migrate(fresh, steps);
-  EXPECT_EQ(cell_of(folder_ / "fresh.db", "PRAGMA user_version"), "2");
+  EXPECT_EQ(cell_of(folder_ / "fresh.db", "PRAGMA user_version"), "3");
 }
 
 TEST_F(SchemaTest, AFailedMigrationChangesNothing) {
@@ -61,25 +61,74 @@ TEST_F(SchemaTest, AFailedMigrationChangesNothing) {
     sqlite::Database db(file_, sqlite::Access::kWrite);
     EXPECT_THROWS_WITH(migrate(db, steps), Error, "table runs already exists");
   }
-  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "1");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "2");
   EXPECT_EQ(cell_of(file_, "SELECT count(*) FROM sqlite_master WHERE name = 'notes'"), "0");
   EXPECT_EQ(Store(file_, Store::Mode::kReadWrite).results().size(), 1U);
 }
 
 TEST_F(SchemaTest, RefusesANewerSchema) {
   make_store();
-  rows_of(file_, "PRAGMA user_version = 2");
+  rows_of(file_, "PRAGMA user_version = 3");
   for (const auto mode : {Store::Mode::kReadOnly, Store::Mode::kReadWrite})
     EXPECT_THROWS_WITH(Store(file_, mode), UsageError,
-                       file_ + " has schema version 2, this program knows up to 1; use a newer Frontier for it");
+                       file_ + " has schema version 3, this program knows up to 2; use a newer Frontier for it");
   EXPECT_EQ(cell_of(file_, "SELECT count(*) FROM evaluations"), "1");
+}
+
+/// A file as the program of schema 1 left it.
+void make_version_1(const std::string& file) {
+  sqlite::Database db(file, sqlite::Access::kCreate);
+  migrate(db, migrations().first(1));
+  db.exec(
+      "INSERT INTO spaces VALUES (1, 'toy', '3x8x8/4'); INSERT INTO architectures VALUES (1, 1, 100, 10);"
+      "INSERT INTO notations VALUES (1, 1, 'a', 'arch-a');"
+      "INSERT INTO protocols VALUES (1, 'scratch', '', 'toy_data', 'test', '20 steps', '', 3);"
+      "INSERT INTO evaluations VALUES (1, 1, 1, 2.5, 0, NULL); INSERT INTO metric_names VALUES (1, 'top1');"
+      "INSERT INTO metrics VALUES (1, 1, 0.5)");
+}
+
+TEST_F(SchemaTest, AFileOfVersion1IsReadAsItLies) {
+  make_version_1(file_);
+  const Store store(file_, Store::Mode::kReadOnly);
+  ASSERT_EQ(store.results().size(), 1U);
+  EXPECT_EQ(store.results().front().protocol.recipe, "");
+  EXPECT_EQ(store.results().front().metrics.at("top1"), 0.5);
+  ASSERT_EQ(store.tables().size(), 1U);
+  EXPECT_EQ(store.table_results(store.tables().front()).size(), 1U);
+  const std::vector<Objective> objectives{{"top1", Direction::kMax}};
+  EXPECT_EQ(store.pareto(objectives, {.recipe = ""}).results.size(), 1U);
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "1");
+}
+
+TEST_F(SchemaTest, AFileOfVersion1KeepsItsRowsWhenItIsBroughtUpToDate) {
+  make_version_1(file_);
+  Store store(file_, Store::Mode::kReadWrite);
+  const Result old = store.results().front();
+  EXPECT_EQ(old.protocol.recipe, "");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "2");
+  EXPECT_EQ(cell_of(file_, "PRAGMA foreign_key_check"), "");
+  EXPECT_EQ(cell_of(file_, "SELECT recipe || arch FROM results"), "arch-a");
+  // The same key again, and one that differs by its recipe alone.
+  Evaluation again = old;
+  again.run.reset();
+  EXPECT_EQ(store.record({&again, 1}), std::vector<std::int64_t>{old.id});
+  again.protocol.recipe = "1a2b3c4d";
+  again.metrics["top1"] = 0.75;
+  store.record({&again, 1});
+  EXPECT_EQ(store.results().size(), 2U);
+  // Foreign keys hold again.
+  EXPECT_EQ(
+      rows_of(file_,
+              "SELECT sql FROM sqlite_master WHERE name = 'evaluations' AND sql LIKE '%REFERENCES protocols (id)%'")
+          .size(),
+      1U);
 }
 
 TEST_F(SchemaTest, ReadersAskForAMigrationInsteadOfDoingIt) {
   make_store();
   sqlite::Database db(file_, sqlite::Access::kRead);
   EXPECT_THROWS_WITH(check_schema(db, with_step("SELECT 1")), UsageError,
-                     "has the older schema version 1; a command that writes into it");
+                     "has the older schema version 2; a command that writes into it");
 }
 
 TEST_F(SchemaTest, RefusesAndKeepsTheDatabaseOfAnotherProgram) {

@@ -54,8 +54,9 @@ TEST_F(StoreTest, FindsOnlyTheSameArchitectureAndProtocol) {
   EXPECT_FALSE(store.find("toy", "1x28x28/10", "b", kSampleProtocol));
   EXPECT_FALSE(store.find("toy", "3x32x32/10", "a", kSampleProtocol));
   EXPECT_FALSE(store.find("other", "1x28x28/10", "a", kSampleProtocol));
-  for (std::string Protocol::*field : {&Protocol::evaluator, &Protocol::checkpoint, &Protocol::dataset,
-                                       &Protocol::split, &Protocol::fidelity, &Protocol::calibration}) {
+  for (std::string Protocol::*field :
+       {&Protocol::evaluator, &Protocol::checkpoint, &Protocol::dataset, &Protocol::split, &Protocol::fidelity,
+        &Protocol::calibration, &Protocol::recipe}) {
     Protocol other = kSampleProtocol;
     other.*field += "x";
     EXPECT_FALSE(store.find("toy", "1x28x28/10", "a", other));
@@ -80,15 +81,37 @@ TEST_F(StoreTest, FindManyAnswersInOrder) {
 TEST_F(StoreTest, RecordingAgainKeepsTheFirstAndAddsMetrics) {
   Store store(file_, Store::Mode::kReadWrite);
   const std::int64_t id = add(store, sample("a", 0.9));
-  Evaluation again = sample("a", 0.5);
+  Evaluation again = sample("a", 0.9);
   again.metrics["top5"] = 0.99;
+  again.seconds = 7;
   again.run = store.begin_run({.kind = "search", .space = "toy"});
   EXPECT_EQ(add(store, again), id);
   const auto results = store.results();
   ASSERT_EQ(results.size(), 1U);
   EXPECT_EQ(results[0].metrics, (std::map<std::string, double>{{"loss", 1 - 0.9}, {"top1", 0.9}, {"top5", 0.99}}));
   EXPECT_FALSE(results[0].run) << "measured before that run";
+  EXPECT_EQ(results[0].seconds, 0.5) << "what it took then";
   EXPECT_EQ(store.results({.run = again.run}).size(), 1U) << "but selected by it";
+}
+
+TEST_F(StoreTest, ASecondNumberForTheSameKeyIsRefusedAndNothingIsStored) {
+  Store store(file_, Store::Mode::kReadWrite);
+  Evaluation first = sample("a", 0.9);
+  first.protocol.recipe = "1a2b3c4d";
+  add(store, first);
+  Evaluation second = first;
+  second.metrics["top1"] = 0.5;
+  second.metrics["top5"] = 0.99;
+  const std::vector both = {sample("b"), second};
+  EXPECT_THROWS_WITH(store.record(both), UsageError,
+                     " already holds top1 = 0.9 of toy arch-a (supernet, 0123abcd, fashion_mnist, search, 10000 "
+                     "images, recalibrated, seed 0, recipe 1a2b3c4d), not 0.5; nothing is stored");
+  ASSERT_EQ(store.results().size(), 1U);
+  EXPECT_EQ(store.results().front().metrics.size(), 2U);
+  second.protocol.recipe = "5e6f7081";
+  add(store, second);
+  EXPECT_EQ(store.results({.recipe = "5e6f7081"}).front().metrics.at("top1"), 0.5);
+  EXPECT_EQ(store.results().size(), 2U);
 }
 
 TEST_F(StoreTest, OneArchitectureHasCostsPerInput) {

@@ -43,6 +43,7 @@ struct Setting {
   Supernet supernet;
   DataSplits data;
   SupernetAccuracyOptions options;
+  Classification task;
 
   explicit Setting(Space s, std::int64_t train = 160, std::int64_t test = 40)
       : space(std::move(s)),
@@ -55,7 +56,7 @@ struct Setting {
     options.calibration_batch = 32;
     options.batch = 25;
   }
-  SupernetAccuracy evaluator() const { return {supernet, data.train, data.test, options}; }
+  SupernetAccuracy evaluator() const { return {supernet, task, data.train, data.test, options}; }
 };
 
 Space shared(SearchSpace space) { return std::make_shared<const SearchSpace>(std::move(space)); }
@@ -268,7 +269,7 @@ TEST(SupernetAccuracy, MisuseAndBrokenWeightsAreNamed) {
   Dataset empty = s.data.test;
   empty.images = empty.images.narrow(0, 0, 0);
   empty.labels = empty.labels.narrow(0, 0, 0);
-  EXPECT_THROWS_WITH(SupernetAccuracy(s.supernet, s.data.train, empty, s.options), UsageError, "no images");
+  EXPECT_THROWS_WITH(SupernetAccuracy(s.supernet, s.task, s.data.train, empty, s.options), UsageError, "no images");
   const Architecture alien{{0, 0, 9}};
   SupernetAccuracy evaluator = s.evaluator();
   EXPECT_THROWS_WITH(evaluator.evaluate(std::span(&alien, 1)), InvalidArchitecture, "decisions");
@@ -292,20 +293,21 @@ TEST(SupernetAccuracy, ATrainedSupernetBeatsChanceAndItsSubnetsDiffer) {
   Supernet supernet(space, space->default_input(), Rng(1));
   const DataSplits data = synthetic(supernet.input, 1600, 400);
   Loader loader(data.train, {.batch_size = 32, .prefetch = 0}, Rng(3));
-  SandwichSampler sampler(space, {.random_subnets = 1});
+  SandwichSampler sampler(space, {.random_subnets = 1}, Rng(0));
+  const Classification task;
   TrainerOptions training;
   training.steps = 250;
   training.lr = 0.1;
-  Trainer trainer(supernet, sampler, training, 5, [&](std::int64_t) {
-    const Batch batch = loader.next();
-    return LabelledImages{batch.images, batch.labels};
-  });
+  Trainer trainer(supernet, sampler, task, training, 5, {{Stream::kTrain, [&](std::int64_t) {
+                                                            const Batch batch = loader.next();
+                                                            return TrainingBatch{batch.images, batch.labels, {}};
+                                                          }}});
   while (!trainer.finished()) trainer.step();
 
   const FeasibleSet all(*space, supernet.input, Budget{});
   std::vector<Architecture> archs = {all.most_macs().arch, all.least_macs().arch};
   for (const auto& arch : families(*space, 6, 0, 9)) archs.push_back(arch);
-  SupernetAccuracy evaluator(supernet, data.train, data.test, {.calibration_images = 512, .calibration_batch = 128});
+  SupernetAccuracy evaluator(supernet, task, data.train, data.test, {.calibration_images = 512, .calibration_batch = 128});
   const auto measured = evaluator.evaluate(archs);
   // 4 classes, 400 images: chance is 0.25 with a standard deviation of 0.022.
   for (const auto& m : measured) EXPECT_GT(m.metrics.at("top1"), 0.25 + 5 * 0.022);

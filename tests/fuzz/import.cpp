@@ -2,8 +2,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "apps/import/benchmark_table.h"
-#include "apps/import/import_map.h"
+#include "tables/benchmark_table.h"
+#include "tables/import_map.h"
 #include "common/options.h"
 #include "fuzz/properties.h"
 #include "fuzz/readers.h"

@@ -211,9 +211,7 @@ TEST(DartsSampler, DerivesAMemberOfTheSpaceWhateverItsLogitsAre) {
 }
 
 TEST(Samplers, ResolvedOptionsHoldEverySetting) {
-  const Space space = shared(branch_space());
-  nlohmann::json options = {{"lr", 0.5}};
-  make_sampler("darts", space, options, Rng(0));
+  const nlohmann::json options = resolved_sampler_options("darts", {{"lr", 0.5}});
   EXPECT_EQ(options.at("lr"), 0.5);
   for (const char* key : {"init_deviation", "weight_decay", "beta1", "beta2", "warmup_steps"})
     EXPECT_TRUE(options.contains(key)) << key;

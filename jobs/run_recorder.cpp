@@ -1,0 +1,99 @@
+#include "jobs/run_recorder.h"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "common/options.h"
+#include "common/text.h"
+
+namespace frontier {
+namespace {
+
+// A run keeps about so many points of each curve, each the mean over its steps.
+constexpr std::int64_t kCurvePoints = 500;
+
+}  // namespace
+
+std::string version() { return FRONTIER_VERSION; }
+
+void close_run(Store& store, std::int64_t run, RunState state, const std::string& message) {
+  RunUpdate update{.state = state, .message = message};
+  if (state == RunState::kDone) update.progress = 1.0;
+  store.update_run(run, update);
+}
+
+RunRecorder::RunRecorder(const std::string& db, RunInfo info, Observer& observer, const std::string& resumed_checkpoint)
+    : store_(db, Store::Mode::kReadWrite), info_(std::move(info)), observer_(observer) {
+  info_.version = version();
+  if (resumed_checkpoint.empty()) return;
+  const std::filesystem::path path = std::filesystem::path(resumed_checkpoint) / "run.json";
+  if (!std::filesystem::exists(path)) return;
+  const nlohmann::json run = parse_json(read_file(path), path.string());
+  const nlohmann::json::json_pointer place("/note/run");
+  if (!run.is_object() || !run.contains(place) || !run[place].is_number_integer()) return;
+  // Another database knows another run by this number.
+  for (const auto& known : store_.runs({.id = run[place].get<std::int64_t>()}))
+    if (known.kind == info_.kind && known.checkpoint == info_.checkpoint) resumed_ = known.id;
+}
+
+void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, std::int64_t total_steps) {
+  total_ = total_steps;
+  done_ = first_step;
+  info_.space = config.value("space", "");
+  info_.config = config.dump();
+  info_.seed = config.value("seed", std::int64_t{0});
+  if (resumed_) {
+    store_.resume_run(*resumed_);
+    run_ = resumed_;
+  } else {
+    run_ = store_.begin_run(info_);
+  }
+  observer_.begin(info_.kind, first_step, total_steps, "steps");
+}
+
+void RunRecorder::step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
+  done_ = step;
+  std::string detail;
+  for (const auto& [name, value] : values) {
+    Sum& sum = sums_[name];
+    sum.sum += value;
+    ++sum.count;
+    if (name == "train/loss") {
+      char text[64];
+      std::snprintf(text, sizeof text, "loss %.4f", value);
+      detail = text;
+    }
+  }
+  const std::int64_t stride = std::max<std::int64_t>(1, total_ / kCurvePoints);
+  if (step % stride == 0 || step == total_) {
+    for (const auto& [name, sum] : sums_) points_.push_back({step, name, sum.sum / static_cast<double>(sum.count)});
+    sums_.clear();
+  }
+  if (points_.size() >= 100) flush();
+  observer_.progress(step, detail);
+}
+
+void RunRecorder::flush() {
+  if (!run_) return;
+  Store::Transaction transaction(store_);
+  store_.add_points(*run_, points_);
+  store_.update_run(*run_, {.progress = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0});
+  transaction.commit();
+  points_.clear();
+}
+
+nlohmann::json RunRecorder::checkpoint_note() {
+  flush();
+  return {{"run", run()}};
+}
+
+void RunRecorder::close(RunState state, const std::string& message) {
+  if (!run_) return;
+  observer_.end();
+  flush();
+  close_run(store_, *run_, state, message);
+}
+
+}  // namespace frontier

@@ -1,0 +1,275 @@
+#include "jobs/search.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "common/errors.h"
+#include "common/text.h"
+#include "jobs/evaluate.h"
+#include "jobs/run_recorder.h"
+#include "jobs/search_loop.h"
+#include "jobs/search_repeats.h"
+#include "jobs/session.h"
+#include "jobs/stored_benchmark.h"
+#include "jobs/stored_evaluator.h"
+#include "search_spaces/registry.h"
+
+namespace frontier {
+namespace {
+
+constexpr std::int64_t kSupernetGeneration = 32;  // shares the work of a merged population
+constexpr std::int64_t kBenchmarkGeneration = 1;  // nothing is shared, and searchers learn from each result
+
+/// The run to go on with: the latest of these settings. One that is finished only reports again.
+std::optional<std::int64_t> last_run(const Store& store, const nlohmann::json& config) {
+  std::optional<std::int64_t> found;
+  for (const auto& run : store.runs({.kind = "search"})) {
+    if (nlohmann::json::parse(run.config, nullptr, false) != config) continue;
+    found = run.id;
+  }
+  return found;
+}
+
+/// Does `job`, a function of no arguments that gives a JSON document, and closes the run by how it ended.
+template <class Job>
+nlohmann::ordered_json guarded(Store& store, std::int64_t run, const Job& job) {
+  return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
+}
+
+}  // namespace
+
+SearchSettings read_search_settings(const nlohmann::json& json) {
+  SearchSettings settings;
+  read_options(json, "search", settings);
+  if (settings.objectives.empty())
+    settings.objectives = settings.searcher == "nsga2" ? "top1:max,macs:min" : "top1:max";
+  parse_objectives(settings.objectives);
+  return settings;
+}
+
+nlohmann::ordered_json search(const nlohmann::json& settings, Registries& registries, Observer& observer) {
+  const std::string name = read_search_settings(settings).evaluator;
+  const EvaluatorJobs* evaluator = registries.find_evaluator(name);
+  if (evaluator != nullptr && evaluator->search) return evaluator->search(settings, observer);
+  std::vector<std::string> known;
+  for (const auto& other : registries.evaluators.names())
+    if (registries.evaluators.find(other)->search) known.push_back(other);
+  throw UsageError(unknown_name("evaluator", name, known));
+}
+
+nlohmann::json resolved_search(const SearchSettings& settings, const std::string& space, const SearcherKind& searcher,
+                               std::int64_t default_generation) {
+  nlohmann::json config = {{"space", space},
+                           {"searcher", settings.searcher},
+                           {"budget", settings.budget},
+                           {"generation", settings.generation > 0 ? settings.generation : default_generation},
+                           {"seed", settings.seed},
+                           {"objectives", settings.objectives}};
+  std::vector<std::int64_t> macs = settings.max_macs;
+  std::sort(macs.begin(), macs.end());
+  config["max_macs"] = macs;
+  if (settings.max_params > 0) config["max_params"] = settings.max_params;
+  config["searcher_options"] = searcher.resolved_options(settings.searcher_options);
+  return config;
+}
+
+std::int64_t begin_or_resume(Store& store, const SearchSettings& settings, const nlohmann::json& config,
+                             Observer& observer) {
+  if (const auto known = settings.resume ? last_run(store, config) : std::nullopt) {
+    store.resume_run(*known);
+    observer.note("going on with run " + std::to_string(*known));
+    return *known;
+  }
+  return store.begin_run({.kind = "search",
+                          .name = settings.name,
+                          .space = config["space"].get<std::string>(),
+                          .config = config.dump(),
+                          .seed = settings.seed,
+                          .version = version(),
+                          .checkpoint = settings.checkpoint});
+}
+
+// ---- subnets of a trained supernet
+
+namespace {
+
+class SupernetSource final : public SearchSource {
+ public:
+  explicit SupernetSource(StoredEvaluator evaluator) : evaluator_(std::move(evaluator)) {}
+  std::vector<Measurement> measure(std::span<const Architecture> archs) override {
+    return evaluator_.measure("search", archs);
+  }
+  void record() override { evaluator_.record(); }
+  void report(const Architecture& best, nlohmann::ordered_json& item) override {
+    item["test_metrics"] = evaluator_.evaluate("test", std::span(&best, 1)).front().metrics;
+  }
+
+ private:
+  StoredEvaluator evaluator_;
+};
+
+void require_objectives(const SearchSettings& settings, const SupernetSession& session) {
+  for (const auto& objective : parse_objectives(settings.objectives)) {
+    std::vector<std::string> names = session.metrics();
+    names.insert(names.end(), {"macs", "params"});
+    if (std::find(names.begin(), names.end(), objective.name) == names.end())
+      throw UsageError(unknown_name("objective", objective.name, names));
+  }
+}
+
+nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& registries, const OpenSession& open,
+                                      Observer& observer) {
+  const SearchSettings settings = read_search_settings(json);
+  if (settings.checkpoint.empty()) throw UsageError("checkpoint is required: the folder that train wrote");
+  const SearcherKind& searcher = registries.searcher(settings.searcher);
+  searcher.resolved_options(settings.searcher_options);
+  const auto session = open(settings.checkpoint, settings.evaluation, {settings.threads, settings.device});
+  nlohmann::json config = resolved_search(settings, session->space(), searcher, kSupernetGeneration);
+  config["checkpoint"] = session->fingerprint();
+  config["evaluation"] = settings.evaluation.is_null() ? nlohmann::json::object() : settings.evaluation;
+  require_objectives(settings, *session);
+  Store store(settings.db, Store::Mode::kReadWrite);
+  const SearchPlan plan{config, make_space(session->space()), session->input(), &searcher};
+  SearchLoop loop(plan);  // refuses its budgets before a run is stored
+  const std::int64_t run = begin_or_resume(store, settings, config, observer);
+  return guarded(store, run, [&]() -> nlohmann::ordered_json {
+    SupernetSource source(StoredEvaluator(*session, *plan.space, loop.table(), store, run, observer));
+    loop.run(store, run, source, observer);
+    nlohmann::ordered_json result;
+    result["run"] = run;
+    result["checkpoint"] = settings.checkpoint;
+    result["searcher"] = settings.searcher;
+    result["results"] = loop.report(source);
+    return result;
+  });
+}
+
+}  // namespace
+
+EvaluatorJobs session_jobs(Registries& registries, OpenSession open) {
+  const auto evaluate = [open](const nlohmann::json& settings, Observer& observer) {
+    return evaluate_session(settings, open, observer);
+  };
+  const auto search = [&registries, open](const nlohmann::json& settings, Observer& observer) {
+    return search_session(settings, registries, open, observer);
+  };
+  return {evaluate, search};
+}
+
+// ---- a recorded benchmark
+
+namespace {
+
+class BenchmarkSource final : public SearchSource {
+ public:
+  /// @param report may be null.
+  BenchmarkSource(Store& store, std::int64_t run, StoredBenchmark& table, StoredBenchmark* report)
+      : store_(store), run_(run), table_(table), report_(report) {}
+  std::vector<Measurement> measure(std::span<const Architecture> archs) override {
+    auto measured = table_.benchmark.evaluate(archs);
+    for (const auto& arch : archs) used_.push_back(table_.ids[table_.benchmark.at(arch)]);
+    return measured;
+  }
+  void record() override {
+    store_.link(run_, used_);
+    used_.clear();
+  }
+  void report(const Architecture& best, nlohmann::ordered_json& item) override {
+    if (report_ != nullptr) item["report_metrics"] = report_->benchmark.evaluate(std::span(&best, 1)).front().metrics;
+  }
+  /// The numbers are stored already; a killed search looks these up again in no time.
+  std::int64_t commit_every() const override { return 256; }
+
+ private:
+  Store& store_;
+  std::int64_t run_;
+  StoredBenchmark& table_;
+  StoredBenchmark* report_;
+  std::vector<std::int64_t> used_;  ///< evaluations not yet linked
+};
+
+/// The table to report by: what `wanted` says, the rest as in the table that is searched.
+std::optional<ResultTable> report_table(const TableChoice& wanted, const std::vector<ResultTable>& tables,
+                                        const ResultTable& searched) {
+  if (wanted.is_empty()) return std::nullopt;
+  const auto found = matching(tables, wanted, "--report-");
+  if (found.size() == 1) return found.front();
+  TableChoice rest = wanted;
+  if (!rest.dataset) rest.dataset = searched.protocol.dataset;
+  if (!rest.split) rest.split = searched.protocol.split;
+  if (!rest.fidelity) rest.fidelity = searched.protocol.fidelity;
+  if (!rest.seed) rest.seed = searched.protocol.seed;
+  for (const auto& table : found)
+    if (table.protocol.dataset == rest.dataset && table.protocol.split == rest.split &&
+        table.protocol.fidelity == rest.fidelity && table.protocol.seed == rest.seed)
+      return table;
+  return choose_table(found, wanted, "--report-");
+}
+
+struct BenchmarkSearch {
+  StoredBenchmark table;
+  std::optional<StoredBenchmark> report;
+};
+
+BenchmarkSearch load_benchmark(const Store& store, const SearchSettings& settings) {
+  const auto tables = benchmark_tables(store, settings.space.empty() ? std::nullopt : std::optional(settings.space));
+  const ResultTable chosen = choose_table(tables, read_table_choice(settings.table, "table"), "--");
+  const auto reported = report_table(read_table_choice(settings.report, "report"), tables, chosen);
+  BenchmarkSearch search{load_table(store, chosen), std::nullopt};
+  if (reported) search.report.emplace(load_table(store, *reported));
+  const auto objectives = parse_objectives(settings.objectives);
+  for (const auto& objective : objectives)
+    if (objective.name != "macs" && objective.name != "params")
+      require_metric(store, tables, search.table, objective.name);
+  const std::string& first = objectives.front().name;
+  if (search.report && first != "macs" && first != "params") require_metric(store, tables, *search.report, first);
+  return search;
+}
+
+}  // namespace
+
+nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& registries, Observer& observer) {
+  const SearchSettings settings = read_search_settings(json);
+  const SearcherKind& searcher = registries.searcher(settings.searcher);
+  searcher.resolved_options(settings.searcher_options);
+  const bool repeated = settings.repeat > 1;
+  if (repeated && settings.resume)
+    throw UsageError("--repeat is not stored until all searches are done, so there is nothing to --resume");
+  auto [table, reported] = load_benchmark(Store(settings.db, Store::Mode::kReadOnly), settings);
+  StoredBenchmark* report = reported ? &*reported : nullptr;
+  nlohmann::json config = resolved_search(settings, table.info.space, searcher, kBenchmarkGeneration);
+  config["evaluator"] = "benchmark";
+  config["table"] = to_json(table.info.protocol);
+  if (report != nullptr) config["report"] = to_json(report->info.protocol);
+  if (repeated) config["repeat"] = settings.repeat;
+  const SearchPlan plan{config, make_space(table.info.space), table.input, &searcher};
+  std::optional<SearchLoop> loop;
+  std::optional<SearchRepeats> repeats;
+  if (repeated) {
+    repeats.emplace(plan, table, report);
+  } else {
+    loop.emplace(plan);
+  }
+  Store store(settings.db, Store::Mode::kReadWrite);
+  const std::int64_t run = begin_or_resume(store, settings, config, observer);
+  return guarded(store, run, [&]() -> nlohmann::ordered_json {
+    nlohmann::ordered_json result;
+    result["run"] = run;
+    result["evaluator"] = "benchmark";
+    result["searcher"] = settings.searcher;
+    result["searched"] = config["table"];
+    if (report != nullptr) result["reported"] = config["report"];
+    if (repeats) {
+      repeats->run(settings.repeat, settings.threads, observer);
+      repeats->store(store, run);
+      result.update(repeats->report());
+    } else {
+      BenchmarkSource source(store, run, table, report);
+      loop->run(store, run, source, observer);
+      result["results"] = loop->report(source);
+    }
+    return result;
+  });
+}
+
+}  // namespace frontier

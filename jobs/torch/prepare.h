@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "common/errors.h"
+#include "jobs/device.h"
+#include "jobs/torch/train_config.h"
+#include "search_spaces/search_space.h"
+#include "supernet/checkpoint.h"
+#include "supernet/samplers/sampler.h"
+#include "supernet/supernet.h"
+
+namespace frontier {
+
+/// LibTorch's errors (out of memory, say) carry a backtrace in their text; users get the message alone.
+template <class Work>
+auto without_backtrace(const Work& work) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    throw Error(error.what_without_backtrace());
+  }
+}
+
+/// Configuration with everything that follows from the data filled in, and the data.
+struct Prepared {
+  TrainConfig config;
+  std::shared_ptr<const SearchSpace> space;
+  DataSplits data;
+  InputShape input;
+  std::unique_ptr<Sampler> sampler;
+  /// The root seed's random stream for one purpose.
+  Rng stream(std::string_view purpose) const;
+};
+
+/// Reads the configuration, loads the data. @throws UsageError for settings that are wrong or do not fit the data.
+Prepared prepare(const nlohmann::json& config);
+
+/// The one subnet that the sampler's weights hold; none where they hold more. What is trained then is a network of its
+/// own, and so are the weights in its checkpoint.
+std::optional<Architecture> only_subnet(const Prepared& prepared);
+/// Fresh weights of all that the sampler may ask for.
+Supernet make_supernet(const Prepared& prepared);
+
+/// The checkpoint's configuration. @throws UsageError if there is none.
+const nlohmann::json& config_of(const nlohmann::json& run);
+
+/// Checksum of all that decides what a training from scratch ends in, besides its seed: settings and training images.
+std::string recipe_of(const Prepared& prepared);
+
+/// Sets the number of threads. @throws UsageError for a device that is not there.
+at::Device use_device(const DeviceOptions& options);
+
+}  // namespace frontier

@@ -1,0 +1,160 @@
+// Architectures trained from scratch: the loop of every training, with the sampler `fixed`.
+#include <filesystem>
+
+#include "common/files.h"
+#include "common/text.h"
+#include "jobs/archs.h"
+#include "jobs/evaluate.h"
+#include "jobs/torch/register.h"
+#include "jobs/torch/training.h"
+#include "search_spaces/registry.h"
+
+namespace frontier {
+namespace {
+
+constexpr const char* kSplits[] = {"search", "test"};
+
+EvaluateSettings read_settings(const nlohmann::json& json) {
+  EvaluateSettings settings;
+  read_options(json, "evaluate", settings);
+  if (!settings.checkpoint.empty()) throw UsageError("--checkpoint has no effect on --evaluator scratch");
+  if (settings.out.empty() && settings.existing != "refuse")
+    throw UsageError("--" + std::string(settings.existing == "resume" ? "resume" : "overwrite") +
+                     " needs --out, the folder of the checkpoints");
+  if (!settings.config.contains("space") || !settings.config["space"].is_string())
+    throw UsageError("--evaluator scratch needs --space");
+  return settings;
+}
+
+const Dataset& images_of(const Training& training, const std::string& split) {
+  return split == "test" ? training.data().test : training.data().search;
+}
+
+/// What is stored of one split, but for the numbers.
+Evaluation evaluation_of(const Training& training, const Architecture& arch, const std::string& split) {
+  const SearchSpace& space = training.space();
+  const TrainConfig& config = training.config();
+  const Cost c = cost(space.build(arch, training.input()));
+  const std::string key = space.to_string(arch);
+  return {.architecture = {.space = space.name(),
+                           .canonical = key,
+                           .built_for = to_string(training.input()),
+                           .arch = key,
+                           .macs = c.macs,
+                           .params = c.params},
+          .protocol = {.evaluator = "scratch",
+                       .dataset = images_of(training, split).fingerprint(),
+                       .split = split,
+                       .fidelity = std::to_string(config.trainer.steps) + " steps of " +
+                                   std::to_string(config.loader.batch_size) + " images",
+                       .calibration = training.evaluator(images_of(training, split)).calibration(),
+                       .seed = config.seed,
+                       .recipe = training.recipe()}};
+}
+
+/// One architecture: trained, measured on both splits, stored.
+class FromScratch {
+ public:
+  FromScratch(const EvaluateSettings& settings, const Architecture& arch, std::string out, at::Device device,
+              Observer& observer)
+      : settings_(settings),
+        arch_(arch),
+        out_(std::move(out)),
+        device_(device),
+        recorder_(settings.db, {.kind = "evaluate", .name = "", .checkpoint = out_}, observer,
+                  settings.existing == "resume" ? out_ : "") {}
+
+  /// Adds an item a split. @returns the run.
+  std::int64_t run(nlohmann::ordered_json& results) {
+    recorder_.guard([&] {
+      without_backtrace([&] { measure(results); });
+      return 0;
+    });
+    return recorder_.run();
+  }
+
+ private:
+  nlohmann::json config() const {
+    nlohmann::json config = settings_.config;
+    const auto space = make_space(config["space"].get<std::string>());
+    config["sampler"] = {{"name", "fixed"}, {"arch", space->to_string(arch_)}};
+    return config;
+  }
+
+  void measure(nlohmann::ordered_json& results) {
+    Training training(config(), out_, settings_.existing, device_);
+    if (only_subnet_of(training) != arch_)
+      throw UsageError("the checkpoint in '" + printable(out_) + "' is of " +
+                       training.space().to_string(only_subnet_of(training)) + ", not of " +
+                       training.space().to_string(arch_));
+    std::vector<Evaluation> evaluations;
+    for (const char* split : kSplits) evaluations.push_back(evaluation_of(training, arch_, split));
+    if (!out_.empty() || !reuse(training, evaluations)) {
+      training.run(recorder_);
+      for (auto& evaluation : evaluations) {
+        evaluation.metrics =
+            training.measure(images_of(training, evaluation.protocol.split), std::span(&arch_, 1)).front().metrics;
+        evaluation.seconds = training.seconds();
+        evaluation.run = recorder_.run();
+      }
+      recorder_.store().record(evaluations);
+    }
+    for (const auto& evaluation : evaluations)
+      results.push_back(measured_item(training.space(), training.input(), arch_, evaluation.protocol.split,
+                                      {evaluation.metrics, evaluation.seconds}));
+  }
+
+  /// Whether the same training is stored: its numbers are then taken, and linked to this run.
+  bool reuse(const Training& training, std::vector<Evaluation>& evaluations) {
+    std::vector<std::int64_t> ids;
+    for (auto& evaluation : evaluations) {
+      const auto& network = evaluation.architecture;
+      const auto stored =
+          recorder_.store().find(network.space, network.built_for, network.canonical, evaluation.protocol);
+      if (!stored) return false;
+      evaluation.metrics = stored->metrics;
+      evaluation.seconds = stored->seconds;
+      ids.push_back(stored->id);
+    }
+    recorder_.begin(training.resolved(), training.config().trainer.steps, training.config().trainer.steps);
+    recorder_.store().link(recorder_.run(), ids);
+    return true;
+  }
+
+  static Architecture only_subnet_of(const Training& training) {
+    const auto& sampler = training.config().sampler;
+    if (!sampler.contains("arch")) throw UsageError("the checkpoint is of a supernet, not of one network");
+    return training.space().canonical(training.space().parse(sampler["arch"].get<std::string>()));
+  }
+
+  const EvaluateSettings& settings_;
+  Architecture arch_;
+  std::string out_;
+  at::Device device_;
+  RunRecorder recorder_;
+};
+
+/// The checkpoint folder of an architecture: `out`, or a folder in it where there are several.
+std::string folder_of(const std::string& out, const std::string& arch, bool is_one_of_several) {
+  if (out.empty() || !is_one_of_several) return out;
+  std::filesystem::create_directories(out);
+  return (std::filesystem::path(out) / crc32_hex(arch)).string();
+}
+
+}  // namespace
+
+nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observer& observer) {
+  const EvaluateSettings settings = read_settings(json);
+  const at::Device device = use_device({settings.threads, settings.device});
+  const auto space = make_space(settings.config["space"].get<std::string>());
+  const auto archs = read_archs(*space, settings.archs, settings.archs_file);
+  nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  std::int64_t run = 0;
+  for (const auto& arch : archs) {
+    const std::string out = folder_of(settings.out, space->to_string(arch), archs.size() > 1);
+    run = FromScratch(settings, arch, out, device, observer).run(results);
+  }
+  return {{"run", run}, {"evaluator", "scratch"}, {"results", results}};
+}
+
+}  // namespace frontier

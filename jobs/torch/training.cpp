@@ -1,0 +1,234 @@
+#include "jobs/torch/training.h"
+
+#include <filesystem>
+
+#include "common/text.h"
+#include "jobs/torch/register.h"
+#include "search_spaces/budget.h"
+#include "supernet/samplers/sampler.h"
+
+namespace frontier {
+namespace {
+
+/// Batches of `loader` on `device`; steps must not go backwards except to resume.
+BatchSource source(std::shared_ptr<Loader> loader, at::Device device) {
+  return [loader = std::move(loader), device](std::int64_t step) -> TrainingBatch {
+    if (loader->position() != step) loader->seek(step);
+    const Batch batch = loader->next();
+    return {batch.images.to(device), batch.labels.to(device),
+            batch.targets.defined() ? batch.targets.to(device) : at::Tensor()};
+  };
+}
+
+/// The training images in two parts by seed: for weights, and the share kept for architecture parameters.
+std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double fraction, Rng rng) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  rng.shuffle(order);
+  const auto kept = static_cast<std::size_t>(fraction * static_cast<double>(order.size()));
+  const std::span<const std::int64_t> all(order);
+  return {train.subset(all.subspan(kept)), train.subset(all.first(kept))};
+}
+
+/// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes
+/// it.
+void check_progress(const nlohmann::json& run) {
+  const auto refuse = [](const std::string& what) { throw UsageError("the checkpoint's run.json: " + what); };
+  if (!run.contains("trainer")) refuse("it has no trainer state");
+  if (run.contains("seconds") && !run["seconds"].is_number()) refuse("seconds must be a number");
+  if (!run.contains("metrics")) return;
+  if (!run["metrics"].is_object()) refuse("metrics must be a JSON object");
+  for (const auto& [name, value] : run["metrics"].items())
+    if (!value.is_number()) refuse("metrics." + printable(name) + " must be a number");
+}
+
+std::string without_slashes(std::string folder) {
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  return folder;
+}
+
+/// A checkpoint is replaced by renaming its folder, which needs a name.
+void require_folder_name(const std::string& out) {
+  std::filesystem::path folder(out);
+  if (folder.filename().empty()) folder = folder.parent_path();  // "dir/"
+  if (folder.filename().empty() || folder.filename() == "." || folder.filename() == "..")
+    throw UsageError("--out '" + printable(out) + "': name a folder of its own, e.g. supernet");
+}
+
+std::vector<std::pair<std::string, double>> curve_values(const StepReport& report) {
+  std::vector<std::pair<std::string, double>> values{{"train/loss", report.loss},
+                                                     {"train/lr", report.lr},
+                                                     {"train/macs", static_cast<double>(report.macs)},
+                                                     {"train/images", static_cast<double>(report.images)}};
+  if (report.arch_loss) values.emplace_back("train/arch_loss", *report.arch_loss);
+  return values;
+}
+
+}  // namespace
+
+std::optional<Checkpoint> Training::to_resume(const std::string& out, const std::string& existing) {
+  if (out.empty()) return std::nullopt;
+  require_folder_name(out);
+  const std::string folder = without_slashes(out);
+  for (const char* suffix : {"", ".tmp", ".old"})
+    require_checkpoint_folder(folder + suffix);  // those that saving replaces
+  if (existing == "overwrite" || !has_checkpoint(out)) return std::nullopt;
+  if (existing == "refuse")
+    throw UsageError("'" + printable(out) +
+                     "' holds a checkpoint already: --resume goes on with it, --overwrite starts anew");
+  Checkpoint from = load_checkpoint(out, true);
+  check_progress(from.run);
+  std::error_code ignored;
+  std::filesystem::remove_all(folder + ".tmp", ignored);  // left by a training killed while it saved
+  return from;
+}
+
+Training::Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device)
+    : out_(out),
+      device_(device),
+      from_(to_resume(out, existing)),
+      prepared_(prepare(from_ ? config_of(from_->run) : config)),
+      supernet_(make_supernet(prepared_)),
+      task_(prepared_.config.trainer.label_smoothing) {
+  if (!out.empty()) writer_ = std::make_unique<CheckpointWriter>(out);
+  make_streams();
+  if (from_) supernet_.bank.load(from_->weights);
+  supernet_.bank.to(device_);
+  TrainConfig& settings = prepared_.config;
+  trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
+                                       static_cast<std::uint64_t>(settings.seed), batches_);
+  if (from_) {
+    trainer_->load(from_->state, from_->run["trainer"]);
+    seconds_before_ = from_->run.value("seconds", 0.0);
+    if (from_->run.contains("metrics")) metrics_ = from_->run["metrics"];
+  }
+  evaluator(data().search);  // refuses its settings before the work
+  resolved_ = write_options(settings);
+}
+
+void Training::make_streams() {
+  TrainConfig& settings = prepared_.config;
+  Dataset weight_images = data().train;
+  if (settings.arch_fraction > 0) {
+    auto [weights, architecture] =
+        split_for_architecture(data().train, settings.arch_fraction, prepared_.stream("data.architecture"));
+    weight_images = weights;
+    batches_[Stream::kArchitecture] = source(
+        std::make_shared<Loader>(architecture, settings.loader, prepared_.stream("loader.architecture")), device_);
+  }
+  loader_ = std::make_shared<Loader>(weight_images, settings.loader, prepared_.stream("loader.train"));
+  if (settings.epochs > 0) settings.trainer.steps = settings.epochs * loader_->steps_per_epoch();
+  batches_[Stream::kTrain] = source(loader_, device_);
+}
+
+void Training::run(RunRecorder& recorder) {
+  recorder.begin(resolved_, trainer_->steps_done(), config().trainer.steps);
+  start_ = Clock::now();
+  if (!from_) save(recorder);
+  last_save_ = Clock::now();
+  while (!trainer_->finished()) step(recorder);
+  if (!metrics_.is_null()) return;  // the checkpoint is of a finished training, with averaged weights
+  trainer_->use_averages();
+  metrics_ = final_metrics();
+  save(recorder);
+  if (writer_) writer_->wait();
+}
+
+void Training::step(RunRecorder& recorder) {
+  const StepReport report = trainer_->step();
+  recorder.step(report.step, curve_values(report));
+  const bool stop = recorder.should_stop();
+  if (trainer_->finished()) return;
+  const bool due = config().checkpoint_steps > 0 ? report.step % config().checkpoint_steps == 0
+                                                 : std::chrono::duration<double>(Clock::now() - last_save_).count() >=
+                                                       config().checkpoint_seconds;
+  if (due || stop) {
+    save(recorder);
+    last_save_ = Clock::now();
+  }
+  if (!stop) return;
+  if (writer_) writer_->wait();
+  throw Interrupted("stopped at step " + std::to_string(report.step) +
+                    (out_.empty() ? "; no checkpoint is kept without --out"
+                                  : "; the checkpoint in " + out_ + " is complete, --resume goes on from it"));
+}
+
+double Training::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+void Training::save(RunRecorder& recorder) const {
+  if (!writer_) return;
+  Checkpoint checkpoint;
+  checkpoint.weights = supernet_.bank.tensors();
+  checkpoint.state = trainer_->state_tensors();
+  checkpoint.run = {{"config", resolved_},
+                    {"trainer", trainer_->state()},
+                    {"seconds", seconds()},
+                    {"note", recorder.checkpoint_note()}};
+  const bool averaged = !metrics_.is_null() && trainer_->has_average();
+  checkpoint.run["weights"] = {{"kind", weights_name(averaged ? WeightsKind::kAverage : WeightsKind::kRaw)}};
+  if (!metrics_.is_null()) checkpoint.run["metrics"] = metrics_;
+  if (const auto derived = prepared_.sampler->derive()) checkpoint.run["derived"] = space().to_string(*derived);
+  writer_->save(checkpoint);
+}
+
+SupernetAccuracy Training::evaluator(const Dataset& images) const {
+  return {supernet_, task_, data().train, images, config().evaluation};
+}
+
+std::vector<Measurement> Training::measure(const Dataset& images, std::span<const Architecture> archs) const {
+  return evaluator(images).evaluate(archs);
+}
+
+nlohmann::json Training::final_metrics() const {
+  if (const auto only = only_subnet(prepared_))
+    return {{"top1", measure(data().search, std::span(&*only, 1)).front().metrics.at("top1")}};
+  const FeasibleSet all(space(), input(), Budget{});
+  std::vector<Architecture> archs{all.least_macs().arch, all.most_macs().arch};
+  Rng draws = prepared_.stream("final");
+  for (std::int64_t i = 0; i < config().final_random_subnets; ++i) archs.push_back(space().random(draws));
+  const auto measured = measure(data().search, archs);
+  double mean = 0;
+  for (std::size_t i = 2; i < measured.size(); ++i)
+    mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
+  nlohmann::json metrics = {{"top1_cheapest", measured[0].metrics.at("top1")},
+                            {"top1_dearest", measured[1].metrics.at("top1")}};
+  if (measured.size() > 2) metrics["top1_random"] = mean;
+  return metrics;
+}
+
+nlohmann::json Training::result() const {
+  nlohmann::json result = {
+      {"steps", trainer_->steps_done()},
+      {"images", trainer_->images_seen()},
+      {"macs", trainer_->macs_done()},
+      {"epochs", static_cast<double>(trainer_->steps_done()) / static_cast<double>(loader_->steps_per_epoch())},
+      {"seconds", seconds()},
+      {"metrics", metrics_}};
+  if (const auto derived = prepared_.sampler->derive()) result["derived"] = space().to_string(*derived);
+  return result;
+}
+
+nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
+  TrainSettings settings;
+  read_options(json, "train", settings);
+  if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");
+  const at::Device device = use_device({settings.threads, settings.device});
+  RunRecorder recorder(settings.db, {.kind = "train", .name = settings.name, .checkpoint = settings.out}, observer,
+                       settings.existing == "resume" ? settings.out : "");
+  const nlohmann::json result = recorder.guard([&] {
+    return without_backtrace([&] {
+      Training training(settings.config, settings.out, settings.existing, device);
+      training.run(recorder);
+      return training.result();
+    });
+  });
+  nlohmann::ordered_json document;
+  document["run"] = recorder.run();
+  document["checkpoint"] = settings.out;
+  for (const auto& [key, value] : result.items()) document[key] = value;
+  return document;
+}
+
+}  // namespace frontier

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/run_recorder.h"
+#include "jobs/torch/prepare.h"
+#include "supernet/trainer.h"
+
+namespace frontier {
+
+/// Settings of the job "train".
+struct TrainSettings {
+  std::string db = "frontier.db";
+  std::string name;                 ///< of the run; may be empty
+  std::string out;                  ///< checkpoint folder
+  std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
+  nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; a resumed checkpoint's own is used instead
+  int threads = 0;
+  std::string device = "cpu";
+};
+
+template <class Fields>
+void describe(Fields& f, TrainSettings& s) {
+  f("db", s.db);
+  f("name", s.name);
+  f("out", s.out);
+  f("existing", s.existing, {"refuse", "resume", "overwrite"});
+  f("config", s.config);
+  f("threads", s.threads, 0, 4096);
+  f("device", s.device);
+}
+
+/// One training, of a supernet or (sampler `fixed`) of one network: the same data, loop and checkpoints for all
+/// samplers. Not thread-safe.
+class Training {
+ public:
+  /// @param out checkpoint folder; empty: none is kept.  @param existing see TrainSettings.
+  /// @throws UsageError for settings that are wrong, or a checkpoint that `existing` refuses.
+  Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device);
+
+  const SearchSpace& space() const { return *prepared_.space; }
+  const InputShape& input() const { return prepared_.input; }
+  const TrainConfig& config() const { return prepared_.config; }
+  const DataSplits& data() const { return prepared_.data; }
+  const nlohmann::json& resolved() const { return resolved_; }
+  std::string recipe() const { return recipe_of(prepared_); }
+
+  /// Trains to the end, saving as it goes, and measures some subnets on the search split.
+  /// @throws Interrupted when the recorder says to stop.
+  void run(RunRecorder& recorder);
+  /// {"steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs", "seconds", "metrics"} and,
+  /// where the sampler has settled on one, "derived".
+  nlohmann::json result() const;
+  /// How measure() evaluates on some images.
+  SupernetAccuracy evaluator(const Dataset& images) const;
+  /// Accuracy on some images with the weights as they are.
+  std::vector<Measurement> measure(const Dataset& images, std::span<const Architecture> archs) const;
+  double seconds() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static std::optional<Checkpoint> to_resume(const std::string& out, const std::string& existing);
+  void make_streams();
+  void step(RunRecorder& recorder);
+  void save(RunRecorder& recorder) const;
+  nlohmann::json final_metrics() const;
+
+  std::string out_;
+  at::Device device_;
+  std::optional<Checkpoint> from_;
+  Prepared prepared_;
+  Supernet supernet_;
+  Classification task_;
+  std::shared_ptr<Loader> loader_;
+  BatchSources batches_;
+  nlohmann::json resolved_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<CheckpointWriter> writer_;  ///< null: no checkpoint is kept
+  nlohmann::json metrics_;                    ///< null until the training is finished
+  double seconds_before_ = 0;
+  Clock::time_point start_ = Clock::now(), last_save_ = start_;
+};
+
+}  // namespace frontier

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Installs a build into a temporary folder, builds examples/linked against it, runs it twice: the second time it resumes.
+# Usage: linked.sh BUILD SOURCE CMAKE [cmake arguments]
+set -eu
+build=$1 source=$2 cmake=$3
+shift 3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$cmake" --install "$build" --prefix "$work/installed" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+cp -r "$source/examples/linked" "$work/source"
+"$cmake" -S "$work/source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/installed" "$@" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$cmake" --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+mkdir "$work/run"
+first=$("$work/build/linked" "$work/run")
+again=$("$work/build/linked" "$work/run")
+echo "$first"
+case "$first" in "12 steps; best "*" on the test split") ;; *) echo "unexpected: $first"; exit 1 ;; esac
+[ "$first" = "$again" ] || { echo "resumed, but not to the same: $again"; exit 1; }
+"$work/installed/bin/frontier" runs --db "$work/run/frontier.db" --quiet

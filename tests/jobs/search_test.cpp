@@ -1,0 +1,178 @@
+// The search job over an evaluator without tensors: exact resume, and what it writes.
+#include "jobs/search.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include "jobs/session.h"
+#include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
+#include "support/messages.h"
+#include "support/temporary_folder.h"
+
+namespace frontier {
+namespace {
+
+/// Made-up accuracies of nas_bench_macro's networks.
+class MadeUpSession : public SupernetSession {
+ public:
+  explicit MadeUpSession(std::int64_t& num_measured) : num_measured_(num_measured) {}
+  const std::string& space() const override { return space_->name(); }
+  const InputShape& input() const override { return input_; }
+  const std::string& fingerprint() const override { return fingerprint_; }
+  MeasuredHow how(const std::string&) override { return {"toy_data", "10 images", "none"}; }
+  std::vector<std::string> metrics() const override { return {"top1"}; }
+  std::vector<Measurement> evaluate(const std::string&, std::span<const Architecture> archs,
+                                    const std::function<void()>& check, const GroupMeasured& measured) override {
+    std::vector<Measurement> results;
+    for (const auto& arch : archs) {
+      check();
+      ++num_measured_;
+      results.push_back({{{"top1", Rng(1).split(hash_value(arch)).uniform()}}, 0.5});
+      const std::size_t place = results.size() - 1;
+      measured(std::span(&place, 1), std::span(&results.back(), 1));
+    }
+    return results;
+  }
+
+ private:
+  std::int64_t& num_measured_;
+  std::shared_ptr<const SearchSpace> space_ = make_space("nas_bench_macro");
+  InputShape input_ = space_->default_input();
+  std::string fingerprint_ = "0123abcd";
+};
+
+/// Asks to stop after so many questions.
+class StopsAfter : public Observer {
+ public:
+  explicit StopsAfter(std::int64_t questions) : left_(questions) {}
+  bool should_stop() override { return left_-- <= 0; }
+
+ private:
+  std::int64_t left_;
+};
+
+/// Bytes that this process has written so far, whatever the file.
+std::int64_t bytes_written() {
+  std::ifstream io("/proc/self/io");
+  std::string key;
+  for (std::int64_t value = 0; io >> key >> value;)
+    if (key == "wchar:") return value;
+  return -1;
+}
+
+class SearchJob : public ::testing::Test {
+ protected:
+  SearchJob() {
+    registries_.evaluators.add("made_up", session_jobs(registries_, [this](const auto&, const auto&, const auto&) {
+                                 return std::make_unique<MadeUpSession>(num_measured_);
+                               }));
+  }
+  /// A third and two thirds of the way from the cheapest subnet to the dearest.
+  static std::vector<std::int64_t> budgets() {
+    const auto space = make_space("nas_bench_macro");
+    const FeasibleSet all(*space, space->default_input(), Budget{});
+    const std::int64_t least = all.least_macs().macs, most = all.most_macs().macs;
+    return {least + (most - least) / 3, least + 2 * (most - least) / 3};
+  }
+  nlohmann::ordered_json search(const std::string& db, nlohmann::json more, Observer& observer) {
+    nlohmann::json settings = {{"db", folder_ / db}, {"evaluator", "made_up"}, {"checkpoint", "none"}, {"budget", 120},
+                               {"generation", 4},    {"resume", true},         {"max_macs", budgets()}};
+    settings.update(more);
+    return registries_.run("search", settings, observer);
+  }
+  nlohmann::ordered_json search(const std::string& db, const nlohmann::json& more) {
+    Observer silent;
+    return search(db, more, silent);
+  }
+
+  frontier::testing::TemporaryFolder folder_;
+  std::int64_t num_measured_ = 0;
+  Registries registries_;
+};
+
+TEST_F(SearchJob, StoppedAnywhereItGoesOnToTheSame) {
+  for (const std::string searcher : {"random", "local", "evolution", "nsga2"}) {
+    const nlohmann::json with = {{"searcher", searcher}};
+    const auto whole = search(searcher + "_whole.db", with);
+    const std::int64_t all = std::exchange(num_measured_, 0);
+    for (std::int64_t stop = 1; stop < 150; stop += 37) {
+      SCOPED_TRACE(testing::Message() << searcher << ", stopped after " << stop);
+      const std::string db = searcher + std::to_string(stop) + ".db";
+      for (int times = 0; times < 3; ++times) {  // each time a little further
+        StopsAfter stops(stop + 10 * times);
+        try {
+          search(db, with, stops);
+        } catch (const Interrupted&) {
+        }
+      }
+      EXPECT_EQ(search(db, with)["results"], whole["results"]);
+      const Store store(folder_ / db, Store::Mode::kReadOnly),
+          expected(folder_ / (searcher + "_whole.db"), Store::Mode::kReadOnly);
+      EXPECT_EQ(store.runs().size(), 1U);
+      EXPECT_EQ(store.runs()[0].num_results, expected.runs()[0].num_results);
+      const auto points = store.curve(1, "search/best_top1"), wanted = expected.curve(1, "search/best_top1");
+      ASSERT_EQ(points.size(), wanted.size());
+      for (std::size_t i = 0; i < points.size(); ++i) EXPECT_EQ(points[i].value, wanted[i].value);
+    }
+    num_measured_ = 0;
+    EXPECT_EQ(search(searcher + "_whole.db", with)["results"], whole["results"]);
+    EXPECT_EQ(num_measured_, 0) << "a finished one only reports, of " << all;
+    num_measured_ = 0;
+  }
+}
+
+/// Four times the search writes four times as much, not sixteen times.
+TEST_F(SearchJob, WritesInProportionToItsLength) {
+  const auto bytes_of = [&](std::int64_t budget) {
+    const std::int64_t before = bytes_written();
+    search(std::to_string(budget) + ".db",
+           {{"budget", budget}, {"generation", 1}, {"max_macs", nlohmann::json::array()}});
+    return static_cast<double>(bytes_written() - before);
+  };
+  if (bytes_written() < 0) GTEST_SKIP() << "the system does not tell what is written";
+  const double small = bytes_of(300), large = bytes_of(1200);
+  EXPECT_LT(large / small, 5) << small << " and " << large << " bytes";
+}
+
+TEST_F(SearchJob, WhatIsKeptToResumeDoesNotGrow) {
+  std::vector<std::size_t> sizes;
+  for (const std::int64_t budget : {40, 400}) {
+    const std::string db = std::to_string(budget) + ".db";
+    search(db, {{"budget", budget}});
+    sizes.push_back(Store(folder_ / db, Store::Mode::kReadOnly).get_run_state(1, "search")->size());
+  }
+  EXPECT_LT(sizes[1], sizes[0] + 10);
+}
+
+TEST_F(SearchJob, GoesOnFromTheStateThatOlderVersionsKept) {
+  const auto whole = search("whole.db", {});
+  StopsAfter stops(9);
+  EXPECT_THROW(search("old.db", {}, stops), Interrupted);
+  {
+    Store store(folder_ / "old.db", Store::Mode::kReadWrite);
+    auto state = nlohmann::json::parse(*store.get_run_state(1, "search"));
+    state.update({{"budget", 0}, {"searcher", {{"searcher", "nsga2"}}}, {"known", nlohmann::json::array()}});
+    store.put_run_state(1, "search", state.dump());
+  }
+  EXPECT_EQ(search("old.db", {})["results"], whole["results"]);
+}
+
+TEST_F(SearchJob, RefusesToGoOnWhereItsNumbersLeadElsewhere) {
+  StopsAfter stops(9);
+  EXPECT_THROW(search("cut.db", {}, stops), Interrupted);
+  {
+    Store store(folder_ / "cut.db", Store::Mode::kReadWrite);
+    auto state = nlohmann::json::parse(*store.get_run_state(1, "search"));
+    state["rng"] = Rng(99).state();
+    store.put_run_state(1, "search", state.dump());
+  }
+  EXPECT_THROWS_WITH(search("cut.db", {}), UsageError,
+                     "the stored state of run 1 does not follow from what is stored: after ");
+}
+
+}  // namespace
+}  // namespace frontier
