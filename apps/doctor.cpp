@@ -28,7 +28,7 @@ void run_doctor(const DoctorOptions& options) {
     Registries registries = program_registries(options);
     Observer observer;
     const nlohmann::json description =
-        registries.run("torch", {{"threads", options.threads}, {"device", options.device}}, observer);
+        registries.run("torch", {{"threads", num_threads(options)}, {"device", options.device}}, observer);
     for (const auto& [key, value] : description.items()) document[key] = value;
   } catch (const UsageError&) {
     throw;

@@ -28,7 +28,7 @@ nlohmann::json settings_of(const EvaluateOptions& options) {
                              {"config", options.config()},
                              {"out", options.out},
                              {"existing", existing_checkpoint(options.resume, options.overwrite)},
-                             {"threads", options.threads},
+                             {"threads", num_threads(options)},
                              {"device", options.device}};
   if (options.evaluator == "benchmark") {
     const auto set = [&](const char* key, const auto& value) {

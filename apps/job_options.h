@@ -24,6 +24,11 @@ void add_config_options(CLI::App& command, ConfigOptions& options);
 /// --threads and --device.
 void add_device_options(CLI::App& command, DeviceOptions& options);
 
+/// Counted before LibTorch's library is opened: OpenMP then binds this thread to one core, and no other is seen.
+inline int num_threads(const DeviceOptions& options) {
+  return options.threads > 0 ? options.threads : num_usable_cores();
+}
+
 /// Everything the program knows; what needs LibTorch is opened when it is asked for.
 inline Registries program_registries(const DeviceOptions& options) {
   return Registries([options](Registries& registries) { open_torch_library(registries, options); });

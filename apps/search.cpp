@@ -82,7 +82,7 @@ nlohmann::json settings_of(const SearchOptions& options) {
                              {"space", options.space.value_or("")},
                              {"table", options.table.json()},
                              {"report", options.report.json()},
-                             {"threads", options.threads},
+                             {"threads", num_threads(options)},
                              {"device", options.device}};
   if (!options.max_macs.empty()) settings["max_macs"] = parse_limits(options.max_macs, "--max-macs");
   if (!options.max_params.empty()) settings["max_params"] = parse_count(options.max_params, "--max-params");

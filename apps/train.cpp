@@ -19,7 +19,7 @@ void run_train(const TrainOptions& options) {
   const nlohmann::json settings = {
       {"db", options.db},           {"name", options.name},
       {"out", options.out},         {"existing", existing_checkpoint(options.resume, options.overwrite)},
-      {"config", options.config()}, {"threads", options.threads},
+      {"config", options.config()}, {"threads", num_threads(options)},
       {"device", options.device}};
   Registries registries = program_registries(options);
   ProgressObserver observer(options.quiet);

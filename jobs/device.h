@@ -16,7 +16,7 @@ void describe(Fields& f, DeviceOptions& o) {
   f("device", o.device);
 }
 
-/// The cores that this process may use. @throws Error if the system does not tell.
+/// The cores that this thread may use. @throws Error if the system does not tell.
 int num_usable_cores();
 
 }  // namespace frontier

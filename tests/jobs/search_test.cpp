@@ -81,7 +81,7 @@ class SearchJob : public ::testing::Test {
   nlohmann::ordered_json search(const std::string& db, nlohmann::json more, Observer& observer) {
     nlohmann::json settings = {{"db", folder_ / db}, {"evaluator", "made_up"}, {"checkpoint", "none"}, {"budget", 120},
                                {"generation", 4},    {"resume", true},         {"max_macs", budgets()}};
-    settings.update(more);
+    if (!more.is_null()) settings.update(more);
     return registries_.run("search", settings, observer);
   }
   nlohmann::ordered_json search(const std::string& db, const nlohmann::json& more) {
@@ -100,7 +100,7 @@ TEST_F(SearchJob, StoppedAnywhereItGoesOnToTheSame) {
     const auto whole = search(searcher + "_whole.db", with);
     const std::int64_t all = std::exchange(num_measured_, 0);
     for (std::int64_t stop = 1; stop < 150; stop += 37) {
-      SCOPED_TRACE(testing::Message() << searcher << ", stopped after " << stop);
+      SCOPED_TRACE(::testing::Message() << searcher << ", stopped after " << stop);
       const std::string db = searcher + std::to_string(stop) + ".db";
       for (int times = 0; times < 3; ++times) {  // each time a little further
         StopsAfter stops(stop + 10 * times);
