@@ -1,0 +1,163 @@
+// Every registered space with every sampler: a short training runs, is stopped, goes on to the same bytes and is
+// searched, or is refused with the reason. The outcome is the table in docs/samplers/README.md.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/files.h"
+#include "jobs/torch/register.h"
+#include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
+#include "supernet/samplers/sampler.h"
+#include "support/temporary_folder.h"
+
+namespace frontier {
+namespace {
+
+/// Stops the job after so many steps.
+class StopsAfter : public Observer {
+ public:
+  explicit StopsAfter(int steps) : steps_(steps) {}
+  bool should_stop() override { return ++asked_ >= steps_; }
+
+ private:
+  int steps_, asked_ = 0;
+};
+
+InputShape small_input(const SearchSpace& space) {
+  InputShape input = space.default_input();
+  if (input.height > 32) {
+    input.height = input.width = 64;
+  } else if (input.height == 32) {
+    input.height = input.width = space.listed() ? 8 : 16;
+  }
+  return input;
+}
+
+nlohmann::json config_of(const SearchSpace& space, const std::string& sampler) {
+  const InputShape input = small_input(space);
+  nlohmann::json config = {{"space", space.name()},
+                           {"data",
+                            {{"name", "synthetic"},
+                             {"search_size", 8},
+                             {"synthetic",
+                              {{"channels", input.channels},
+                               {"height", input.height},
+                               {"width", input.width},
+                               {"classes", 4},
+                               {"train_size", 40},
+                               {"test_size", 8}}}}},
+                           {"loader", {{"batch_size", 4}}},
+                           {"trainer", {{"steps", 4}, {"lr", 0.01}}},
+                           {"evaluation", {{"calibration_images", 4}, {"calibration_batch", 4}}},
+                           {"checkpoint_seconds", 1e6},
+                           {"final_random_subnets", 0},
+                           {"sampler", {{"name", sampler}}}};
+  if (sampler == "darts") config["arch_fraction"] = 0.5;
+  if (sampler == "fixed")
+    config["sampler"]["arch"] = space.to_string(FeasibleSet(space, input, Budget{}).least_macs().arch);
+  return config;
+}
+
+struct Job {
+  Registries& registries;
+  std::string db;
+  nlohmann::ordered_json train(const std::string& out, const std::string& existing, const nlohmann::json& config,
+                               Observer& observer) {
+    return registries.run(
+        "train", {{"db", db}, {"out", out}, {"existing", existing}, {"config", config}, {"threads", 1}}, observer);
+  }
+};
+
+/// Why the training is refused; empty: it is not.
+std::string outcome_of(const SearchSpace& space, const std::string& sampler) {
+  const testing::TemporaryFolder folder;
+  Registries registries;
+  register_torch(registries);
+  Job job{registries, folder / "frontier.db"};
+  const std::string straight = folder / "straight", stopped = folder / "stopped";
+  const nlohmann::json config = config_of(space, sampler);
+  Observer silent;
+  try {
+    job.train(straight, "refuse", config, silent);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  StopsAfter two(2);
+  EXPECT_THROW(job.train(stopped, "refuse", config, two), Interrupted);
+  job.train(stopped, "resume", nlohmann::json::object(), silent);
+  for (const char* file : {"weights.safetensors", "state.safetensors"})
+    EXPECT_TRUE(read_file(std::filesystem::path(straight) / file) == read_file(std::filesystem::path(stopped) / file))
+        << file << " differs after resuming";
+  nlohmann::json measure = {{"db", job.db}, {"checkpoint", stopped}, {"threads", 1}};
+  if (sampler == "fixed") {  // one network: nothing to search
+    measure["archs"] = {config["sampler"]["arch"]};
+    EXPECT_EQ(registries.run("evaluate", measure, silent)["results"].size(), 1U);
+  } else {
+    measure.update({{"searcher", "random"}, {"budget", 2}, {"generation", 2}});
+    EXPECT_EQ(registries.run("search", measure, silent)["results"][0]["evaluated"], 2);
+  }
+  return "";
+}
+
+/// The line of docs/samplers/README.md about a space. @param refused by sampler: why not; empty where it trains.
+std::string row_of(const std::string& space, const std::vector<std::string>& refused) {
+  std::string row = "| `" + space + "` |", reasons;
+  for (const std::string& reason : refused) {
+    row += reason.empty() ? " yes |" : " no |";
+    if (!reason.empty()) reasons += (reasons.empty() ? "" : "; ") + reason;
+  }
+  return row + " " + reasons + " |";
+}
+
+/// Replaces the space's row, or adds it at the end.
+void write_row(const std::string& path, const std::string& space, const std::string& row) {
+  std::ifstream in(path);
+  std::string text, line;
+  bool written = false;
+  while (std::getline(in, line)) {
+    const bool own = line.starts_with("| `" + space + "` |");
+    text += (own ? row : line) + "\n";
+    written = written || own;
+  }
+  std::ofstream(path) << text << (written ? "" : row + "\n");
+}
+
+class EverySpaceEverySampler : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(EverySpaceEverySampler, TrainsStopsGoesOnAndIsSearchedOrIsRefused) {
+  const auto space = make_space(GetParam());
+  std::vector<std::string> refused;
+  for (const std::string& sampler : known_samplers()) {
+    SCOPED_TRACE(GetParam() + " with " + sampler);
+    refused.push_back(outcome_of(*space, sampler));
+    if (refused.back().empty()) continue;
+    EXPECT_EQ(sampler, "darts");  // only what sums branches may say no, and says why
+    EXPECT_NE(refused.back().find("'" + GetParam() + "'"), std::string::npos) << refused.back();
+  }
+  const std::string docs = std::string(std::getenv("FRONTIER_SOURCE_DIR")) + "/docs/samplers/README.md",
+                    row = row_of(GetParam(), refused);
+  if (std::getenv("FRONTIER_WRITE_DOCS") != nullptr) write_row(docs, GetParam(), row);
+  EXPECT_NE(read_file(docs).find("\n" + row + "\n"), std::string::npos)
+      << docs << " lacks this line (FRONTIER_WRITE_DOCS=1 writes it):\n"
+      << row;
+}
+
+std::vector<std::string> names_of_spaces() {
+  std::vector<std::string> names;
+  for (const auto& info : known_spaces()) names.push_back(info.name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Registered, EverySpaceEverySampler, ::testing::ValuesIn(names_of_spaces()),
+                         [](const auto& space) {
+                           std::string name = space.param;
+                           std::replace(name.begin(), name.end(), '.', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace frontier
