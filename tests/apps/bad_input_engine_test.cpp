@@ -120,8 +120,7 @@ class WrongJob : public testing_support::BadInputTest {
     change_run("no_config", [](auto& run) { run["config"] = 5; });
     change_run("bad_progress", [](auto& run) { run["seconds"] = "long"; });
     change_run("bad_random_state", [](auto& run) { run["trainer"]["rng"] = "zz", run.erase("metrics"); });
-    change_run("no_data",
-               [](auto& run) { run["config"]["data"]["name"] = "mnist", run["config"]["data"]["path"] = "gone"; });
+    change_run("no_data", [](auto& run) { run["config"]["data"] = {{"name", "mnist"}, {"path", "gone"}}; });
     fs::create_directory(f / "others");
     write_file(f / "others/thesis.tex", "years of work");
     write_file(f / "plain", "a file");
@@ -218,7 +217,7 @@ TEST_F(WrongJob, InSettings) {
        BadInput{
            "SamplerDoesNotFitSpace", train({"--out", "fresh", "--sampler", "darts"}), 2, {"darts", "nas_bench_macro"}},
        BadInput{"DistillWithoutTeacher",
-                train_with("sampler.distill=inplace"),
+                train({"--out", "fresh", "--sampler", "uniform", "--set", "sampler.distill=inplace"}),
                 2,
                 {"unknown sampler setting 'distill'"}},
        BadInput{"UnknownChoice",
@@ -233,10 +232,8 @@ TEST_F(WrongJob, InSettings) {
                 train({"--out", "fresh", "--space", "nas_bench_macro", "--sampler", "darts"}),
                 2,
                 {"set arch_fraction above 0, e.g. arch_fraction=0.5"}},
-       BadInput{"FixedWithoutArchitecture",
-                train({"--out", "fresh", "--sampler", "fixed"}),
-                2,
-                {"--set sampler.arch="}},
+       BadInput{
+           "FixedWithoutArchitecture", train({"--out", "fresh", "--sampler", "fixed"}), 2, {"--set sampler.arch="}},
        BadInput{"InputDoesNotFit", train({"--out", "fresh", "--input", "3x32x32"}), 2, {"3x32x32", "1x28x28"}},
        BadInput{"ClassesDoNotFit", train({"--out", "fresh", "--classes", "11"}), 2, {"11 classes", "10 classes"}},
        BadInput{"ThreadsNegative", train({"--out", "fresh", "--threads", "-1"}), 2, {"--threads", "-1", "0 to 4096"}},
@@ -279,7 +276,7 @@ TEST_F(WrongJob, InCheckpoints) {
        BadInput{"NoWeights", open("no_weights"), 2, {"cannot read no_weights/weights.safetensors"}},
        BadInput{"OtherRunJson", open("other_run"), 2, {"other_run/run.json", "no format number"}},
        BadInput{"CutRunJson", open("cut_run"), 2, {"cut_run/run.json is not valid JSON", "ends too early"}},
-       BadInput{"NewerFormat", open("newer_format"), 2, {"checkpoint format 7", "reads format 1"}},
+       BadInput{"NewerFormat", open("newer_format"), 2, {"checkpoint format 7", "reads format 2"}},
        BadInput{"WeightsOfAnotherSpace", open("other_space"), 2, {"another shape or type than this space needs"}},
        BadInput{"AnotherSpaceAsked",
                 evaluate({"--checkpoint", "supernet", "--space", "nas_bench_macro"}),

@@ -59,7 +59,7 @@ TEST(Checkpoint, SaveAndLoadGiveTheSameBack) {
   expect_sample(folder / "", 1);
   EXPECT_TRUE(load_checkpoint(folder, false).state.empty());
   const auto run = nlohmann::json::parse(read_file(folder / "run.json"));
-  EXPECT_EQ(run.at("format"), 1);
+  EXPECT_EQ(run.at("format"), 2);
   EXPECT_EQ(run.at("checksums").at("weights.safetensors"), crc32_hex(read_file(folder / "weights.safetensors")));
 }
 
@@ -142,11 +142,11 @@ TEST(Checkpoint, AnAlienRunFileIsRefusedWithItsPath) {
                {"[]", "it has no format number"},
                {"{}", "it has no format number"},
                {R"({"format": "1"})", "it has no format number"},
-               {R"({"format": 2})", "has checkpoint format 2; this version reads format 1"},
+               {R"({"format": 1})", "has checkpoint format 1; this version reads format 2"},
                {R"({"format": 4294967297})", "has checkpoint format 4294967297"},
-               {R"({"format": 1})", "run.json says nothing"},
-               {R"({"format": 1, "checksums": 5})", "run.json says nothing"},
-               {R"({"format": 1, "checksums": {"weights.safetensors": 5}})", "run.json says nothing"}};
+               {R"({"format": 2})", "run.json says nothing"},
+               {R"({"format": 2, "checksums": 5})", "run.json says nothing"},
+               {R"({"format": 2, "checksums": {"weights.safetensors": 5}})", "run.json says nothing"}};
   for (const auto& c : cases) {
     SCOPED_TRACE(c.text);
     write_file(temporary / "run/run.json", c.text);
