@@ -3,7 +3,7 @@
 
 scripts/architecture.py          writes the page
 scripts/architecture.py --check  fails where a folder includes upwards or beside itself, a folder without LibTorch includes
-                                 it, or the page is not what would be written
+                                 it, two headers define the same name, or the page is not what would be written
 """
 import argparse
 import collections
@@ -18,6 +18,8 @@ WITH_TORCH = {"datasets", "supernet", "proxies", "evaluators", "jobs/torch"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 TORCH = ("torch/", "ATen/", "c10/", "supernet/", "datasets/", "jobs/torch/")
 PAGE = "docs/architecture.md"
+NAMESPACE = re.compile(r"^namespace ([\w:]*)\s*\{|^\}\s*// namespace", re.MULTILINE)
+TYPE = re.compile(r"^(?:class|struct|enum class)\s+(?:\[\[\w+\]\]\s*)?(\w+)[^;{(]*\{", re.MULTILINE)
 
 
 def room(path):
@@ -45,6 +47,31 @@ def wrong_include(file, included):
     if here == there or LEVEL_OF[there] < LEVEL_OF[here]:
         return None
     return f"{there} is {'above' if LEVEL_OF[there] > LEVEL_OF[here] else 'beside'} {here}"
+
+
+def types_of(text):
+    """The types that a header defines in its namespaces, with these."""
+    inside, places = [], []
+    for match in NAMESPACE.finditer(text):
+        if match.group(0).startswith("}"):
+            inside = inside[:-1]
+        else:
+            inside = [*inside, match.group(1)]
+        places.append((match.start(), "::".join(inside)))
+    for match in TYPE.finditer(text):
+        around = [name for start, name in places if start < match.start()]
+        yield (around[-1] + "::" if around and around[-1] else "") + match.group(1)
+
+
+def defined_twice(root):
+    """What is wrong where two headers define one name: the linker would take either for both."""
+    first = {}
+    for folder in LEVEL_OF:
+        for file in sorted((root / folder).rglob("*.h")):
+            name = file.relative_to(root).as_posix()
+            for defined in types_of(file.read_text()):
+                if first.setdefault(defined, name) != name:
+                    yield f"{first[defined]} and {name} both define {defined}"
 
 
 def find_arrows(includes):
@@ -104,7 +131,7 @@ def main():
     options = parser.parse_args()
     includes = list(read_includes(options.root))
     wrong = [f"{file} includes {included}: {why}" for file, included in includes
-             if (why := wrong_include(file, included))]
+             if (why := wrong_include(file, included))] + list(defined_twice(options.root))
     text = write_page(find_arrows(includes))
     page = options.root / PAGE
     if options.check:

@@ -37,6 +37,14 @@ class Architecture(unittest.TestCase):
         code, err, _ = self.run_on({"jobs/a.cpp": "#include <ATen/ATen.h>\n", "jobs/torch/b.cpp": "#include <ATen/ATen.h>\n"})
         self.assertEqual((code, err), (1, "jobs/a.cpp includes ATen/ATen.h: jobs is built without LibTorch\n"))
 
+    def test_refuses_a_name_that_two_headers_define(self):
+        header = "namespace frontier {\nstruct Images {\n  int a;\n};\n}  // namespace frontier\n"
+        code, err, _ = self.run_on({"common/a.h": header, "db/b.h": header.replace("int a", "int b")})
+        self.assertEqual((code, err), (1, "common/a.h and db/b.h both define frontier::Images\n"))
+        apart = header.replace("namespace frontier {", "namespace frontier::other {")
+        self.assertEqual(self.run_on({"common/a.h": header, "db/b.h": apart})[0], 0)
+        self.assertEqual(self.run_on({"common/a.h": header, "db/b.h": "namespace frontier {\nstruct Images;\n}  // namespace frontier\n"})[0], 0)
+
     def test_a_stale_page_fails_the_check(self):
         files = {"common/a.h": "", "apps/b.cpp": '#include "common/a.h"\n'}
         _, _, page = self.run_on(files)
