@@ -30,7 +30,7 @@ Signal network(Builder& b, const AutoFormerOptions& options, Signal x, std::int6
   if (x.shape.height.min() < options.patch || x.shape.width.min() < options.patch)
     throw UsageError("'" + options.name + "' needs images of at least " + std::to_string(options.patch) + "x" +
                      std::to_string(options.patch) + " pixels, a patch");
-  const Dim width = b.choose("embed_dim", options.embed_dims);
+  const Dim width = b.choose("embed_dim", options.embed_dims, DecisionKind::kWidth);
   x = b.conv("patches", x, {.out = width, .kernel = options.patch, .stride = options.patch, .bias = true});
   const Dim grid_height = x.shape.height, grid_width = x.shape.width;
   x = b.tokens("tokens", x);

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace frontier {
 namespace {
@@ -27,6 +28,7 @@ Builder::Builder(const InputShape& input, const std::unordered_map<std::string, 
     : Builder(input) {
   index_ = &index;
   selection_ = &selection;
+  soft_ = !selection.is_hard();
 }
 
 Builder::Scope::Scope(Builder& builder, std::string_view name) : builder_(builder), length_(builder.prefix_.size()) {
@@ -34,25 +36,47 @@ Builder::Scope::Scope(Builder& builder, std::string_view name) : builder_(builde
 }
 Builder::Scope::~Scope() { builder_.prefix_.resize(length_); }
 
-std::uint16_t Builder::decide(std::string_view name, std::vector<std::string> options) {
-  const std::string full = name.starts_with('/') ? std::string(name.substr(1)) : full_name(name);
+std::uint16_t Builder::decide(Decision decision) {
+  decision.name = decision.name.starts_with('/') ? decision.name.substr(1) : full_name(decision.name);
   if (index_) {
-    const auto it = index_->find(full);
-    if (it == index_->end()) throw std::logic_error("decision '" + full + "' was not met when everything was selected");
+    const auto it = index_->find(decision.name);
+    if (it == index_->end())
+      throw std::logic_error("decision '" + decision.name + "' was not met when everything was selected");
+    check_combine(decision, it->second);
     return it->second;
   }
-  const auto [it, inserted] = recorded_.try_emplace(full, static_cast<std::uint16_t>(decisions_.size()));
+  const auto [it, inserted] = recorded_.try_emplace(decision.name, static_cast<std::uint16_t>(decisions_.size()));
   if (inserted) {
-    if (options.empty() || options.size() > 65535)
-      throw std::logic_error("decision '" + full + "' has no options or too many");
-    decisions_.push_back({full, std::move(options)});
+    if (decision.options.empty() || decision.options.size() > 65535)
+      throw std::logic_error("decision '" + decision.name + "' has no options or too many");
+    decisions_.push_back(std::move(decision));
     activity_.push_back(exists_);
   } else {
-    if (decisions_[it->second].options != options)
-      throw std::logic_error("decision '" + full + "' is declared twice with different options");
+    const Decision& known = decisions_[it->second];
+    if (known.options != decision.options || known.kind != decision.kind)
+      throw std::logic_error("decision '" + decision.name + "' is declared twice with different options or kinds");
     activity_[it->second] = Dim::either(activity_[it->second], exists_);
   }
   return it->second;
+}
+
+/// Options are combined as their kind can be: outputs are added, numbers are masked.
+void Builder::check_combine(const Decision& decision, std::uint16_t index) const {
+  const SelectedOptions& chosen = (*selection_)[index];
+  const Combine usual = usual_combine(decision.kind);
+  if (chosen.options.size() == 1 || chosen.combine == usual) return;
+  const std::string place =
+      "decision '" + decision.name + "' selects " + std::to_string(chosen.options.size()) + " options, combined by ";
+  if (chosen.combine == Combine::kInterpolate)
+    throw std::logic_error(place + "interpolation, which no layer does; combine numbers by masks and outputs by sums");
+  if (usual == Combine::kMask)
+    throw std::logic_error(place + "a sum, but they are numbers and have no outputs to add; combine them by masks");
+  throw std::logic_error(place + "masks, but they are layers; combine them by a sum");
+}
+
+std::string Builder::name_of(std::uint16_t decision) const {
+  const auto it = std::find_if(index_->begin(), index_->end(), [&](const auto& e) { return e.second == decision; });
+  return "decision '" + it->first + "'";
 }
 
 std::span<const std::uint16_t> Builder::selected(std::uint16_t decision) const {
@@ -72,18 +96,22 @@ Dim Builder::values_of(std::uint16_t decision, std::size_t num_options, const Va
   return Dim(decision, values);
 }
 
-Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options) {
-  std::vector<std::string> labels;
-  if (!index_)
-    for (const auto option : options) labels.push_back(std::to_string(option));
-  return values_of(decide(name, std::move(labels)), options.size(), [&](std::size_t i) { return options.at(i); });
+Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options, DecisionKind kind) {
+  std::vector<LabelledValue> labelled;
+  for (const auto option : options) labelled.push_back({index_ ? "" : std::to_string(option), option});
+  return choose(name, labelled, kind);
 }
 
-Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options) {
-  std::vector<std::string> labels;
+Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind) {
+  Decision decision{std::string(name), {}, kind};
+  // What a decision about layers means for one place is no value of its options.
+  const bool numbers = kind != DecisionKind::kBranch && kind != DecisionKind::kSubset;
   if (!index_)
-    for (const auto& option : options) labels.push_back(option.label);
-  return values_of(decide(name, std::move(labels)), options.size(), [&](std::size_t i) { return options.at(i).value; });
+    for (const auto& option : options) {
+      decision.options.push_back(option.label);
+      if (numbers) decision.values.push_back(option.value);
+    }
+  return values_of(decide(std::move(decision)), options.size(), [&](std::size_t i) { return options.at(i).value; });
 }
 
 void Builder::require(const Dim& condition, std::string_view message) {
@@ -98,6 +126,7 @@ Signal Builder::when(const Dim& condition, Signal x, const std::function<Signal(
   exists_ = outer * holds;
   const Signal y = layers(x);
   exists_ = outer;
+  if (y.vertex == x.vertex && y.is_zero == x.is_zero) return x;  // no layers: decisions alone
   const Signal candidates[] = {y, x};
   return mixed(candidates, {holds, Dim(1) - holds});
 }
@@ -112,10 +141,10 @@ Signal Builder::mixed(std::span<const Signal> candidates, std::vector<Dim> indic
 }
 
 Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches) {
-  std::vector<std::string> labels;
+  Decision declared{std::string(name), {}, DecisionKind::kBranch};
   if (!index_)
-    for (const auto& branch : branches) labels.push_back(branch.label);
-  const std::uint16_t decision = decide(name, std::move(labels));
+    for (const auto& branch : branches) declared.options.push_back(branch.label);
+  const std::uint16_t decision = decide(std::move(declared));
   std::vector<std::uint16_t> all(branches.size());
   std::iota(all.begin(), all.end(), std::uint16_t{0});
   const std::span<const std::uint16_t> chosen = index_ ? selected(decision) : std::span<const std::uint16_t>(all);
@@ -134,7 +163,7 @@ Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& 
 
 Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                        const std::function<Signal(int, Signal)>& body) {
-  const Dim depth = choose(name, depths);
+  const Dim depth = choose(name, depths, DecisionKind::kDepth);
   if (depth.is_constant()) {
     for (int i = 0; i < depth.value(); ++i) x = body(i, x);
     return x;
@@ -174,15 +203,15 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
   std::vector<std::uint16_t> chosen{0};
   std::uint16_t decision = 0;
   if (subsets.size() > 1) {
-    std::vector<std::string> labels;
+    Decision declared{std::string(name), {}, DecisionKind::kSubset};
     if (!index_)
       for (const auto& members : subsets) {
         std::string label;
         for (const int member : members)
           label += (label.empty() ? "" : "+") + terms[static_cast<std::size_t>(member)].label;
-        labels.push_back(std::move(label));
+        declared.options.push_back(std::move(label));
       }
-    decision = decide(name, std::move(labels));
+    decision = decide(std::move(declared));
     chosen.resize(subsets.size());
     std::iota(chosen.begin(), chosen.end(), std::uint16_t{0});
     if (index_) chosen.assign(selected(decision).begin(), selected(decision).end());
@@ -204,12 +233,14 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
   return chosen.size() == 1 ? sum(signals) : mixed(signals, std::move(indicators));
 }
 
-Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {
+Signal Builder::emit(Layer layer, std::vector<Signal> inputs) {
   std::vector<const Shape*> shapes;
   shapes.reserve(inputs.size());
   for (const Signal& input : inputs) shapes.push_back(&input.shape);
+  bool zero_beyond = true;
   try {
     layer.output = layer.kind->output(layer, shapes);
+    if (soft_) zero_beyond = soften(layer, inputs);
   } catch (const std::logic_error& error) {
     throw std::logic_error(std::string(layer.kind->name) + " '" + (layer.name.empty() ? prefix_ : layer.name) +
                            "': " + error.what());
@@ -218,13 +249,52 @@ Signal Builder::emit(Layer layer, const std::vector<Signal>& inputs) {
   layer.training_only = training_only_;
   if (!training_only_)
     for (const Signal& input : inputs) require_kept(input);
-  if (!index_ && layer.kind->parameters && !layer.kind->parameters(layer, shapes).empty() && ++layer_names_[layer.name] > 1)
+  if (!index_ && layer.kind->parameters && !layer.kind->parameters(layer, shapes).empty() &&
+      ++layer_names_[layer.name] > 1)
     throw std::logic_error("two layers are named '" + layer.name + "'; give each its own scope");
   std::vector<NetworkGraph::Vertex> vertices;
   vertices.reserve(inputs.size());
   for (const Signal& input : inputs) vertices.push_back(vertex_of(input));
   Shape shape = layer.output;
+  zero_beyond_.push_back(zero_beyond);
   return {graph_.add(std::move(layer), vertices), std::move(shape)};
+}
+
+/// Puts masks in front of a layer of a soft network that needs them.
+/// @returns whether it gives zeros beyond its width.
+bool Builder::soften(const Layer& layer, std::vector<Signal>& inputs) {
+  require_decided(layer.output.height, "height");
+  require_decided(layer.output.width, "width");
+  std::vector<const Shape*> shapes;
+  for (const Signal& input : inputs) shapes.push_back(&input.shape);
+  const Beyond beyond = layer.kind->beyond ? layer.kind->beyond(layer, shapes) : Beyond::kMixes;
+  if (beyond == Beyond::kMixes || beyond == Beyond::kSums)
+    for (Signal& input : inputs) input = masked(input);
+  const auto is_zero = [&](const Signal& input) { return is_zero_beyond(input); };
+  return beyond == Beyond::kSums || (beyond == Beyond::kKeeps && std::any_of(inputs.begin(), inputs.end(), is_zero));
+}
+
+void Builder::require_decided(const Dim& side, const char* what) const {
+  if (!side.is_constant())
+    throw std::logic_error(std::string("its ") + what + " depends on " + name_of(side.first_decision()) +
+                           ", and a soft network runs at one size; select one option of it");
+}
+
+bool Builder::is_zero_beyond(const Signal& signal) const {
+  return signal.is_zero || signal.shape.channels.is_constant() || zero_beyond_.at(signal.vertex);
+}
+
+/// The signal with zeros beyond its width.
+Signal Builder::masked(Signal signal) {
+  if (!soft_ || is_zero_beyond(signal)) return signal;
+  const auto known = masks_.find(signal.vertex);
+  if (known != masks_.end()) return {known->second, signal.shape};
+  const bool outer = std::exchange(training_only_, graph_[signal.vertex].training_only);
+  const Signal mask = layer("mask", "", {signal});
+  training_only_ = outer;
+  zero_beyond_.at(mask.vertex) = true;
+  masks_.emplace(signal.vertex, mask.vertex);
+  return mask;
 }
 
 NetworkGraph::Vertex Builder::vertex_of(const Signal& signal) {
@@ -366,7 +436,7 @@ void Builder::auxiliary(double weight, const std::function<Signal()>& head) {
 
 NetworkGraph Builder::finish(Signal output) {
   require_kept(output);
-  graph_.set_output(vertex_of(output));
+  graph_.set_output(vertex_of(masked(output)));
   return std::move(graph_);
 }
 

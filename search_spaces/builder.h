@@ -70,6 +70,11 @@ struct Branch {
 /// hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and their weighted
 /// sum. The space's function must not branch on a Dim: it is a table when several options are selected. Not
 /// thread-safe; one builder builds one graph.
+///
+/// Layers of a soft network run at their largest size. Where the width is open a layer "mask" stands in front of those
+/// that bring channels together; heights and widths of activations must be decided (docs/design/0012-soft-networks.md).
+/// @throws std::logic_error (every layer, of a soft selection) naming the layer and the decision where softness has no
+/// meaning.
 class Builder {
  public:
   /// Selects everything and records the decisions met on the way.
@@ -97,12 +102,15 @@ class Builder {
   };
   Scope scope(std::string_view name) { return Scope(*this, name); }
 
-  /// A decision among numbers: a width, a kernel size, an expansion.
-  Dim choose(std::string_view name, const std::vector<std::int64_t>& options);
-  Dim choose(std::string_view name, std::initializer_list<std::int64_t> options) {
-    return choose(name, std::vector<std::int64_t>(options));
+  /// A decision among numbers: a width, a kernel size, an expansion. @param kind other than numbers: `options` are what
+  /// such a decision, made elsewhere by mix() or sum_of(), means for the place.
+  Dim choose(std::string_view name, const std::vector<std::int64_t>& options, DecisionKind kind = DecisionKind::kOther);
+  Dim choose(std::string_view name, std::initializer_list<std::int64_t> options,
+             DecisionKind kind = DecisionKind::kOther) {
+    return choose(name, std::vector<std::int64_t>(options), kind);
   }
-  Dim choose(std::string_view name, const std::vector<LabelledValue>& options);
+  Dim choose(std::string_view name, const std::vector<LabelledValue>& options,
+             DecisionKind kind = DecisionKind::kOther);
   /// A decision among layers; all branches must give the same shape of output.
   Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches);
   /// A decision about depth: `body(i, x)` is applied for i = 0 .. depth - 1.
@@ -194,9 +202,15 @@ class Builder {
   std::vector<Constraint> take_constraints() { return std::move(constraints_); }
 
  private:
-  std::uint16_t decide(std::string_view name, std::vector<std::string> options);
+  std::uint16_t decide(Decision decision);
+  void check_combine(const Decision& decision, std::uint16_t index) const;
   std::span<const std::uint16_t> selected(std::uint16_t decision) const;
-  Signal emit(Layer layer, const std::vector<Signal>& inputs);
+  std::string name_of(std::uint16_t decision) const;
+  Signal emit(Layer layer, std::vector<Signal> inputs);
+  bool soften(const Layer& layer, std::vector<Signal>& inputs);
+  void require_decided(const Dim& side, const char* what) const;
+  bool is_zero_beyond(const Signal& signal) const;
+  Signal masked(Signal signal);
   void require_kept(Signal x) const;
   template <class ValueOf>
   Dim values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const;
@@ -207,6 +221,9 @@ class Builder {
   const std::unordered_map<std::string, std::uint16_t>* index_ =
       nullptr;  ///< null: everything is selected and recorded
   const Selection* selection_ = nullptr;
+  bool soft_ = false;              ///< several options of something are selected; not: everything is recorded
+  std::vector<bool> zero_beyond_;  ///< by vertex: zeros stand beyond its width where that is open in a soft network
+  std::unordered_map<NetworkGraph::Vertex, NetworkGraph::Vertex> masks_;  ///< of those that were masked
   std::unordered_map<std::string, std::uint16_t> recorded_;
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;

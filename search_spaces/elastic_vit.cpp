@@ -43,7 +43,8 @@ std::string layer_name(int i) { return "layer" + std::to_string(i); }
 
 Signal stem(Builder& b, const ElasticViTOptions& options, Signal x) {
   auto stage_scope = b.scope("stem");
-  const Dim width = b.choose("width", options.stem.width), kernel = b.choose("kernel", options.kernel);
+  const Dim width = b.choose("width", options.stem.width, DecisionKind::kWidth),
+            kernel = b.choose("kernel", options.kernel, DecisionKind::kKernel);
   x = b.conv_bn("conv", x, {.out = width, .kernel = 3, .stride = options.stem.stride}, Activation::kHSwish);
   return b.repeat("depth", options.stem.depth, x, [&](int i, Signal in) {
     auto scope = b.scope(layer_name(i));
@@ -53,7 +54,8 @@ Signal stem(Builder& b, const ElasticViTOptions& options, Signal x) {
 
 Signal convolution_stage(Builder& b, const ElasticViTOptions& options, const ElasticViTOptions::Stage& stage, Signal x,
                          const Dim& width) {
-  const Dim ratio = b.choose("ratio", options.ratio), kernel = b.choose("kernel", options.kernel);
+  const Dim ratio = b.choose("ratio", options.ratio),
+            kernel = b.choose("kernel", options.kernel, DecisionKind::kKernel);
   return b.repeat("depth", stage.depth, x, [&](int i, Signal in) {
     auto scope = b.scope(layer_name(i));
     return convolution_block(b, in, width, ratio, kernel, i == 0 ? stage.stride : 1, stage.squeeze_excite);
@@ -81,7 +83,7 @@ Signal network(Builder& b, const ElasticViTOptions& options, Signal x, std::int6
     for (std::size_t s = 0; s < stages.size(); ++s) {
       const std::string name = kind + std::to_string(s);
       auto scope = b.scope(name);
-      const Dim width = b.choose("width", stages[s].width);
+      const Dim width = b.choose("width", stages[s].width, DecisionKind::kWidth);
       b.require(Dim(1) - Dim::greater(x.shape.channels, width), "width: less than " + before + ".width");
       x = layers(b, options, stages[s], x, width);
       before = name;

@@ -51,6 +51,15 @@ struct BlockLayers {
   const Shape& input;                    ///< of the block
 };
 
+/// A soft network runs a layer of open width at the largest. What stands in the channels beyond the width is then no
+/// part of any network and must be zero before channels meet: what a kind makes of those channels.
+enum class Beyond {
+  kMixes,  ///< its inputs must be zero there; what it gives there is anything (convolutions)
+  kSums,   ///< its inputs must be zero there; so is its output (add, mix)
+  kKeeps,  ///< channels stay by themselves, and a zero of any input gives zero (pools, ReLU, products)
+  kFills,  ///< channels stay by themselves, and zeros become something else (norms, sigmoids, biases)
+};
+
 /// What kind of layer something is: everything that builder, cost pass, weight bank, merge and drawings know of it.
 /// What it computes is its other half (supernet/kernel.h). One file a kind in search_spaces/ops/, each a function of
 /// the kind's name, from which the build makes the table.
@@ -63,6 +72,10 @@ struct LayerKind {
   Dim (*macs)(const Layer& layer, InputShapes inputs) = nullptr;
   /// Null: none.
   std::vector<ParameterSpec> (*parameters)(const Layer& layer, InputShapes inputs) = nullptr;
+  /// Null: kMixes. @throws std::logic_error saying why open dimensions of these inputs and attributes have no meaning.
+  Beyond (*beyond)(const Layer& layer, InputShapes inputs) = nullptr;
+  /// Dimensions that the layer needs in a soft network as masks of what is there (soft::prefix). Null: none.
+  std::vector<Dim> (*masks)(const Layer& layer, InputShapes inputs) = nullptr;
   /// What tells it from others of its kind: "conv 3x3"; null: the name.
   std::string (*label)(const Layer& layer) = nullptr;
   /// Null: nothing.

@@ -10,15 +10,17 @@ namespace {
 
 Signal network(const MobileCnnOptions& options, Builder& b, Signal x, std::int64_t classes) {
   x = b.conv_bn("stem", x,
-                {.out = b.choose("stem.width", options.stem_widths), .kernel = 3, .stride = options.stem_stride},
+                {.out = b.choose("stem.width", options.stem_widths, DecisionKind::kWidth),
+                 .kernel = 3,
+                 .stride = options.stem_stride},
                 options.stages.front().activation);
   for (std::size_t s = 0; s < options.stages.size(); ++s) {
     const auto& stage = options.stages[s];
     auto stage_scope = b.scope("stage" + std::to_string(s));
-    const Dim width = b.choose("width", stage.widths);
+    const Dim width = b.choose("width", stage.widths, DecisionKind::kWidth);
     x = b.repeat("depth", stage.depths, x, [&](int i, Signal in) {
       auto scope = b.scope("block" + std::to_string(i));
-      const Dim kernel = b.choose("kernel", options.kernels);
+      const Dim kernel = b.choose("kernel", options.kernels, DecisionKind::kKernel);
       const Dim expansion = b.choose("expansion", options.expansions);
       const auto squeeze_excite = [&](Signal y) {
         return b.mix("se", y,

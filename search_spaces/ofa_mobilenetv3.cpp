@@ -52,7 +52,8 @@ Signal network(int tenths, Builder& b, Signal x, std::int64_t classes) {
     auto stage_scope = b.scope("stage" + std::to_string(s));
     x = b.repeat("depth", {2, 3, 4}, x, [&](int i, Signal in) {
       auto scope = b.scope("block" + std::to_string(i));
-      const Dim kernel = b.choose("kernel", {3, 5, 7}), expansion = b.choose("expansion", {3, 4, 6});
+      const Dim kernel = b.choose("kernel", {3, 5, 7}, DecisionKind::kKernel),
+                expansion = b.choose("expansion", {3, 4, 6});
       return block(in, stage.width, kernel, expansion, i == 0 ? stage.stride : 1, stage.activation,
                    stage.squeeze_excite);
     });

@@ -21,7 +21,7 @@ Signal shortcut(Builder& b, const ResNetShapeOptions& options, Signal x, const D
 
 Signal block(Builder& b, const ResNetShapeOptions& options, Signal x, std::int64_t planes, int stride) {
   const auto width = [&](const char* name, std::int64_t channels) {
-    return b.choose(std::string(name) + ".width", tas_widths(channels));
+    return b.choose(std::string(name) + ".width", tas_widths(channels), DecisionKind::kWidth);
   };
   Signal y = x;
   if (options.bottleneck) {
@@ -36,7 +36,7 @@ Signal block(Builder& b, const ResNetShapeOptions& options, Signal x, std::int64
 }
 
 Signal network(Builder& b, const ResNetShapeOptions& options, Signal x, std::int64_t classes) {
-  const Dim stem = b.choose("stem.width", tas_widths(options.stem));
+  const Dim stem = b.choose("stem.width", tas_widths(options.stem), DecisionKind::kWidth);
   if (options.imagenet) {
     x = b.conv_bn("stem", x, {.out = stem, .kernel = 7, .stride = 2}, Activation::kReLU);
     x = b.max_pool(x, 3, 2);

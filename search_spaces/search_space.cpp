@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "common/errors.h"
 #include "common/options.h"
@@ -120,6 +121,10 @@ NetworkGraph SearchSpace::build(const Selection& selection, const InputShape& in
       throw InvalidArchitecture("selection of '" + decisions_[d].name + "' must name options 0 to " +
                                 std::to_string(decisions_[d].options.size() - 1) + ", ascending, each once");
   }
+  if (listed_ && !selection.is_hard())
+    throw std::logic_error("'" + name_ +
+                           "' has no soft networks: the layers of its networks are functions of too many decisions at "
+                           "once; select one option of every decision");
   Builder builder(input, index_, selection);
   return builder.finish(network_(builder, builder.input(), input.classes));
 }

@@ -16,8 +16,14 @@ Selection Selection::everything(std::span<const Decision> decisions) {
   for (std::size_t d = 0; d < decisions.size(); ++d) {
     all[d].options.resize(decisions[d].options.size());
     std::iota(all[d].options.begin(), all[d].options.end(), std::uint16_t{0});
+    all[d].combine = usual_combine(decisions[d].kind);
   }
   return Selection(std::move(all));
+}
+
+Combine usual_combine(DecisionKind kind) {
+  const bool adds = kind == DecisionKind::kBranch || kind == DecisionKind::kSubset || kind == DecisionKind::kDepth;
+  return adds ? Combine::kSum : Combine::kMask;
 }
 
 bool Selection::is_hard() const {

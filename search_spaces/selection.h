@@ -9,13 +9,15 @@ namespace frontier {
 
 /// How several selected options of one decision act together in a soft selection.
 enum class Combine {
-  kSum,          ///< weighted sum of the options' outputs (PC-DARTS, any mix of branches)
-  kMask,         ///< widths: 0/1 channel masks of the widest option, weighted (ShiftNAS)
-  kInterpolate,  ///< widths: each output brought to one size by channel-wise interpolation, then weighted (TAS)
+  kSum,          ///< branches, subsets, depths: weighted sum of the options' outputs
+  kMask,         ///< numbers: what is there of the largest option, weighted (ShiftNAS's channel masks, kernels' rings)
+  kInterpolate,  ///< widths: each output brought to one size by channel-wise interpolation (TAS); refused by Builder
 };
+/// kSum where outputs can be added, kMask for numbers: the two that networks are built of.
+Combine usual_combine(DecisionKind kind);
 
 /// The options of one decision that take part. One option: hard. Several: soft, in ascending order; their weights are
-/// tensors that travel beside the selection (supernet/executor.h), so that this type needs no torch.
+/// tensors that travel beside the selection (Gates), so that this type needs no torch.
 struct SelectedOptions {
   std::vector<std::uint16_t> options;
   Combine combine = Combine::kSum;
@@ -28,7 +30,7 @@ class Selection {
   /// The hard selection of one architecture. (Implicit: an architecture is a selection.)
   Selection(const Architecture& arch);  // NOLINT(google-explicit-constructor)
   explicit Selection(std::vector<SelectedOptions> decisions) : decisions_(std::move(decisions)) {}
-  /// All options of every decision.
+  /// All options of every decision, each combined as is usual for its kind.
   static Selection everything(std::span<const Decision> decisions);
 
   std::span<const SelectedOptions> decisions() const { return decisions_; }

@@ -107,6 +107,14 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Te
   return at::layer_norm(x.permute({0, 2, 3, 1}), gamma.sizes(), gamma, beta, kLayerNormEpsilon).permute({0, 3, 1, 2});
 }
 
+at::Tensor masked_layer_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                             const at::Tensor& mask) {
+  const at::Tensor channels = x.permute({0, 2, 3, 1}), share = (mask / mask.sum()).to(x.scalar_type());
+  const at::Tensor centred = channels - at::matmul(channels, share).unsqueeze(3);
+  const at::Tensor variance = at::matmul(centred * centred, share).unsqueeze(3);
+  return (centred * at::rsqrt(variance + kLayerNormEpsilon) * gamma + beta).permute({0, 3, 1, 2});
+}
+
 at::Tensor with_class_token(const at::Tensor& x, const at::Tensor& class_token, const at::Tensor& position) {
   const at::Tensor tokens = at::cat({class_token.expand({x.size(0), 1, -1}), to_tokens(x)}, 1);
   return to_pixels(tokens + position.t(), tokens.size(1), 1);

@@ -12,6 +12,11 @@ namespace frontier {
 
 /// Every pixel normalised over its channels. @param gamma, beta [C].
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta);
+/// The same where channels are there in part: mean and variance are those of channels that count `mask` times each.
+/// What comes out where the mask is 0 has no meaning.
+/// @param mask [C], of a sum greater than 0.
+at::Tensor masked_layer_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                             const at::Tensor& mask);
 
 /// The epsilon of every layer norm.
 inline constexpr double kLayerNormEpsilon = 1e-5;

@@ -19,6 +19,12 @@ struct BoundLayer {
   std::vector<at::Tensor> weights;  ///< the slices of LayerKind::parameters, in that order
   /// Of a layer with indicators in a soft network: their expectations, [inputs]. Undefined where it has none.
   at::Tensor input_weights;
+  /// What is there of the dimensions of LayerKind::masks in a soft network, in that order: soft::prefix, [dim.max()].
+  /// Undefined where a dimension is decided.
+  std::vector<at::Tensor> masks;
+
+  /// The mask of a dimension; undefined where it is decided.
+  at::Tensor mask(std::size_t i = 0) const { return i < masks.size() ? masks[i] : at::Tensor(); }
 };
 
 /// One step of a program: a layer and those behind it that it computes as well.

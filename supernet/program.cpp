@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "common/text.h"
 #include "search_spaces/cost.h"
@@ -79,7 +80,8 @@ struct Program::State {
   RunSpec spec;
   std::vector<Vertex> outputs;
   std::vector<Step> steps;
-  std::vector<int> readers;  ///< how many steps and outputs read each vertex
+  std::vector<int> readers;                       ///< how many steps and outputs read each vertex
+  std::vector<std::pair<Dim, at::Tensor>> masks;  ///< of a soft network's dimensions
   std::optional<std::int64_t> encoded_macs = 0;
 
   State(const NetworkGraph& g, const WeightBank& b, const RunSpec& s, std::span<const Vertex> wanted)
@@ -136,15 +138,30 @@ struct Program::State {
   bool tapped(Vertex v) const { return spec.tap != nullptr && spec.tap->wants(v); }
 
   BoundLayer bind(Vertex v) {
-    BoundLayer bound{v, &graph[v], {}, {}};
+    BoundLayer bound{v, &graph[v], {}, {}, {}};
     for (const ParameterSpec& parameter : parameters_of(graph, v)) {
       std::vector<std::int64_t> shape;
       for (const Dim& dim : parameter.shape) shape.push_back(spec.gates ? dim.max() : dim.value());
       bound.weights.push_back(weight(*bound.layer, parameter, shape));
     }
     if (!bound.layer->indicators.empty()) bound.input_weights = input_weights(*bound.layer);
+    if (bound.layer->kind->masks)
+      for (const Dim& dim : bound.layer->kind->masks(*bound.layer, graph.input_shapes(v)))
+        bound.masks.push_back(mask(dim));
     return bound;
   }
+
+  /// Many layers share a width: each is found once.
+  at::Tensor mask(const Dim& dim) {
+    if (dim.is_constant()) return {};
+    const auto known = std::find_if(masks.begin(), masks.end(), [&](const auto& m) { return m.first == dim; });
+    if (known != masks.end()) return known->second;
+    if (spec.gates == nullptr) throw std::logic_error("a soft network ran without gates");
+    masks.emplace_back(dim, gated(soft::prefix(dim, *spec.gates, dim.max())));
+    return masks.back().second;
+  }
+
+  at::Tensor gated(const at::Tensor& x) const { return learns(spec.learn, Learn::kGates) ? x : x.detach(); }
 
   /// A slice of the bank, whose gradients go there where weights are learned.
   at::Tensor weight(const Layer& layer, const ParameterSpec& parameter, const std::vector<std::int64_t>& shape) {
@@ -158,8 +175,7 @@ struct Program::State {
     const bool hard = std::all_of(layer.indicators.begin(), layer.indicators.end(),
                                   [](const Dim& indicator) { return indicator.is_constant(); });
     if (!hard && spec.gates == nullptr) throw std::logic_error("a soft network ran without gates");
-    const at::Tensor weights = soft::expectations(layer.indicators, spec.gates ? *spec.gates : Gates());
-    return learns(spec.learn, Learn::kGates) ? weights : weights.detach();
+    return gated(soft::expectations(layer.indicators, spec.gates ? *spec.gates : Gates()));
   }
 
   void find_last_uses() {

@@ -2,7 +2,6 @@
 
 #include <torch/types.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
@@ -11,24 +10,22 @@
 namespace frontier {
 namespace {
 
-at::Tensor widened(const at::Tensor& x, std::int64_t channels) {
+at::Tensor brought_to(const at::Tensor& x, std::int64_t channels) {
   return x.size(1) == channels ? x : at::constant_pad_nd(x, {0, 0, 0, 0, 0, channels - x.size(1)});
 }
 
 }  // namespace
 
-at::Tensor soft_sum(std::span<const at::Tensor> inputs, const at::Tensor& weights) {
+at::Tensor soft_sum(std::span<const at::Tensor> inputs, const at::Tensor& weights, std::int64_t channels) {
   if (weights.dim() != 1 || weights.size(0) != static_cast<std::int64_t>(inputs.size()))
     throw std::logic_error("a soft sum of " + std::to_string(inputs.size()) + " inputs has weights of another shape");
-  std::int64_t channels = 0;
   for (const at::Tensor& x : inputs) {
     const at::Tensor& first = inputs.front();
     if (x.size(0) != first.size(0) || x.size(2) != first.size(2) || x.size(3) != first.size(3))
       throw std::logic_error("the inputs of a soft sum differ in height or width");
-    channels = std::max(channels, x.size(1));
   }
   std::vector<at::Tensor> terms;
-  for (const at::Tensor& x : inputs) terms.push_back(widened(x, channels));
+  for (const at::Tensor& x : inputs) terms.push_back(brought_to(x, channels));
   return weighted_sum(terms, weights);
 }
 

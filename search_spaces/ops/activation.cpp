@@ -25,6 +25,12 @@ const LayerKind& activation() {
   static const LayerKind kKind = {
       .name = "activation",
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
+      .beyond =
+          [](const Layer& layer, InputShapes) {
+            const Activation function = activation_of(layer);
+            const bool half = function == Activation::kSigmoid || function == Activation::kHSigmoid;  // of zero
+            return half ? Beyond::kFills : Beyond::kKeeps;
+          },
       .label = [](const Layer& layer) { return std::string(to_string(activation_of(layer))); },
   };
   return kKind;

@@ -17,6 +17,7 @@ const LayerKind& add() {
   static const LayerKind kKind = {
       .name = "add",
       .output = output,
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kSums; },
       .words = [](const BlockLayers&) { return BlockWords{"skip"}; },
       .words_order = 5,
       .words_beside = true,

@@ -71,6 +71,14 @@ std::vector<ParameterSpec> parameters(const Layer& layer, InputShapes inputs) {
   return specs;
 }
 
+/// Heads stay by themselves, as long as each has the same channels however many there are.
+Beyond beyond(const Layer& layer, InputShapes inputs) {
+  const Dim& heads = layer["heads"];
+  if (!(inputs[0]->channels / heads).is_constant() || !(inputs[2]->channels / heads).is_constant())
+    throw std::logic_error("the channels of a head are open, so that those of the heads behind it have no place");
+  return Beyond::kFills;
+}
+
 }  // namespace
 
 /// Attention of every pixel to all. Inputs: queries, keys, values. Attributes: heads, position (Position); of relative
@@ -81,6 +89,7 @@ const LayerKind& attention() {
       .output = output,
       .macs = macs,
       .parameters = parameters,
+      .beyond = beyond,
       .label =
           [](const Layer& layer) {
             const std::string text = "attention h" + std::to_string(layer["heads"].max());

@@ -11,6 +11,7 @@ const LayerKind& average_pool() {
             return Shape{inputs[0]->channels, reduced_side(inputs[0]->height, layer["stride"]),
                          reduced_side(inputs[0]->width, layer["stride"])};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .label =
           [](const Layer& layer) {
             const std::string k = std::to_string(layer["kernel"].max());

@@ -12,6 +12,7 @@ const LayerKind& batch_norm() {
             return std::vector<ParameterSpec>{{.name = "weight", .shape = {layer.output.channels}, .init = Init::kOne},
                                               {.name = "bias", .shape = {layer.output.channels}}};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kFills; },
   };
   return kKind;
 }

@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include "search_spaces/network_graph.h"
 
 namespace frontier::ops {
@@ -11,6 +13,13 @@ const LayerKind& concat() {
             Shape shape = *inputs[0];
             for (const Shape* input : inputs.subspan(1)) shape.channels = shape.channels + input->channels;
             return shape;
+          },
+      .beyond =
+          [](const Layer&, InputShapes inputs) {
+            for (const Shape* input : inputs.first(inputs.size() - 1))
+              if (!input->channels.is_constant())
+                throw std::logic_error("the width of an input that others follow is open, so that they have no place");
+            return Beyond::kSums;
           },
   };
   return kKind;

@@ -28,6 +28,17 @@ std::vector<ParameterSpec> parameters(const Layer& layer, InputShapes inputs) {
   return specs;
 }
 
+/// Channels meet, or stay in groups; in both cases the weights of a narrower layer must be the first of a wider one's.
+Beyond beyond(const Layer& layer, InputShapes inputs) {
+  const Dim &kernel = layer["kernel"], &groups = layer["groups"];
+  if (!kernel.is_constant() && !(kernel - kernel / Dim(2) * Dim(2) == Dim(1)))
+    throw std::logic_error("its kernel is open and may be even; even kernels have another centre and no padding");
+  if (groups == Dim(1)) return Beyond::kMixes;
+  if (!(inputs[0]->channels / groups).is_constant() || !(layer.output.channels / groups).is_constant())
+    throw std::logic_error("the channels of a group are open, so that those of the groups behind it have no place");
+  return layer.number("bias") != 0 ? Beyond::kFills : Beyond::kKeeps;
+}
+
 std::string sides_text(const Layer& layer) {
   const std::string k = std::to_string(layer["kernel"].max());
   return k + "x" + k;
@@ -75,6 +86,8 @@ const LayerKind& conv() {
       .output = output,
       .macs = macs,
       .parameters = parameters,
+      .beyond = beyond,
+      .masks = [](const Layer& layer, InputShapes) { return std::vector<Dim>{layer["kernel"]}; },
       .label =
           [](const Layer& layer) {
             return "conv " + sides_text(layer) + (layer["groups"].max() > 1 ? " depthwise" : "");

@@ -22,6 +22,7 @@ const LayerKind& global_pool() {
   static const LayerKind kKind = {
       .name = "global_pool",
       .output = output,
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .words =
           [](const BlockLayers& layers) {
             // That of a squeeze-excite is part of its gate.

@@ -12,6 +12,8 @@ const LayerKind& layer_norm() {
             return std::vector<ParameterSpec>{{.name = "weight", .shape = {layer.output.channels}, .init = Init::kOne},
                                               {.name = "bias", .shape = {layer.output.channels}}};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kFills; },
+      .masks = [](const Layer& layer, InputShapes) { return std::vector<Dim>{layer.output.channels}; },
   };
   return kKind;
 }

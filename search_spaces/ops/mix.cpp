@@ -32,6 +32,7 @@ const LayerKind& mix() {
   static const LayerKind kKind = {
       .name = "mix",
       .output = output,
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kSums; },
   };
   return kKind;
 }

@@ -7,6 +7,7 @@ const LayerKind& multiply() {
   static const LayerKind kKind = {
       .name = "multiply",
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .words = [](const BlockLayers&) { return BlockWords{"se"}; },
       .words_order = 4,
       .words_beside = true,

@@ -10,6 +10,7 @@ const LayerKind& resize() {
           [](const Layer& layer, InputShapes inputs) {
             return Shape{inputs[0]->channels, layer["height"], layer["width"]};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
   };
   return kKind;
 }

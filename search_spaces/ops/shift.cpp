@@ -7,6 +7,7 @@ const LayerKind& shift() {
   static const LayerKind kKind = {
       .name = "shift",
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
   };
   return kKind;
 }

@@ -19,6 +19,7 @@ const LayerKind& tokens() {
                  .init = Init::kPosition,
                  .last_first = true}};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kFills; },
       .words = [](const BlockLayers&) { return BlockWords{"tokens"}; },
       .words_order = 2,
   };

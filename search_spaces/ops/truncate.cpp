@@ -14,6 +14,12 @@ const LayerKind& truncate() {
               throw std::logic_error("more channels asked for than the input has");
             return Shape{layer["channels"], inputs[0]->height, inputs[0]->width};
           },
+      .beyond =
+          [](const Layer& layer, InputShapes inputs) {
+            if (layer["channels"].max() > inputs[0]->channels.max())
+              throw std::logic_error("more channels asked for than the widest input has");
+            return Beyond::kFills;
+          },
   };
   return kKind;
 }

@@ -10,6 +10,7 @@ const LayerKind& zero() {
           [](const Layer& layer, InputShapes) {
             return Shape{layer["channels"], layer["height"], layer["width"]};
           },
+      .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
   };
   return kKind;
 }

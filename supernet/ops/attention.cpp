@@ -17,7 +17,7 @@ std::int64_t macs(const LayerCall& call, const at::Tensor& y) {
 at::Tensor forward(const LayerCall& call) {
   const Layer& layer = call.layer();
   const at::Tensor &q = call.input(0), &k = call.input(1), &v = call.input(2);
-  const std::int64_t heads = layer["heads"].value();
+  const std::int64_t heads = layer["heads"].max();
   if (q.size(1) % heads != 0 || v.size(1) % heads != 0)
     throw std::logic_error("attention '" + layer.name + "': its heads do not divide its channels");
   switch (position_of(layer)) {

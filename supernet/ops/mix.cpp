@@ -5,7 +5,8 @@ namespace frontier::functions {
 
 const LayerFunction& mix() {
   static const LayerFunction kFunction = {.name = "mix", .forward = [](const LayerCall& call) {
-                                            return soft_sum(call.inputs, call.chain.front().input_weights);
+                                            return soft_sum(call.inputs, call.chain.front().input_weights,
+                                                            call.layer().output.channels.max());
                                           }};
   return kFunction;
 }

@@ -6,7 +6,7 @@ namespace frontier::functions {
 
 const LayerFunction& truncate() {
   static const LayerFunction kFunction = {.name = "truncate", .forward = [](const LayerCall& call) {
-                                            return call.input().narrow(1, 0, call.layer()["channels"].value());
+                                            return call.input().narrow(1, 0, call.layer()["channels"].max());
                                           }};
   return kFunction;
 }

@@ -37,8 +37,8 @@ void expect_sound(const NetworkGraph& graph) {
       ASSERT_EQ(in.channels.value() % layer.number("groups"), 0) << layer.name;
       ASSERT_EQ(layer.output.channels.value() % layer.number("groups"), 0) << layer.name;
       const std::int64_t k = layer.number("kernel"), side = in.height.value();
-      const std::int64_t reduced =
-          k % 2 == 0 ? (side - k) / layer.number("stride") + 1 : (side + layer.number("stride") - 1) / layer.number("stride");
+      const std::int64_t reduced = k % 2 == 0 ? (side - k) / layer.number("stride") + 1
+                                              : (side + layer.number("stride") - 1) / layer.number("stride");
       ASSERT_EQ(layer.output.height.value(), reduced) << layer.name;
     }
     if (layer.is("add")) {
@@ -85,6 +85,140 @@ TEST(Builder, MixEmitsTheChosenBranchAloneOrAWeightedSum) {
   std::vector<SelectedOptions> one_soft(8, SelectedOptions{{1}, Combine::kSum});
   one_soft[3].options = {0, 2};
   EXPECT_EQ(mixes(Selection(one_soft)), 1U);
+}
+
+std::size_t count_of(const NetworkGraph& graph, std::string_view kind) {
+  std::size_t count = 0;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) count += graph[v].is(kind) ? 1 : 0;
+  return count;
+}
+
+/// A network of one width, kernel, expansion and depth.
+SearchSpace width_space() {
+  return SearchSpace("widths", {3, 8, 8, 4}, [](Builder& b, Signal x, std::int64_t classes) {
+    const Dim width = b.choose("width", {4, 8}, DecisionKind::kWidth);
+    x = b.conv_bn("stem", x, {.out = width, .kernel = 3}, Activation::kReLU);
+    x = b.repeat("depth", {1, 2}, x, [&](int i, Signal in) {
+      auto scope = b.scope("block" + std::to_string(i));
+      return b.residual(in, b.inverted_residual(in, {.out = width, .expansion = b.choose("expansion", {2, 3})}));
+    });
+    return b.linear("classifier", b.global_pool(x), classes);
+  });
+}
+
+TEST(Builder, MasksOpenWidthsWhereChannelsMeet) {
+  const SearchSpace space = width_space();
+  const InputShape& input = space.default_input();
+  // Behind the stem, and of each block in front of its projection and its sum.
+  EXPECT_EQ(count_of(space.build(Selection::everything(space.decisions()), input), "mask"), 5U);
+  EXPECT_EQ(count_of(space.build(Architecture{{0, 1, 0, 1}}, input), "mask"), 0U);
+  EXPECT_EQ(count_of(space.build_everything(input), "mask"), 0U);
+  std::vector<SelectedOptions> only_depth(4, SelectedOptions{{0}, Combine::kSum});
+  only_depth[1].options = {0, 1};
+  EXPECT_EQ(count_of(space.build(Selection(only_depth), input), "mask"), 0U);
+}
+
+TEST(Builder, RefusesOptionsCombinedAsTheyCannotBe) {
+  const SearchSpace space = width_space();
+  const auto build = [&](std::size_t decision, Combine combine) {
+    std::vector<SelectedOptions> options(4, SelectedOptions{{0}, Combine::kSum});
+    options[decision] = {{0, 1}, combine};
+    return space.build(Selection(options), space.default_input());
+  };
+  EXPECT_THROWS_WITH(build(0, Combine::kSum), std::logic_error,
+                     "decision 'width' selects 2 options, combined by a sum, but they are numbers");
+  EXPECT_THROWS_WITH(build(0, Combine::kInterpolate), std::logic_error,
+                     "decision 'width' selects 2 options, combined by interpolation, which no layer does");
+  EXPECT_THROWS_WITH(build(1, Combine::kMask), std::logic_error,
+                     "decision 'depth' selects 2 options, combined by masks, but they are layers");
+  EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error, "combined by interpolation");
+  build(0, Combine::kMask);
+  build(1, Combine::kSum);
+}
+
+/// The refusal of the soft network of everything; the space itself is fine.
+std::string soft_refusal(const NetworkFunction& network) {
+  const SearchSpace space("refused", {8, 12, 12, 4}, network);
+  try {
+    space.build(Selection::everything(space.decisions()), space.default_input());
+  } catch (const std::logic_error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Builder, RefusesSoftLayersWithoutAMeaning) {
+  const auto side = [](Builder& b, Signal x, std::int64_t) {
+    const Dim resolution = b.choose("resolution", {6, 8});
+    return b.conv("a", b.resize(x, resolution, 8), {.out = 4});
+  };
+  EXPECT_EQ(soft_refusal(side),
+            "resize '': its height depends on decision 'resolution', and a soft network runs at one size; select one "
+            "option of it");
+  const auto unequal = [](Builder& b, Signal x, std::int64_t) {
+    return b.mix("pool", x,
+                 {{"none", [](Signal y) { return y; }}, {"max", [&](Signal y) { return b.max_pool(y, 2, 2); }}});
+  };
+  EXPECT_EQ(soft_refusal(unequal),
+            "mix '': its height depends on decision 'pool', and a soft network runs at one size; select one option of "
+            "it");
+  const auto even = [](Builder& b, Signal x, std::int64_t) {
+    return b.conv("a", x, {.out = 4, .kernel = b.choose("kernel", {3, 4})});
+  };
+  EXPECT_THAT(soft_refusal(even), testing::StartsWith("conv 'a': its kernel is open and may be even"));
+  const auto grouped = [](Builder& b, Signal x, std::int64_t) {
+    return b.conv("a", x, {.out = b.choose("width", {4, 8}), .groups = 2});
+  };
+  EXPECT_THAT(soft_refusal(grouped), testing::StartsWith("conv 'a': the channels of a group are open"));
+  const auto heads = [](Builder& b, Signal x, std::int64_t) {
+    return b.attention("a", x, x, b.conv("v", x, {.out = b.choose("width", {4, 8})}), {.heads = 2});
+  };
+  EXPECT_THAT(soft_refusal(heads), testing::StartsWith("attention 'a': the channels of a head are open"));
+  const auto joined = [](Builder& b, Signal x, std::int64_t) {
+    return b.concat({b.conv("a", x, {.out = b.choose("width", {4, 8})}), x});
+  };
+  EXPECT_THAT(soft_refusal(joined), testing::StartsWith("concat '': the width of an input that others follow is open"));
+  const auto last = [](Builder& b, Signal x, std::int64_t) {
+    return b.concat({x, b.conv("a", x, {.out = b.choose("width", {4, 8})})});
+  };
+  EXPECT_EQ(soft_refusal(last), "");
+  const auto cut = [](Builder& b, Signal x, std::int64_t) {
+    return b.truncate(b.conv("a", x, {.out = b.choose("width", {4, 8})}), b.choose("cut", {4, 16}));
+  };
+  EXPECT_THAT(soft_refusal(cut), testing::StartsWith("truncate '': more channels asked for than the widest input has"));
+}
+
+TEST(Builder, SaysWhatDecisionsAreAbout) {
+  const SearchSpace widths = width_space();
+  const auto decisions = widths.decisions();
+  EXPECT_EQ(decisions[0].kind, DecisionKind::kWidth);
+  EXPECT_EQ(decisions[0].values, (std::vector<std::int64_t>{4, 8}));
+  EXPECT_EQ(decisions[1].kind, DecisionKind::kDepth);
+  EXPECT_EQ(decisions[1].values, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(decisions[2].kind, DecisionKind::kOther);
+  EXPECT_EQ(decisions[2].values, (std::vector<std::int64_t>{2, 3}));
+  const auto cells = make_space("darts"), former = make_space("autoformer_28");
+  for (const auto& decision : cells->decisions()) {
+    EXPECT_EQ(decision.kind, decision.name.ends_with("inputs") ? DecisionKind::kSubset : DecisionKind::kBranch);
+    EXPECT_TRUE(decision.values.empty()) << decision.name;
+  }
+  EXPECT_EQ(former->decisions()[former->decision_index("block0.mlp_ratio")].values,
+            (std::vector<std::int64_t>{2, 4, 6}));
+  const auto kind_of = [](const char* space, const char* decision) {
+    const auto made = make_space(space);
+    return made->decisions()[made->decision_index(decision)].kind;
+  };
+  EXPECT_EQ(kind_of("mobile_cnn", "stage0.block0.kernel"), DecisionKind::kKernel);
+  EXPECT_EQ(kind_of("mobile_cnn", "stage0.block0.se"), DecisionKind::kBranch);
+  EXPECT_EQ(kind_of("resnet_shape_20", "stage0.block0.conv_a.width"), DecisionKind::kWidth);
+  EXPECT_EQ(kind_of("elastic_vit", "attention0.v_scale"), DecisionKind::kOther);
+  const auto clash = [] {
+    SearchSpace("clash", {}, [](Builder& b, Signal x, std::int64_t) {
+      return b.conv("a", x,
+                    {.out = b.choose("width", {8, 16}), .kernel = b.choose("width", {8, 16}, DecisionKind::kKernel)});
+    });
+  };
+  EXPECT_THROWS_WITH(clash(), std::logic_error, "declared twice with different options or kinds");
 }
 
 TEST(Builder, DeclaresDecisionsInOrderOfFirstUseWithTheirScopes) {
