@@ -155,6 +155,12 @@ class Builder {
   Signal max_pool(Signal x, int kernel, int stride);
   /// Bicubic, to other sides.
   Signal resize(Signal x, const Dim& height, const Dim& width);
+  /// Bilinear, to other sides.
+  Signal resize_bilinear(Signal x, const Dim& height, const Dim& width) {
+    return layer("resize_bilinear", "", {x}, {{"height", height}, {"width", width}});
+  }
+  /// [C r^2, H, W] to [C, H r, W r].
+  Signal pixel_shuffle(Signal x, int factor) { return layer("pixel_shuffle", "", {x}, {{"factor", factor}}); }
   /// y[h][w] = x[h + 1][w + 1], zeros in the last row and column: what a strided layer leaves out otherwise.
   Signal shift(Signal x);
   Signal add(Signal a, Signal b);

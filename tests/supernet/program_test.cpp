@@ -649,5 +649,42 @@ TEST(Program, MisuseIsNamed) {
   EXPECT_THROW(logits(other.build(random_archs(*widths, 3).back()), small, images, training()), std::logic_error);
 }
 
+TEST(PixelShuffle, MovesChannelsToPixels) {
+  Threads threads(1);
+  const InputShape input{12, 3, 2, 2};
+  Builder b(input);
+  const NetworkGraph graph = b.finish(b.pixel_shuffle(b.input(), 2));
+  EXPECT_EQ(cost(graph).macs, 0);
+  const WeightBank bank(graph, Rng(1));
+  const at::Tensor x = images_for(input, 2, 1), y = logits(graph, bank, x, training());
+  ASSERT_EQ(y.sizes(), (std::vector<std::int64_t>{2, 3, 6, 4}));
+  for (std::int64_t c = 0; c < 3; ++c)
+    for (std::int64_t h = 0; h < 6; ++h)
+      for (std::int64_t w = 0; w < 4; ++w)
+        EXPECT_TRUE(at::equal(y.select(1, c).select(1, h).select(1, w),
+                              x.select(1, 4 * c + 2 * (h % 2) + w % 2).select(1, h / 2).select(1, w / 2)));
+  Builder other(InputShape{6, 3, 2, 2});
+  EXPECT_THROWS_WITH(other.pixel_shuffle(other.input(), 2), std::logic_error,
+                     "the square of the factor does not divide the channels");
+  EXPECT_THROWS_WITH(other.pixel_shuffle(other.input(), 0), std::logic_error, "the factor is below 1");
+}
+
+TEST(ResizeBilinear, IsExactOnPlanes) {
+  Threads threads(1);
+  const InputShape input{1, 4, 5, 2};
+  Builder b(input);
+  const NetworkGraph graph = b.finish(b.resize_bilinear(b.input(), 8, 10));
+  const WeightBank bank(graph, Rng(1));
+  const auto plane = [](std::int64_t height, std::int64_t width, double step) {
+    const at::Tensor h = (at::arange(height, at::kFloat) + 0.5) * step,
+                     w = (at::arange(width, at::kFloat) + 0.5) * step;
+    return (h.unsqueeze(1) * 2 + w.unsqueeze(0) * 3).reshape({1, 1, height, width});
+  };
+  const at::Tensor y = logits(graph, bank, plane(4, 5, 1), training()), expected = plane(8, 10, 0.5);
+  ASSERT_EQ(y.sizes(), expected.sizes());
+  // Between the outermost pixel centres; beyond them edges are repeated.
+  EXPECT_LT(largest_difference(y.slice(2, 1, 7).slice(3, 1, 9), expected.slice(2, 1, 7).slice(3, 1, 9)), 1e-5);
+}
+
 }  // namespace
 }  // namespace frontier
