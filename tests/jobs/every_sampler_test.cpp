@@ -52,7 +52,7 @@ nlohmann::json config_of(const SearchSpace& space, const std::string& sampler) {
                                {"train_size", 40},
                                {"test_size", 8}}}}},
                            {"loader", {{"batch_size", 4}}},
-                           {"trainer", {{"steps", 4}, {"lr", 0.01}}},
+                           {"trainer", {{"steps", 2}, {"lr", 0.01}}},
                            {"evaluation", {{"calibration_images", 4}, {"calibration_batch", 4}}},
                            {"checkpoint_seconds", 1e6},
                            {"final_random_subnets", 0},
@@ -87,8 +87,8 @@ std::string outcome_of(const SearchSpace& space, const std::string& sampler) {
   } catch (const UsageError& error) {
     return error.what();
   }
-  StopsAfter two(2);
-  EXPECT_THROW(job.train(stopped, "refuse", config, two), Interrupted);
+  StopsAfter one(1);
+  EXPECT_THROW(job.train(stopped, "refuse", config, one), Interrupted);
   job.train(stopped, "resume", nlohmann::json::object(), silent);
   for (const char* file : {"weights.safetensors", "state.safetensors"})
     EXPECT_TRUE(read_file(std::filesystem::path(straight) / file) == read_file(std::filesystem::path(stopped) / file))
