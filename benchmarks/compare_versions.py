@@ -16,10 +16,15 @@ import tempfile
 from program import PROGRAM, answer
 
 
+def database(folder, program):
+    """One of its own each: another version may have another schema."""
+    return folder / f"{abs(hash(program))}.db"
+
+
 def training(folder, program, steps, batch, settings):
     # What is measured at the end does not count: seconds are of the whole, so the difference of two lengths is taken.
     out = folder / f"run-{steps}"
-    arguments = ["train", "--out", out, "--overwrite", "--db", folder / "t.db", "--steps", steps, "--batch-size", batch,
+    arguments = ["train", "--out", out, "--overwrite", "--db", database(folder, program), "--steps", steps, "--batch-size", batch,
                  "--set", "final_random_subnets=0", "--set", "evaluation.images=64", "--set", "evaluation.calibration_images=64",
                  "--set", "evaluation.calibration_batch=64", "--set", "checkpoint_seconds=100000", "--quiet"]
     for setting in settings:
@@ -36,10 +41,10 @@ def step_milliseconds(folder, program, case):
 SYNTHETIC_64 = ["space=ofa_mobilenetv3_w1.2", "data.name=synthetic", "data.search_size=64", "data.synthetic.channels=3",
                 "data.synthetic.height=64", "data.synthetic.width=64", "data.synthetic.train_size=640"]
 CASES = {
-    "training step, mobile_cnn, batch 128": {"steps": (20, 220), "batch": 128, "settings": []},
-    "training step, mobile_cnn, batch 8": {"steps": (50, 1050), "batch": 8, "settings": []},
-    "training step, OFA w1.2, 64x64, batch 8": {"steps": (5, 35), "batch": 8, "settings": SYNTHETIC_64},
-    "training step, OFA w1.2, 64x64, batch 32": {"steps": (5, 25), "batch": 32, "settings": SYNTHETIC_64},
+    "training step, mobile_cnn, batch 128": {"steps": (10, 110), "batch": 128, "settings": []},
+    "training step, mobile_cnn, batch 8": {"steps": (50, 550), "batch": 8, "settings": []},
+    "training step, OFA w1.2, 64x64, batch 8": {"steps": (3, 13), "batch": 8, "settings": SYNTHETIC_64},
+    "training step, OFA w1.2, 64x64, batch 32": {"steps": (2, 8), "batch": 32, "settings": SYNTHETIC_64},
 }
 
 
@@ -47,9 +52,9 @@ def evaluation_seconds(folder, program, checkpoints):
     """Of 64 subnets: 8 random ones and 7 neighbours of each, merged into one run."""
     if program not in checkpoints:
         out = folder / f"evaluated-{len(checkpoints)}"
-        answer(program, "train", "--out", out, "--db", folder / "e.db", "--steps", 20, "--quiet", "--set", "final_random_subnets=0")
+        answer(program, "train", "--out", out, "--db", database(folder, program), "--steps", 20, "--quiet", "--set", "final_random_subnets=0")
         checkpoints[program] = out
-    db = folder / "evaluate.db"
+    db = folder / f"evaluate-{database(folder, program).name}"
     db.unlink(missing_ok=True)
     results = answer(program, "evaluate", "--checkpoint", checkpoints[program], "--archs", folder / "archs.txt", "--db", db,
                   "--set", "evaluation.images=2000", "--split", "test", "--quiet")["results"]
@@ -75,6 +80,7 @@ def main():
     parser.add_argument("base")
     parser.add_argument("this", nargs="?", default=PROGRAM)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", default="", help="cases whose title holds this text")
     options = parser.parse_args()
     programs = [str(pathlib.Path(p).resolve()) for p in (options.base, options.this)]
     with tempfile.TemporaryDirectory() as name:
@@ -84,6 +90,8 @@ def main():
         checkpoints = {}
         print(f"{'':45} {'base':>9} {'this':>9}  ratio (range over {options.repeats} repeats)")
         for title, case in {**CASES, "evaluation of 64 merged subnets, s": None}.items():
+            if options.only not in title:
+                continue
             figures = ([], [])
             for _ in range(options.repeats):
                 for program, seen in zip(programs, figures):
