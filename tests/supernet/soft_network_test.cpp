@@ -64,20 +64,21 @@ class Comparison {
         images_(normal_images({batch, input.channels, input.height, input.width}, 3).to(type)),
         labels_(random_labels(batch, input.classes, 4)) {}
 
-  /// Compares outputs and the gradients of all weights. @param tolerance of the largest value of each.
-  void expect_equal(const Architecture& arch, const Selection& selection, double tolerance) {
-    expect_equal(arch, selection, tolerance, tolerance);
-  }
-  void expect_equal(const Architecture& arch, const Selection& selection, double tolerance, double of_gradients) {
+  /// Largest differences, as parts of the largest value.
+  struct Differences {
+    double outputs = 0, gradients = 0;
+  };
+  /// Of outputs and of the gradients of all weights. Those outside the hard network's slices must be exactly 0.
+  Differences compare(const Architecture& arch, const Selection& selection) {
     const NetworkGraph hard = space_.build(arch, input_);
-    ASSERT_EQ(num_layers(hard, "mask"), 0);
+    EXPECT_EQ(num_layers(hard, "mask"), 0);
     const NetworkGraph soft = space_.build(selection, input_);
     const at::Tensor expected = run_and_learn(hard, nullptr), gradients = bank_.gradients().clone();
     const Gates gates = one_hot(space_, arch, bank_.gradients().scalar_type(), selection);
     const at::Tensor seen = run_and_learn(soft, &gates);
     largest_ = std::max(largest_, largest(expected));
-    EXPECT_LT(largest_difference(seen, expected), tolerance * largest(expected));
-    EXPECT_LT(largest_difference(bank_.gradients(), gradients), of_gradients * largest(gradients));
+    const Differences result{largest_difference(seen, expected) / largest(expected),
+                             largest_difference(bank_.gradients(), gradients) / largest(gradients)};
     for (Vertex v = 0; v < hard.size(); ++v)
       for (const ParameterSpec& spec : parameters_of(hard, v)) {
         std::vector<std::int64_t> shape;
@@ -85,6 +86,13 @@ class Comparison {
         bank_.gradient_slice(hard[v].name + "." + spec.name, shape).zero_();
       }
     EXPECT_EQ(bank_.gradients().count_nonzero().item<std::int64_t>(), 0) << "outside the slices of the hard network";
+    return result;
+  }
+
+  void expect_equal(const Architecture& arch, const Selection& selection, double tolerance) {
+    const Differences seen = compare(arch, selection);
+    EXPECT_LT(seen.outputs, tolerance);
+    EXPECT_LT(seen.gradients, tolerance);
   }
 
   std::int64_t num_weights() const { return bank_.num_scalars(); }
@@ -188,13 +196,23 @@ TEST(SoftNetwork, IsTheHardNetworkInSinglePrecision) {
       comparison.expect_equal(arch, everything, 1e-4);
     }
   }
+  // Among the activations of a larger network rounding may move one over the corner of its ReLU6, which changes all
+  // gradients before it: seen of 2 subnets in 20. In double precision none is.
   const auto space = make_space("mobile_cnn");
-  Comparison comparison(*space, space->default_input(), 4, at::kFloat);
+  const Selection everything = Selection::everything(space->decisions());
+  Comparison single(*space, space->default_input(), 4, at::kFloat),
+      exact(*space, space->default_input(), 4, at::kDouble);
+  int over_a_corner = 0;
   for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
     Rng rng(seed);
-    // Among so many activations rounding moves one over the corner of its ReLU6, which changes its gradient.
-    comparison.expect_equal(space->random(rng), Selection::everything(space->decisions()), 1e-4, 0.1);
+    const Architecture arch = space->random(rng);
+    exact.expect_equal(arch, everything, 1e-10);
+    const auto seen = single.compare(arch, everything);
+    EXPECT_LT(seen.outputs, 1e-4);
+    over_a_corner += seen.gradients >= 1e-4;
   }
+  EXPECT_LE(over_a_corner, 1);
 }
 
 TEST(SoftNetwork, OfSomeOptionsIsTheHardNetworkOfEachOfThem) {
