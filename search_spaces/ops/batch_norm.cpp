@@ -1,4 +1,4 @@
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 
@@ -7,11 +7,7 @@ const LayerKind& batch_norm() {
   static const LayerKind kKind = {
       .name = "batch_norm",
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
-      .parameters =
-          [](const Layer& layer, InputShapes) {
-            return std::vector<ParameterSpec>{{.name = "weight", .shape = {layer.output.channels}, .init = Init::kOne},
-                                              {.name = "bias", .shape = {layer.output.channels}}};
-          },
+      .parameters = norm_parameters,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kFills; },
   };
   return kKind;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 namespace {
@@ -37,11 +37,6 @@ Beyond beyond(const Layer& layer, InputShapes inputs) {
   if (!(inputs[0]->channels / groups).is_constant() || !(layer.output.channels / groups).is_constant())
     throw std::logic_error("the channels of a group are open, so that those of the groups behind it have no place");
   return layer.number("bias") != 0 ? Beyond::kFills : Beyond::kKeeps;
-}
-
-std::string sides_text(const Layer& layer) {
-  const std::string k = std::to_string(layer["kernel"].max());
-  return k + "x" + k;
 }
 
 bool is_depthwise(const Layer& layer) {
@@ -89,9 +84,7 @@ const LayerKind& conv() {
       .beyond = beyond,
       .masks = [](const Layer& layer, InputShapes) { return std::vector<Dim>{layer["kernel"]}; },
       .label =
-          [](const Layer& layer) {
-            return "conv " + sides_text(layer) + (layer["groups"].max() > 1 ? " depthwise" : "");
-          },
+          [](const Layer& layer) { return label_with_kernel(layer) + (layer["groups"].max() > 1 ? " depthwise" : ""); },
       .words = words,
       .words_order = 1,
   };

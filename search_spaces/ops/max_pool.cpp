@@ -1,4 +1,4 @@
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 
@@ -6,17 +6,9 @@ namespace frontier::ops {
 const LayerKind& max_pool() {
   static const LayerKind kKind = {
       .name = "max_pool",
-      .output =
-          [](const Layer& layer, InputShapes inputs) {
-            return Shape{inputs[0]->channels, reduced_side(inputs[0]->height, layer["stride"]),
-                         reduced_side(inputs[0]->width, layer["stride"])};
-          },
+      .output = pooled_shape,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
-      .label =
-          [](const Layer& layer) {
-            const std::string k = std::to_string(layer["kernel"].max());
-            return "max_pool " + k + "x" + k;
-          },
+      .label = label_with_kernel,
       .words = [](const BlockLayers&) { return BlockWords{"max pool"}; },
       .words_order = 8,
   };

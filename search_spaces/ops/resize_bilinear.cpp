@@ -1,4 +1,4 @@
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 
@@ -6,10 +6,7 @@ namespace frontier::ops {
 const LayerKind& resize_bilinear() {
   static const LayerKind kKind = {
       .name = "resize_bilinear",
-      .output =
-          [](const Layer& layer, InputShapes inputs) {
-            return Shape{inputs[0]->channels, layer["height"], layer["width"]};
-          },
+      .output = resized_shape,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
   };
   return kKind;
