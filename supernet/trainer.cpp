@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <stdexcept>
 
 #include "common/errors.h"
@@ -14,6 +15,7 @@ namespace frontier {
 namespace {
 
 constexpr const char* kWeights = "weights";
+constexpr std::size_t kMostWorks = 64;  // of one step: a sampler that never ends one is a fault
 
 /// bfloat16 autocast on CUDA while it lives.
 class Autocast {
@@ -90,13 +92,13 @@ StepReport Trainer::step() {
   StepReport report;
   report.lr = learning_rate(step_);
   clear_gradients();
-  std::vector<Work> works;
-  works.reserve(64);
+  std::deque<Work> works;  // where they are, so that what ran can refer to them
   std::vector<Ran> ran;
   std::vector<std::pair<std::string, at::Tensor>> norms;
   std::map<Stream, TrainingBatch> batches;
   while (auto work = sampler_.next({step_, options_.steps, works.size()}, rng_)) {
-    if (works.size() == works.capacity()) throw std::logic_error("a sampler asks for more than 64 works a step");
+    if (works.size() == kMostWorks)
+      throw std::logic_error("a sampler asks for more than " + std::to_string(kMostWorks) + " works a step");
     works.push_back(std::move(*work));
     const Stream stream = works.back().stream;
     if (!batches.contains(stream)) batches.emplace(stream, batches_.at(stream)(step_));

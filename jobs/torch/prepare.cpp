@@ -12,14 +12,17 @@
 namespace frontier {
 namespace {
 
-/// Writes every default out, so that a resumed training is the same though a later version has others.
-void resolve_sampler(nlohmann::json& sampler) {
+/// Makes the sampler, and writes every default of its settings out, so that a resumed training is the same though a
+/// later version has others.
+void prepare_sampler(Prepared& p) {
+  nlohmann::json& sampler = p.config.sampler;
   if (!sampler.is_object() || !sampler.contains("name") || !sampler["name"].is_string())
     throw UsageError("sampler must be an object with a name, e.g. {\"name\": \"uniform\"}");
   nlohmann::json options = sampler;
   options.erase("name");
   const auto name = sampler["name"].get<std::string>();
   sampler = resolved_sampler_options(name, options);
+  p.sampler = make_sampler(name, p.space, sampler, p.stream("sampler.start"));
   sampler["name"] = name;
 }
 
@@ -44,7 +47,8 @@ Prepared prepare(const nlohmann::json& json) {
   Prepared p;
   read_options(json, "", p.config);
   p.space = make_space(p.config.space);
-  resolve_sampler(p.config.sampler);
+  prepare_sampler(p);
+  require_architecture_images(p);
   p.data = load_data(p.config.data);
   const Dataset& train = p.data.train;
   const std::string data_input =
@@ -56,10 +60,6 @@ Prepared prepare(const nlohmann::json& json) {
                      " classes does not fit the data, which is " + data_input + " with " +
                      std::to_string(train.classes) + " classes");
   p.input = parse_input_shape(p.config.input, p.config.classes);
-  nlohmann::json options = p.config.sampler;
-  options.erase("name");
-  p.sampler = make_sampler(p.config.sampler["name"].get<std::string>(), p.space, options, p.stream("sampler.start"));
-  require_architecture_images(p);
   return p;
 }
 

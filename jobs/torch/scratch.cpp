@@ -83,10 +83,11 @@ class FromScratch {
 
   void measure(nlohmann::ordered_json& results) {
     Training training(config(), out_, settings_.existing, device_);
-    if (only_subnet_of(training) != arch_)
-      throw UsageError("the checkpoint in '" + printable(out_) + "' is of " +
-                       training.space().to_string(only_subnet_of(training)) + ", not of " +
-                       training.space().to_string(arch_));
+    const auto only = training.only_subnet();
+    if (!only) throw UsageError("the checkpoint is of a supernet, not of one network");
+    if (*only != arch_)
+      throw UsageError("the checkpoint in '" + printable(out_) + "' is of " + training.space().to_string(*only) +
+                       ", not of " + training.space().to_string(arch_));
     std::vector<Evaluation> evaluations;
     for (const char* split : kSplits) evaluations.push_back(evaluation_of(training, arch_, split));
     if (!out_.empty() || !reuse(training, evaluations)) {
@@ -119,12 +120,6 @@ class FromScratch {
     recorder_.begin(training.resolved(), training.config().trainer.steps, training.config().trainer.steps);
     recorder_.store().link(recorder_.run(), ids);
     return true;
-  }
-
-  static Architecture only_subnet_of(const Training& training) {
-    const auto& sampler = training.config().sampler;
-    if (!sampler.contains("arch")) throw UsageError("the checkpoint is of a supernet, not of one network");
-    return training.space().canonical(training.space().parse(sampler["arch"].get<std::string>()));
   }
 
   const EvaluateSettings& settings_;

@@ -182,7 +182,7 @@ std::vector<Measurement> Training::measure(const Dataset& images, std::span<cons
 }
 
 nlohmann::json Training::final_metrics() const {
-  if (const auto only = only_subnet(prepared_))
+  if (const auto only = only_subnet())
     return {{"top1", measure(data().search, std::span(&*only, 1)).front().metrics.at("top1")}};
   const FeasibleSet all(space(), input(), Budget{});
   std::vector<Architecture> archs{all.least_macs().arch, all.most_macs().arch};

@@ -50,6 +50,7 @@ class Training {
   const DataSplits& data() const { return prepared_.data; }
   const nlohmann::json& resolved() const { return resolved_; }
   std::string recipe() const { return recipe_of(prepared_); }
+  std::optional<Architecture> only_subnet() const { return frontier::only_subnet(prepared_); }
 
   /// Trains to the end, saving as it goes, and measures some subnets on the search split.
   /// @throws Interrupted when the recorder says to stop.
