@@ -31,8 +31,8 @@ struct TableOptions {
 };
 
 struct SearchOptions : CommonOptions, DeviceOptions {
-  std::string evaluator = "supernet", checkpoint, searcher = "nsga2", max_macs, max_params, objectives, name,
-              config_file;
+  std::string evaluator = "supernet", checkpoint, searcher = "nsga2", max_macs, max_params, min_macs, min_params,
+              objectives, name, config_file;
   std::vector<std::string> assignments;
   std::optional<std::string> space;
   std::optional<std::int64_t> generation;
@@ -85,7 +85,12 @@ nlohmann::json settings_of(const SearchOptions& options) {
                              {"threads", num_threads(options)},
                              {"device", options.device}};
   if (!options.max_macs.empty()) settings["max_macs"] = parse_limits(options.max_macs, "--max-macs");
-  if (!options.max_params.empty()) settings["max_params"] = parse_count(options.max_params, "--max-params");
+  const auto limit = [&](const char* key, const std::string& text, const char* option) {
+    if (!text.empty()) settings[key] = parse_count(text, option);
+  };
+  limit("max_params", options.max_params, "--max-params");
+  limit("min_macs", options.min_macs, "--min-macs");
+  limit("min_params", options.min_params, "--min-params");
   return settings;
 }
 
@@ -125,6 +130,10 @@ void add_search_command(CLI::App& app) {
   command->add_option("--max-macs", options->max_macs, "Budgets in multiply-accumulates, e.g. 2M,4M,8M")
       ->check(not_empty());
   command->add_option("--max-params", options->max_params, "Budget in parameters, for all of them")->check(not_empty());
+  command->add_option("--min-macs", options->min_macs, "At least so many multiply-accumulates, for all budgets")
+      ->check(not_empty());
+  command->add_option("--min-params", options->min_params, "At least so many parameters, for all budgets")
+      ->check(not_empty());
   command->add_option("--budget", options->budget, "Subnets to evaluate, all budgets together")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
       ->capture_default_str();

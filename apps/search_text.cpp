@@ -70,9 +70,10 @@ std::string search_text(const Json& document, const std::string& metric) {
       const bool has = best.contains(which) && best[which].contains(metric);
       return has ? readable(metric, best[which][metric].get<double>()) : "-";
     };
-    table.add({item.contains("max_macs") ? format_count(item["max_macs"].get<double>()) : "-",
-               format_count(best["macs"].get<double>()), format_count(best["params"].get<double>()), shown("metrics"),
-               shown(other.second), best["arch"].get<std::string>()});
+    std::string budget = item.contains("max_macs") ? format_count(item["max_macs"].get<double>()) : "-";
+    if (item.contains("min_macs")) budget = format_count(item["min_macs"].get<double>()) + " to " + budget;
+    table.add({budget, format_count(best["macs"].get<double>()), format_count(best["params"].get<double>()),
+               shown("metrics"), shown(other.second), best["arch"].get<std::string>()});
   }
   return run_line(document) + "\n" + table.text();
 }

@@ -15,6 +15,8 @@ struct SpacesOptions : CommonOptions, BuiltFor {
   std::string name;
   std::string max_macs;
   std::string max_params;
+  std::string min_macs;
+  std::string min_params;
 };
 
 nlohmann::ordered_json range(std::int64_t min, std::int64_t max) { return {{"min", min}, {"max", max}}; }
@@ -49,6 +51,11 @@ void show_space(const SpacesOptions& options) {
   Budget budget;
   if (!options.max_macs.empty()) budget.max_macs = parse_count(options.max_macs, "--max-macs");
   if (!options.max_params.empty()) budget.max_params = parse_count(options.max_params, "--max-params");
+  const auto at_least = [&](const char* price, const std::string& text, const char* option) {
+    if (!text.empty()) budget.limits.push_back({.price = price, .at_least = parse_count(text, option)});
+  };
+  at_least("macs", options.min_macs, "--min-macs");
+  at_least("params", options.min_params, "--min-params");
   const FeasibleSet set(*space, input, budget);
   nlohmann::ordered_json document;
   document["space"] = space->name();
@@ -102,6 +109,9 @@ void add_spaces_command(CLI::App& app) {
                    "Count the subnets of at most so many multiply-accumulates, e.g. 4M")
       ->check(not_empty());
   command->add_option("--max-params", options->max_params, "... of at most so many parameters")->check(not_empty());
+  command->add_option("--min-macs", options->min_macs, "... of at least so many multiply-accumulates")
+      ->check(not_empty());
+  command->add_option("--min-params", options->min_params, "... of at least so many parameters")->check(not_empty());
   command->callback([options] { options->name.empty() ? list_spaces(*options) : show_space(*options); });
 }
 

@@ -48,6 +48,8 @@ def scratch(options):
     run = json.loads((options.checkpoint / "run.json").read_text())
     steps = run["config"]["trainer"]["steps"]
     options.work.mkdir(parents=True, exist_ok=True)
+    alone = options.work / "config.json"  # of the supernet, but for what draws subnets
+    alone.write_text(json.dumps({key: value for key, value in run["config"].items() if key != "sampler"}))
     db = options.work / "frontier.db"
     space = frontier("spaces", run["config"]["space"])
     archs = [space["cheapest"]]
@@ -60,7 +62,7 @@ def scratch(options):
         inherited = frontier("evaluate", "--checkpoint", options.checkpoint, "--arch", arch, "--split", "test", "--db", db, "--threads", 1)["results"][0]
         stored = options.work / (arch.replace(" ", "").replace("|", "_").replace(":", "-") + ".json")
         if not stored.exists():
-            stored.write_text(json.dumps(frontier("evaluate", "--evaluator", "scratch", "--config", options.checkpoint / "run.json", "--arch", arch, "--db", db, "--threads", 1)))
+            stored.write_text(json.dumps(frontier("evaluate", "--evaluator", "scratch", "--config", alone, "--arch", arch, "--db", db, "--threads", 1)))
         own = next(item for item in json.loads(stored.read_text())["results"] if item["split"] == "test")
         print(f"trained {arch}", flush=True)
         return f"| `{arch}` | {inherited['macs'] / 1e6:.2f} M | {100 * inherited['metrics']['top1']:.2f} % | {100 * own['metrics']['top1']:.2f} % |"

@@ -32,6 +32,19 @@ Dataset draw_images(const Dataset& images, const SupernetAccuracyOptions& option
   return images.draw(options.images, Rng(static_cast<std::uint64_t>(options.seed)).domain("evaluation.images"));
 }
 
+/// Statistics of every batch norm that the outputs need, over all of the images in whole batches.
+BatchNormStatistics calibrate(const NetworkGraph& graph, std::span<const NetworkGraph::Vertex> outputs,
+                              const WeightBank& bank, const Dataset& images, std::int64_t batch,
+                              const std::function<void()>& check) {
+  BatchNormStatistics statistics;
+  const Program program(graph, bank, {.norm = Norm::kCollect, .statistics = &statistics}, outputs);
+  for (std::int64_t first = 0; first < images.size(); first += batch) {
+    if (check) check();
+    program(evaluation_batch(images, first, batch).images.to(bank.device()));
+  }
+  return statistics;
+}
+
 }  // namespace
 
 SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Task& task, const Dataset& training,
@@ -86,14 +99,8 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
   const MergedGraph merged = merge(graphs);
   layers_run_.first += merged.graph.size();
 
-  BatchNormStatistics statistics;
-  const Program calibration(merged.graph, supernet_.bank, {.norm = Norm::kCollect, .statistics = &statistics},
-                            merged.outputs);
-  for (std::int64_t first = 0; first < calibration_images_.size(); first += options_.calibration_batch) {
-    if (check_) check_();
-    const Batch batch = evaluation_batch(calibration_images_, first, options_.calibration_batch);
-    calibration(batch.images.to(device));
-  }
+  BatchNormStatistics statistics =
+      calibrate(merged.graph, merged.outputs, supernet_.bank, calibration_images_, options_.calibration_batch, check_);
   const Program evaluation(merged.graph, supernet_.bank, {.norm = Norm::kStored, .statistics = &statistics},
                            merged.outputs);
 
@@ -118,6 +125,16 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
                     " is not finite; the supernet's weights are unusable");
     results[i].seconds = seconds / static_cast<double>(archs.size());
   }
+}
+
+Network extract_network(const Supernet& supernet, const Architecture& arch, const Dataset& training,
+                        const SupernetAccuracyOptions& options) {
+  NetworkGraph graph = supernet.build(arch);
+  const NetworkGraph::Vertex outputs[] = {graph.output()};
+  auto statistics =
+      calibrate(graph, outputs, supernet.bank, draw_calibration(training, options), options.calibration_batch, {});
+  WeightBank weights = supernet.bank.extract(graph);
+  return {std::move(graph), std::move(weights), std::move(statistics)};
 }
 
 }  // namespace frontier

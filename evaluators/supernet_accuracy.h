@@ -6,6 +6,7 @@
 #include "common/options.h"
 #include "datasets/dataset.h"
 #include "evaluators/evaluator.h"
+#include "supernet/network.h"
 #include "supernet/program.h"
 #include "supernet/supernet.h"
 #include "supernet/task.h"
@@ -70,5 +71,10 @@ class SupernetAccuracy : public Evaluator {
   GroupMeasured measured_;
   std::pair<std::size_t, std::size_t> layers_run_;
 };
+
+/// A subnet as a network of its own: its slices of the weights, and batch norm calibrated as SupernetAccuracy
+/// calibrates it.
+Network extract_network(const Supernet& supernet, const Architecture& arch, const Dataset& training,
+                        const SupernetAccuracyOptions& options);
 
 }  // namespace frontier

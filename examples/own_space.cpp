@@ -46,7 +46,8 @@ int main() {
   Loader loader(data.train, {.batch_size = 64}, Rng(1).domain("loader.train"));
 
   Supernet supernet(space, space->default_input(), Rng(1).domain("weights"));
-  const auto sampler = make_sampler("sandwich", space, {{"random_subnets", 1}}, Rng(1).domain("sampler.start"));
+  const auto sampler =
+      make_sampler("sandwich", space, space->default_input(), {{"random_subnets", 1}}, Rng(1).domain("sampler.start"));
   const Classification task(/*label_smoothing=*/0.1);
   TrainerOptions options;
   options.steps = 100;
@@ -59,7 +60,8 @@ int main() {
 
   Rng rng(2);
   const std::vector<Architecture> archs{small.draw(rng), all.most_macs().arch};
-  SupernetAccuracy evaluator(supernet, task, data.train, data.search, {.calibration_images = 512, .calibration_batch = 128});
+  SupernetAccuracy evaluator(supernet, task, data.train, data.search,
+                             {.calibration_images = 512, .calibration_batch = 128});
   const auto measured = evaluator.evaluate(archs);
   for (std::size_t i = 0; i < archs.size(); ++i)
     std::printf("%s: %lld MACs, %.1f %% of the search split\n", space->to_string(archs[i]).c_str(),

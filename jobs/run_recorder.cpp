@@ -53,6 +53,10 @@ void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, s
   observer_.begin(info_.kind, first_step, total_steps, "steps");
 }
 
+bool RunRecorder::draws_at(std::int64_t step) const {
+  return step % std::max<std::int64_t>(1, total_ / kCurvePoints) == 0 || step == total_;
+}
+
 void RunRecorder::step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values) {
   done_ = step;
   std::string detail;
@@ -66,8 +70,7 @@ void RunRecorder::step(std::int64_t step, const std::vector<std::pair<std::strin
       detail = text;
     }
   }
-  const std::int64_t stride = std::max<std::int64_t>(1, total_ / kCurvePoints);
-  if (step % stride == 0 || step == total_) {
+  if (draws_at(step)) {
     for (const auto& [name, sum] : sums_) points_.push_back({step, name, sum.sum / static_cast<double>(sum.count)});
     sums_.clear();
   }

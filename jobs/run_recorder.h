@@ -57,6 +57,8 @@ class RunRecorder {
   /// After every optimiser step. The values are "train/loss", "train/lr", ...; each has a curve of its own, over the
   /// steps that have it.
   void step(std::int64_t step, const std::vector<std::pair<std::string, double>>& values);
+  /// Whether a point of the curves is drawn at this step.
+  bool draws_at(std::int64_t step) const;
   /// Before a checkpoint is committed: what is stored in it about the run.
   nlohmann::json checkpoint_note();
   bool should_stop() { return observer_.should_stop(); }

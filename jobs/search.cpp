@@ -68,7 +68,12 @@ nlohmann::json resolved_search(const SearchSettings& settings, const std::string
   std::vector<std::int64_t> macs = settings.max_macs;
   std::sort(macs.begin(), macs.end());
   config["max_macs"] = macs;
-  if (settings.max_params > 0) config["max_params"] = settings.max_params;
+  const auto limit = [&](const char* key, std::int64_t value) {
+    if (value > 0) config[key] = value;
+  };
+  limit("max_params", settings.max_params);
+  limit("min_macs", settings.min_macs);
+  limit("min_params", settings.min_params);
   config["searcher_options"] = searcher.resolved_options(settings.searcher_options);
   return config;
 }

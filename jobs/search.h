@@ -23,6 +23,8 @@ struct SearchSettings {
   std::string objectives;     ///< "top1:max,macs:min"; the first picks the best; empty: both for nsga2, else top1:max
   std::vector<std::int64_t> max_macs;  ///< budgets; empty: a single search without a limit
   std::int64_t max_params = 0;         ///< for all budgets; 0: no limit
+  std::int64_t min_macs = 0;           ///< likewise
+  std::int64_t min_params = 0;         ///< likewise
   std::int64_t budget = 600;           ///< subnets to evaluate, all budgets together
   std::int64_t generation = 0;         ///< evaluated together; 0: 32 for a supernet, 1 for a benchmark
   std::int64_t seed = 0;
@@ -47,6 +49,8 @@ void describe(Fields& f, SearchSettings& s) {
   f("objectives", s.objectives);
   f("max_macs", s.max_macs);
   f("max_params", s.max_params, 0, std::int64_t{1} << 60);
+  f("min_macs", s.min_macs, 0, std::int64_t{1} << 60);
+  f("min_params", s.min_params, 0, std::int64_t{1} << 60);
   f("budget", s.budget, 1, 1'000'000'000);
   f("generation", s.generation, 0, 100'000);
   f("seed", s.seed, -(std::int64_t{1} << 53), std::int64_t{1} << 53);

@@ -14,8 +14,12 @@ std::vector<Budget> budgets_of(const nlohmann::json& config) {
   for (const auto& max_macs : config["max_macs"])
     budgets.push_back({.max_macs = max_macs.get<std::int64_t>(), .max_params = std::nullopt});
   if (budgets.empty()) budgets.emplace_back();
-  if (config.contains("max_params"))
-    for (auto& budget : budgets) budget.max_params = config["max_params"].get<std::int64_t>();
+  for (auto& budget : budgets) {
+    if (config.contains("max_params")) budget.max_params = config["max_params"].get<std::int64_t>();
+    for (const char* price : {"macs", "params"})
+      if (const std::string key = std::string("min_") + price; config.contains(key))
+        budget.limits.push_back({.price = price, .at_least = config[key].get<std::int64_t>()});
+  }
   return budgets;
 }
 
@@ -59,6 +63,7 @@ nlohmann::ordered_json SearchLoop::report(SearchSource& source) const {
     nlohmann::ordered_json item;
     if (budgets_[b].max_macs) item["max_macs"] = *budgets_[b].max_macs;
     if (budgets_[b].max_params) item["max_params"] = *budgets_[b].max_params;
+    for (const Limit& limit : budgets_[b].limits) item["min_" + limit.price] = *limit.at_least;
     item["evaluated"] =
         std::count_if(known_.begin(), known_.end(), [&](const Known& k) { return sets_[b]->contains(k.arch); });
     if (best == nullptr) throw Error("the search found nothing within " + to_string(budgets_[b]));

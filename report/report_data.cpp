@@ -228,7 +228,8 @@ std::vector<RegretChart> make_regrets(const Store& store, const std::vector<Run>
       const std::string reported = is_report && config.contains("report") ? protocol_in_words(config["report"]) : "";
       const std::string searched = protocol_in_words(config["table"]);
       const auto limit = [&](const char* key) { return config.contains(key) ? config[key].dump() : ""; };
-      RegretChart& chart = charts[{run->space, searched, metric, limit("max_macs"), limit("max_params"), reported}];
+      RegretChart& chart = charts[{run->space, searched, metric, limit("max_macs"), limit("max_params"),
+                                   limit("min_macs"), limit("min_params"), reported}];
       if (chart.lines.size() == kMaxRegretLines) continue;
       const auto repeats = config["repeat"].get<std::int64_t>();
       chart.least_repeats = chart.lines.empty() ? repeats : std::min(chart.least_repeats, repeats);

@@ -286,8 +286,8 @@ std::vector<PricedLimit> limits_of(const Budget& budget, const CostTable& table)
   std::vector<PricedLimit> limits;
   for (const Limit& limit : budget.all()) {
     if (limit.at_least && limit.at_most && *limit.at_least > *limit.at_most)
-      throw UsageError(limit.price + ": at_least = " + std::to_string(*limit.at_least) +
-                       " is above at_most = " + std::to_string(*limit.at_most));
+      throw UsageError("min_" + limit.price + " = " + std::to_string(*limit.at_least) + " is above max_" + limit.price +
+                       " = " + std::to_string(*limit.at_most));
     limits.push_back({table.price_index(limit.price), limit});
   }
   return limits;
@@ -947,8 +947,8 @@ void FeasibleSet::check_not_empty(const Print& notation, const std::string& spac
   };
   for (const auto& l : list_ ? list_->limits : tables_->limits) {
     const std::string& price = l.limit.price;
-    if (l.limit.at_most) check(l, l.price <= kParams ? "max_" + price : price + ".at_most", *l.limit.at_most, true);
-    if (l.limit.at_least) check(l, price + ".at_least", *l.limit.at_least, false);
+    if (l.limit.at_most) check(l, "max_" + price, *l.limit.at_most, true);
+    if (l.limit.at_least) check(l, "min_" + price, *l.limit.at_least, false);
   }
 }
 

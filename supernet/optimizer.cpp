@@ -143,6 +143,16 @@ void Optimizer::step_aten(const at::Tensor& parameters, const at::Tensor& gradie
     options.average.lerp_(parameters, options.average_step);
 }
 
+void Optimizer::look_ahead(ParameterStore& store, double learning_rate) const {
+  if (options_.name != "sgd") throw std::logic_error("only SGD looks ahead, not " + options_.name);
+  at::NoGradGuard no_grad;
+  const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, begin_, first_.numel()); };
+  const at::Tensor values = part(store.values());
+  at::Tensor step = part(store.gradients()).add(first_, options_.momentum);
+  step.narrow(0, 0, num_decayed_).add_(values.narrow(0, 0, num_decayed_), options_.weight_decay);
+  values.sub_(step, learning_rate);
+}
+
 TensorMap Optimizer::state() const {
   if (!second_.defined()) return {{"momentum", first_}};
   const at::Tensor steps =

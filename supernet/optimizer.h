@@ -70,6 +70,10 @@ class Optimizer {
   /// By the store's gradients, which may be overwritten.
   void step(ParameterStore& store, const StepOptions& options);
 
+  /// Where plain SGD would go from here by the store's gradients: values -= rate * (momentum * velocity + gradient +
+  /// decay * values). The optimiser stays as it is. @throws std::logic_error unless it is SGD.
+  void look_ahead(ParameterStore& store, double learning_rate) const;
+
   /// "momentum", or "first" and "second" moments and "steps".
   TensorMap state() const;
   /// @throws UsageError if the tensors are not a state of this optimiser.

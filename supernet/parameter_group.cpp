@@ -43,6 +43,12 @@ at::Tensor GroupTrainer::step(std::int64_t step) {
   return gradients.norm;
 }
 
+double GroupTrainer::look_ahead(std::int64_t step) {
+  const double rate = learning_rate(step);
+  optimizer_.look_ahead(*store_, rate);
+  return rate;
+}
+
 void GroupTrainer::use_average() {
   if (!average_) return;
   const GroupSpan span = store_->layout().group(part_);

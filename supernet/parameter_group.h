@@ -51,6 +51,10 @@ class GroupTrainer {
   /// optimiser's state and the average are as before; on a CPU that costs nothing to see, elsewhere look at it later.
   at::Tensor step(std::int64_t step);
 
+  /// Moves the store where plain SGD would by its gradients, see Optimizer::look_ahead: no clipping, no state changes.
+  /// @returns the learning rate. @throws std::logic_error unless the optimiser is SGD.
+  double look_ahead(std::int64_t step);
+
   const ParameterStore* average() const { return average_ ? &*average_ : nullptr; }  ///< null: there is none
   /// Writes the average into the store if there is one: the end of training.
   void use_average();

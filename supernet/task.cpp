@@ -5,10 +5,13 @@
 namespace frontier {
 namespace {
 
+/// Half precision is not enough for a loss; double stays.
+at::Tensor in_float(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
+
 at::Tensor cross_entropy(const at::Tensor& logits, const TrainingBatch& batch, double smoothing,
                          at::Reduction::Reduction reduction = at::Reduction::Mean) {
   const at::Tensor& target = batch.targets.defined() ? batch.targets : batch.labels;
-  return at::cross_entropy_loss(logits.to(at::kFloat), target, {}, reduction, -100, smoothing);
+  return at::cross_entropy_loss(in_float(logits), target, {}, reduction, -100, smoothing);
 }
 
 }  // namespace
@@ -30,12 +33,14 @@ at::Tensor Classification::clean_loss(const at::Tensor& output, const TrainingBa
 }
 
 at::Tensor Classification::teaching(const at::Tensor& output, const Lesson& lesson) const {
-  return at::softmax(output.detach().to(at::kFloat) / lesson.temperature, 1);
+  return at::softmax(in_float(output.detach()) / lesson.temperature, 1);
 }
 
 at::Tensor Classification::lesson_loss(const at::Tensor& output, const at::Tensor& teaching,
                                        const Lesson& lesson) const {
-  return -(teaching * at::log_softmax(output.to(at::kFloat) / lesson.temperature, 1)).sum(1).mean();
+  const at::Tensor said = at::log_softmax(in_float(output) / lesson.temperature, 1);
+  const at::Tensor loss = -(teaching * said).sum(1).mean();
+  return lesson.temperature == 1 ? loss : loss * (lesson.temperature * lesson.temperature);
 }
 
 at::Tensor Classification::sums(const at::Tensor& output, const TrainingBatch& batch) const {

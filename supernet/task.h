@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,12 +18,17 @@ struct TrainingBatch {
   at::Tensor targets;  ///< [B, classes] float32 where images are mixed; undefined: the labels are all
 };
 
-/// From whom a subnet learns in place of the labels: the mean of what the teachers say.
+/// From whom a subnet learns in place of the labels, or beside them: the mean of what the teachers say.
 struct Lesson {
-  std::vector<std::size_t> of;  ///< earlier subnets of the same work
-  double temperature = 1;       ///< logits of pupil and teachers are divided by it
-  bool is_from_labels() const { return of.empty(); }
+  std::vector<std::size_t> of = {};  ///< earlier subnets of the same work
+  std::string teacher = {};          ///< a network that the trainer was given under this name
+  double temperature = 1;            ///< logits of pupil and teachers are divided by it
+  double share = 1;                  ///< of the loss; the rest of it is by the labels
+  bool is_from_labels() const { return of.empty() && teacher.empty(); }
 };
+
+/// A network that teaches: what it says of images [B, C, H, W], without gradients.
+using Teacher = std::function<at::Tensor(const at::Tensor& images)>;
 
 /// What networks are trained for and judged by. Loss, metrics and what a network teaches are values; totals stay on the
 /// device until they are asked for. Thread-safety: const.
@@ -36,7 +42,7 @@ class Task {
   virtual at::Tensor clean_loss(const at::Tensor& output, const TrainingBatch& batch) const = 0;
   /// What a network teaches, without gradients.
   virtual at::Tensor teaching(const at::Tensor& output, const Lesson& lesson) const = 0;
-  /// The loss against the teachers' mean teaching.
+  /// The loss against the teachers' mean teaching, of gradients that do not shrink with the temperature.
   virtual at::Tensor lesson_loss(const at::Tensor& output, const at::Tensor& teaching, const Lesson& lesson) const = 0;
 
   /// What is measured, the metric that decides first.
@@ -56,6 +62,7 @@ class Classification : public Task {
   at::Tensor clean_loss(const at::Tensor& output, const TrainingBatch& batch) const override;
   /// softmax(logits / temperature).
   at::Tensor teaching(const at::Tensor& output, const Lesson& lesson) const override;
+  /// temperature^2 times the cross-entropy to it (Hinton, Vinyals and Dean, arXiv 1503.02531).
   at::Tensor lesson_loss(const at::Tensor& output, const at::Tensor& teaching, const Lesson& lesson) const override;
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
   at::Tensor sums(const at::Tensor& output, const TrainingBatch& batch) const override;

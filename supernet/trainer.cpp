@@ -4,8 +4,8 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
-#include <deque>
 #include <stdexcept>
 
 #include "common/errors.h"
@@ -42,6 +42,14 @@ std::string described(const SearchSpace& space, const Selection& selection) {
   return selection.is_hard() ? space.to_string(selection.architecture()) : "a soft selection";
 }
 
+std::string kept_prefix(const std::string& name) { return "kept." + name + "."; }
+
+std::vector<std::string> names_of(const std::map<std::string, WeightBank>& banks) {
+  std::vector<std::string> names;
+  for (const auto& [name, bank] : banks) names.push_back(name);
+  return names;
+}
+
 }  // namespace
 
 GroupOptions weight_options(const TrainerOptions& options) {
@@ -58,29 +66,56 @@ GroupOptions weight_options(const TrainerOptions& options) {
 
 /// A subnet that ran.
 struct Trainer::Ran {
-  const Work* work = nullptr;
   std::string what;   ///< which subnet, for messages
+  Learn learned;      ///< from its loss; nothing: the loss is no step's
   at::Tensor loss;    ///< [] float32, detached
   at::Tensor output;  ///< detached
   std::int64_t macs = 0;
+  std::int64_t images = 0;
+};
+
+/// How the subnets of a work run.
+struct Trainer::Pass {
+  const WeightBank& bank;
+  Stream stream;
+  Learn learn;
+  bool trains;             ///< the loss is that of training weights: with what makes it harder, and auxiliary outputs
+  bool penalised = false;  ///< by the sampler
+  at::Tensor factor = {};  ///< of the loss in the backward pass, [] on the device; undefined: 1
+  bool is_last = true;     ///< no other pass of the work goes back through its gates
+};
+
+/// What has happened in one step so far.
+struct Trainer::Step {
+  std::vector<Ran> ran;
+  std::vector<std::vector<Outcome>> outcomes;  ///< by work
+  std::vector<std::pair<std::string, at::Tensor>> norms;
+  std::map<Stream, TrainingBatch> batches;
+  std::map<std::pair<std::string, Stream>, at::Tensor> said;  ///< by teachers of the batches
 };
 
 Trainer::Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const TrainerOptions& options,
-                 std::uint64_t seed, BatchSources batches)
+                 std::uint64_t seed, BatchSources batches, Teachers teachers)
     : supernet_(supernet),
       sampler_(sampler),
       task_(task),
       options_(options),
       seed_(seed),
       batches_(std::move(batches)),
+      teachers_(std::move(teachers)),
       rng_(Rng(seed).domain("sampler")) {
   if (options_.bf16 && supernet_.bank.device().is_cpu())
     throw UsageError("trainer.bf16 = true is for --device cuda only");
-  for (const Stream stream : {Stream::kTrain, Stream::kArchitecture})
+  if (sampler_.unrolls() && options_.optimizer.name != "sgd")
+    throw UsageError("sampler '" + std::string(sampler_.name()) +
+                     "' learns through a step of the weights (second order), which must be one of SGD; set "
+                     "trainer.optimizer.name=sgd, or learn by first order");
+  for (const Stream stream : kStreams)
     if (sampler_.uses(stream) && !batches_.contains(stream))
       throw std::logic_error("sampler '" + std::string(sampler_.name()) + "' asks for batches of stream '" +
                              std::string(to_string(stream)) + "', which are not given");
   std::vector<ParameterGroup> groups = sampler_.groups();
+  for (const ParameterGroup& group : groups) group.store->to(supernet_.bank.device());
   groups.push_back({.name = kWeights, .store = &supernet_.bank, .options = weight_options(options_)});
   for (const ParameterGroup& group : groups) {
     groups_.try_emplace(group.name, group, options_.steps);
@@ -92,101 +127,176 @@ StepReport Trainer::step() {
   StepReport report;
   report.lr = learning_rate(step_);
   clear_gradients();
-  std::deque<Work> works;  // where they are, so that what ran can refer to them
-  std::vector<Ran> ran;
-  std::vector<std::pair<std::string, at::Tensor>> norms;
-  std::map<Stream, TrainingBatch> batches;
-  while (auto work = sampler_.next({step_, options_.steps, works.size()}, rng_)) {
-    if (works.size() == kMostWorks)
+  Step step;
+  while (const auto work = sampler_.next({step_, options_.steps, step.outcomes.size(), step.outcomes}, rng_)) {
+    if (step.outcomes.size() == kMostWorks)
       throw std::logic_error("a sampler asks for more than " + std::to_string(kMostWorks) + " works a step");
-    works.push_back(std::move(*work));
-    const Stream stream = works.back().stream;
-    if (!batches.contains(stream)) batches.emplace(stream, batches_.at(stream)(step_));
-    const std::size_t first = ran.size();
-    run_work(works.back(), batches.at(stream), ran);
+    check(*work);
+    const auto own = work->unrolled ? run_unrolled(*work, step) : run_work(*work, step);
     std::vector<Outcome> outcomes;
-    for (std::size_t i = first; i < ran.size(); ++i)
-      outcomes.push_back({ran[i].loss,
-                          [this, output = ran[i].output, batch = batches.at(stream)] {
+    for (const Ran& subnet : own)
+      outcomes.push_back({subnet.loss,
+                          [this, output = subnet.output, batch = batch_of(work->stream, step)] {
                             at::NoGradGuard no_grad;
                             return task_.clean_loss(output, batch);
                           },
-                          ran[i].macs});
-    take_steps(works.back(), norms);
-    sampler_.observe(works.back(), outcomes);
+                          subnet.macs});
+    finish(*work, step);
+    sampler_.observe(*work, outcomes);
+    step.outcomes.push_back(std::move(outcomes));
   }
-  require_finite(ran, norms);
-  std::vector<double> weight_losses, arch_losses;
-  for (const Ran& subnet : ran) {
-    report.macs += subnet.macs;
-    macs_done_ +=
-        static_cast<double>(subnet.macs) * static_cast<double>(batches.at(subnet.work->stream).images.size(0));
-    if (learns(subnet.work->learn, Learn::kWeights)) {
-      weight_losses.push_back(subnet.loss.item<double>());
-    } else if (learns(subnet.work->learn, Learn::kGates)) {
-      arch_losses.push_back(subnet.loss.item<double>());
-    }
-  }
-  for (const auto& [stream, batch] : batches) report.images += batch.images.size(0);
-  images_seen_ += report.images;
-  const auto mean = [](const std::vector<double>& values) {
-    double sum = 0;
-    for (const double value : values) sum += value / static_cast<double>(values.size());
-    return sum;
-  };
-  report.loss = mean(weight_losses);
-  if (!arch_losses.empty()) report.arch_loss = mean(arch_losses);
+  this->report(step, report);
   report.step = ++step_;
   return report;
 }
 
-void Trainer::run_work(const Work& work, const TrainingBatch& batch, std::vector<Ran>& ran) {
+void Trainer::check(const Work& work) const {
+  const auto refuse = [&](const std::string& what) {
+    throw std::logic_error("sampler '" + std::string(sampler_.name()) + "' " + what);
+  };
+  if (!sampler_.uses(work.stream))
+    refuse("asks for stream '" + std::string(to_string(work.stream)) + "', which it does not say that it uses");
+  if (work.stream == Stream::kHeldOut && learns(work.learn, Learn::kWeights))
+    refuse("trains weights on images that are held out");
+  if (!work.weights.empty() && !kept_.contains(work.weights))
+    refuse("asks for weights '" + work.weights + "', which no work has kept");
+  if (!work.weights.empty() && (work.unrolled || learns(work.learn, Learn::kWeights)))
+    refuse("learns with the weights '" + work.weights + "', which are a copy");
+  if (work.unrolled && (!sampler_.unrolls() || work.learn != Learn::kGates))
+    refuse("unrolls a work that does not learn the sampler's parameters alone, or does not say that it unrolls");
+  const auto is_legal = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  if (!std::all_of(work.then_keep.begin(), work.then_keep.end(), is_legal))
+    refuse("keeps weights as '" + work.then_keep + "'; names are letters, digits and underscores");
+}
+
+const TrainingBatch& Trainer::batch_of(Stream stream, Step& step) const {
+  const auto known = step.batches.find(stream);
+  return known != step.batches.end() ? known->second
+                                     : step.batches.emplace(stream, batches_.at(stream)(step_)).first->second;
+}
+
+std::vector<Trainer::Ran> Trainer::run_work(const Work& work, Step& step) {
+  return run({.bank = work.weights.empty() ? supernet_.bank : kept_.at(work.weights),
+              .stream = work.stream,
+              .learn = work.learn,
+              .trains = learns(work.learn, Learn::kWeights),
+              .penalised = learns(work.learn, Learn::kGates)},
+             work, step);
+}
+
+/// Liu, Simonyan and Yang, arXiv 1806.09055, equations 7 and 8: the gradient on the work's batch with the weights that
+/// a step leads to, less what the sampler's parameters do to that step: rate * d/d gates of the gradient along v, as
+/// the difference of two first gradients at w + e v and w - e v, e = 0.01 / |v|.
+std::vector<Trainer::Ran> Trainer::run_unrolled(const Work& work, Step& step) {
+  WeightBank& bank = supernet_.bank;
+  if (!bank.touched().empty()) throw std::logic_error("a work is unrolled over gradients that no step has used");
+  const at::Tensor before = bank.values().clone();
+  const auto train = [&](Learn learn, const at::Tensor& factor, bool is_last) {
+    run({.bank = bank, .stream = Stream::kTrain, .learn = learn, .trains = true, .factor = factor, .is_last = is_last},
+        work, step);
+  };
+  train(Learn::kWeights, {}, false);
+  const double rate = groups_.at(kWeights).look_ahead(step_);
+  bank.clear_gradients();
+  auto ran = run({.bank = bank,
+                  .stream = work.stream,
+                  .learn = Learn::kGates | Learn::kWeights,
+                  .trains = false,
+                  .penalised = true,
+                  .is_last = false},
+                 work, step);
+  const at::Tensor along = bank.gradients().clone(), e = 0.01 / along.norm();
+  bank.clear_gradients();
+  for (const int sign : {1, -1}) {
+    bank.values().copy_(before + sign * e * along);
+    train(Learn::kGates, -sign * rate / (2 * e), sign < 0);
+  }
+  bank.values().copy_(before);
+  return ran;
+}
+
+std::vector<Trainer::Ran> Trainer::run(const Pass& pass, const Work& work, Step& step) const {
+  const TrainingBatch& batch = batch_of(pass.stream, step);
   std::vector<Ran> own;
   for (const Candidate& subnet : work.subnets) {
     Autocast autocast(options_.bf16);
-    c10::AutoGradMode grad_mode(work.learn != Learn::kNothing);
+    c10::AutoGradMode grad_mode(pass.learn != Learn::kNothing);
     const NetworkGraph graph = supernet_.build(subnet.selection);
     std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
-    if (learns(work.learn, Learn::kWeights))
+    if (pass.trains)
       for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
-    const Program program(graph, supernet_.bank,
-                          {.learn = work.learn, .gates = subnet.gates ? &*subnet.gates : nullptr}, outputs);
+    const Program program(graph, pass.bank, {.learn = pass.learn, .gates = subnet.gates ? &*subnet.gates : nullptr},
+                          outputs);
     const Forward forward = program(batch.images);
-    const at::Tensor loss = loss_of(work, subnet, batch, forward.outputs, graph, own);
-    if (work.learn != Learn::kNothing) loss.backward();
-    own.push_back(
-        {&work, described(*supernet_.space, subnet.selection), loss.detach(), forward.logits().detach(), forward.macs});
+    const at::Tensor loss = loss_of(pass, work, subnet, forward.outputs, graph, own, step);
+    const bool gates_last = pass.is_last && &subnet == &work.subnets.back();
+    if (pass.learn != Learn::kNothing)
+      (pass.factor.defined() ? loss * pass.factor : loss)
+          .backward({}, /*retain_graph=*/learns(pass.learn, Learn::kGates) && !gates_last);
+    own.push_back({.what = described(*supernet_.space, subnet.selection),
+                   .learned = work.learn,
+                   .loss = loss.detach(),
+                   .output = forward.logits().detach(),
+                   .macs = forward.macs,
+                   .images = batch.images.size(0)});
+    step.ran.push_back(own.back());
+    if (pass.trains != learns(work.learn, Learn::kWeights)) step.ran.back().learned = Learn::kNothing;
   }
-  ran.insert(ran.end(), own.begin(), own.end());
+  return own;
 }
 
-at::Tensor Trainer::loss_of(const Work& work, const Candidate& subnet, const TrainingBatch& batch,
+at::Tensor Trainer::loss_of(const Pass& pass, const Work& work, const Candidate& subnet,
                             std::span<const at::Tensor> logits, const NetworkGraph& graph,
-                            const std::vector<Ran>& earlier) const {
+                            const std::vector<Ran>& earlier, Step& step) const {
+  const TrainingBatch& batch = batch_of(pass.stream, step);
+  const Lesson& lesson = subnet.lesson;
+  // What makes training harder is for weights alone.
+  const auto by_labels = [&] {
+    return pass.trains ? task_.loss(logits.front(), batch) : task_.clean_loss(logits.front(), batch);
+  };
   at::Tensor loss;
-  if (subnet.lesson.is_from_labels()) {
-    // What makes training harder is for weights alone.
-    loss = learns(work.learn, Learn::kWeights) ? task_.loss(logits.front(), batch)
-                                               : task_.clean_loss(logits.front(), batch);
+  if (lesson.is_from_labels()) {
+    loss = by_labels();
   } else {
-    at::Tensor teaching;
-    for (const std::size_t teacher : subnet.lesson.of) {
-      const at::Tensor said = task_.teaching(earlier.at(teacher).output, subnet.lesson);
-      teaching = teaching.defined() ? teaching + said : said;
-    }
-    if (subnet.lesson.of.size() > 1) teaching = teaching / static_cast<double>(subnet.lesson.of.size());
-    loss = task_.lesson_loss(logits.front(), teaching, subnet.lesson);
+    loss = task_.lesson_loss(logits.front(), taught(lesson, pass, earlier, step), lesson);
+    if (lesson.share < 1) loss = lesson.share * loss + (1 - lesson.share) * by_labels();
   }
   for (std::size_t i = 1; i < logits.size(); ++i)
     loss = loss + graph.auxiliaries()[i - 1].weight * task_.loss(logits[i], batch);
-  if (learns(work.learn, Learn::kGates))
+  if (pass.penalised)
     if (const at::Tensor penalty = sampler_.penalty(work, subnet); penalty.defined()) loss = loss + penalty;
   return loss;
 }
 
-void Trainer::take_steps(const Work& work, std::vector<std::pair<std::string, at::Tensor>>& norms) {
-  for (const std::string& name : work.then_step) norms.emplace_back(name, groups_.at(name).step(step_));
+at::Tensor Trainer::taught(const Lesson& lesson, const Pass& pass, const std::vector<Ran>& earlier, Step& step) const {
+  std::vector<at::Tensor> outputs;
+  for (const std::size_t teacher : lesson.of) outputs.push_back(earlier.at(teacher).output);
+  if (!lesson.teacher.empty()) {
+    const auto teacher = teachers_.find(lesson.teacher);
+    if (teacher == teachers_.end())
+      throw std::logic_error("sampler '" + std::string(sampler_.name()) + "' names a teacher '" + lesson.teacher +
+                             "', which is not given");
+    at::Tensor& said = step.said[{lesson.teacher, pass.stream}];
+    if (!said.defined()) {
+      at::NoGradGuard no_grad;
+      said = teacher->second(batch_of(pass.stream, step).images);
+    }
+    outputs.push_back(said);
+  }
+  at::Tensor teaching;
+  for (const at::Tensor& output : outputs) {
+    const at::Tensor said = task_.teaching(output, lesson);
+    teaching = teaching.defined() ? teaching + said : said;
+  }
+  return outputs.size() > 1 ? teaching / static_cast<double>(outputs.size()) : teaching;
+}
+
+void Trainer::finish(const Work& work, Step& step) {
+  for (const std::string& name : work.then_step) step.norms.emplace_back(name, groups_.at(name).step(step_));
   if (!work.then_step.empty()) clear_gradients();
+  if (work.then_keep.empty()) return;
+  const auto [kept, is_new] = kept_.try_emplace(work.then_keep, supernet_.bank.snapshot());
+  if (!is_new) kept->second.copy_from(supernet_.bank);
 }
 
 void Trainer::clear_gradients() {
@@ -199,18 +309,44 @@ void Trainer::not_finite(const std::string& what, double value, const std::strin
               "; a smaller trainer.lr or a longer trainer.warmup_steps may help");
 }
 
-void Trainer::require_finite(const std::vector<Ran>& ran,
-                             std::span<const std::pair<std::string, at::Tensor>> norms) const {
+/// Reads losses and norms, and adds up what was done.
+void Trainer::report(const Step& step, StepReport& report) {
+  std::vector<at::Tensor> scalars;
+  for (const Ran& subnet : step.ran) scalars.push_back(subnet.loss.to(at::kDouble));
+  for (const auto& [group, norm] : step.norms) scalars.push_back(norm.to(at::kDouble));
+  const at::Tensor read = scalars.empty() ? at::empty({0}, at::kDouble) : at::stack(scalars).to(at::kCPU);
+  const std::span<const double> values(read.const_data_ptr<double>(), scalars.size());
   std::string all;
-  for (const Ran& subnet : ran) {
-    if (const double loss = subnet.loss.item<double>(); !std::isfinite(loss))
-      not_finite(learns(subnet.work->learn, Learn::kWeights) ? "training loss" : "loss of the architecture parameters",
-                 loss, subnet.what);
+  std::vector<double> weight_losses, arch_losses;
+  for (std::size_t i = 0; i < step.ran.size(); ++i) {
+    const Ran& subnet = step.ran[i];
+    const bool of_weights = learns(subnet.learned, Learn::kWeights), of_gates = learns(subnet.learned, Learn::kGates);
+    if (!std::isfinite(values[i]))
+      not_finite(of_gates && !of_weights ? "loss of the architecture parameters" : "training loss", values[i],
+                 subnet.what);
+    if (of_weights) {
+      weight_losses.push_back(values[i]);
+    } else if (of_gates) {
+      arch_losses.push_back(values[i]);
+    }
     all += (all.empty() ? "" : ", ") + subnet.what;
   }
-  for (const auto& [group, norm] : norms)
-    if (const double value = norm.item<double>(); !std::isfinite(value))
-      not_finite("gradient norm of the " + group, value, all);
+  for (std::size_t i = 0; i < step.norms.size(); ++i)
+    if (const double norm = values[step.ran.size() + i]; !std::isfinite(norm))
+      not_finite("gradient norm of the " + step.norms[i].first, norm, all);
+  for (const Ran& subnet : step.ran) {
+    report.macs += subnet.macs;
+    macs_done_ += static_cast<double>(subnet.macs) * static_cast<double>(subnet.images);
+  }
+  for (const auto& [stream, batch] : step.batches) report.images += batch.images.size(0);
+  images_seen_ += report.images;
+  const auto mean = [](const std::vector<double>& losses) {
+    double sum = 0;
+    for (const double loss : losses) sum += loss / static_cast<double>(losses.size());
+    return sum;
+  };
+  report.loss = mean(weight_losses);
+  if (!arch_losses.empty()) report.arch_loss = mean(arch_losses);
 }
 
 void Trainer::use_averages() {
@@ -222,15 +358,13 @@ TensorMap Trainer::state_tensors() const {
   for (const auto& [name, group] : groups_)
     tensors.merge(with_prefix(name == kWeights ? "" : name + ".", group.state()));
   tensors.merge(with_prefix("sampler.", sampler_.save().tensors));
+  for (const auto& [name, weights] : kept_) tensors.merge(with_prefix(kept_prefix(name), weights.tensors()));
   return tensors;
 }
 
 nlohmann::json Trainer::state() const {
-  return {{"step", step_},
-          {"rng", rng_.state()},
-          {"sampler", sampler_.save().values},
-          {"images", images_seen_},
-          {"macs", macs_done_}};
+  return {{"step", step_},          {"rng", rng_.state()}, {"sampler", sampler_.save().values},
+          {"images", images_seen_}, {"macs", macs_done_},  {"kept_weights", names_of(kept_)}};
 }
 
 void Trainer::load(const TensorMap& tensors, const nlohmann::json& state) {
@@ -238,9 +372,18 @@ void Trainer::load(const TensorMap& tensors, const nlohmann::json& state) {
   const auto has = [&](const char* key, auto is) { return state.contains(key) && (state[key].*is)(); };
   using Json = nlohmann::json;
   if (!state.is_object() || !has("step", &Json::is_number_integer) || !has("rng", &Json::is_string) ||
-      !has("images", &Json::is_number_integer) || !has("macs", &Json::is_number) || !state.contains("sampler"))
+      !has("images", &Json::is_number_integer) || !has("macs", &Json::is_number) || !state.contains("sampler") ||
+      !has("kept_weights", &Json::is_array))
     throw UsageError("the checkpoint's trainer state is incomplete");
   for (auto& [name, group] : groups_) group.load(name == kWeights ? tensors : part_of(name + ".", tensors));
+  kept_.clear();
+  for (const auto& kept : state["kept_weights"]) {
+    if (!kept.is_string()) throw UsageError("the checkpoint's kept_weights must be names");
+    const auto name = kept.get<std::string>();
+    WeightBank weights = supernet_.bank.snapshot();
+    weights.load(part_of(kept_prefix(name), tensors), "kept weights");
+    kept_.emplace(name, std::move(weights));
+  }
   step_ = state["step"].get<std::int64_t>();
   rng_ = Rng::from_state(state["rng"].get<std::string>());
   images_seen_ = state["images"].get<std::int64_t>();

@@ -54,6 +54,8 @@ GroupOptions weight_options(const TrainerOptions& options);
 /// Gives batch `step` of an endless, reproducible stream. Called with rising steps.
 using BatchSource = std::function<TrainingBatch(std::int64_t step)>;
 using BatchSources = std::map<Stream, BatchSource>;
+/// Networks that lessons may name.
+using Teachers = std::map<std::string, Teacher>;
 
 struct StepReport {
   std::int64_t step = 0;                 ///< steps done, this one included
@@ -65,17 +67,18 @@ struct StepReport {
 };
 
 /// Trains a supernet step by step: asks the sampler for works until it has none, runs the subnets of each on its batch,
-/// adds up their gradients and takes the optimiser steps that the work asks for. Auxiliary outputs add their weighted
-/// losses by the labels. Knows no sampler: a network on its own is the sampler 'fixed'. Nothing is read from the device
-/// before the end of a step. Not thread-safe.
+/// adds up their gradients, takes the optimiser steps that the work asks for and keeps the copies of the weights that
+/// it wants kept. Auxiliary outputs add their weighted losses by the labels. Knows no sampler: a network on its own is
+/// the sampler 'fixed'. Losses and norms are read from the device once, at the end of a step. Not thread-safe.
 class Trainer {
  public:
-  /// @param task what is learned; must outlive the trainer, as must supernet and sampler.
+  /// @param task what is learned; must outlive the trainer, as must supernet and sampler, whose parameters move to the
+  /// device of the supernet's.
   /// @param seed the sampler draws from Rng(seed).domain("sampler").
   /// @throws UsageError for settings that do not go together, std::logic_error if a stream that the sampler uses is
   /// missing.
   Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const TrainerOptions& options, std::uint64_t seed,
-          BatchSources batches);
+          BatchSources batches, Teachers teachers = {});
 
   /// @throws Error with step, seed and architecture if a loss or a gradient is not finite; the weights are then as
   /// before the optimiser step.
@@ -99,13 +102,19 @@ class Trainer {
 
  private:
   struct Ran;
-  void run_work(const Work& work, const TrainingBatch& batch, std::vector<Ran>& ran);
-  at::Tensor loss_of(const Work& work, const Candidate& subnet, const TrainingBatch& batch,
-                     std::span<const at::Tensor> logits, const NetworkGraph& graph,
-                     const std::vector<Ran>& earlier) const;
-  void take_steps(const Work& work, std::vector<std::pair<std::string, at::Tensor>>& norms);
+  struct Pass;
+  struct Step;
+  void check(const Work& work) const;
+  const TrainingBatch& batch_of(Stream stream, Step& step) const;
+  std::vector<Ran> run_work(const Work& work, Step& step);
+  std::vector<Ran> run_unrolled(const Work& work, Step& step);
+  std::vector<Ran> run(const Pass& pass, const Work& work, Step& step) const;
+  at::Tensor loss_of(const Pass& pass, const Work& work, const Candidate& subnet, std::span<const at::Tensor> logits,
+                     const NetworkGraph& graph, const std::vector<Ran>& earlier, Step& step) const;
+  at::Tensor taught(const Lesson& lesson, const Pass& pass, const std::vector<Ran>& earlier, Step& step) const;
+  void finish(const Work& work, Step& step);
   void clear_gradients();
-  void require_finite(const std::vector<Ran>& ran, std::span<const std::pair<std::string, at::Tensor>> norms) const;
+  void report(const Step& step, StepReport& report);
   [[noreturn]] void not_finite(const std::string& what, double value, const std::string& subnets) const;
 
   Supernet& supernet_;
@@ -114,6 +123,8 @@ class Trainer {
   TrainerOptions options_;
   std::uint64_t seed_;
   BatchSources batches_;
+  Teachers teachers_;
+  std::map<std::string, WeightBank> kept_;  ///< copies of the weights, see Work::then_keep
   std::map<std::string, GroupTrainer> groups_;
   std::vector<const ParameterStore*> stores_;
   Rng rng_;

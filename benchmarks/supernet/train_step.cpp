@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
   at::manual_seed(0);
   const auto space = make_space("mobile_cnn");
   Supernet supernet(space, space->default_input(), Rng(0));
-  FixedSampler sampler(space, {.arch = argv[1]}, Rng(0));
+  FixedSampler sampler(space, space->default_input(), {.arch = argv[1]}, Rng(0));
   const TrainingBatch images{at::randn({batch, 1, 28, 28}), at::randint(0, 10, {batch}, at::kLong), {}};
   const TrainerOptions defaults;
   const Classification task(defaults.label_smoothing);

@@ -5,12 +5,16 @@
 
 #include "common/files.h"
 #include "common/text.h"
+#include "jobs/torch/trained.h"
+#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/memory.h"
-#include "supernet/samplers/sampler.h"
+#include "supernet/samplers/taught.h"
 
 namespace frontier {
 namespace {
+
+constexpr const char* kTeacher = "teacher";
 
 /// Makes the sampler, and writes every default of its settings out, so that a resumed training is the same though a
 /// later version has others.
@@ -22,19 +26,37 @@ void prepare_sampler(Prepared& p) {
   options.erase("name");
   const auto name = sampler["name"].get<std::string>();
   sampler = resolved_sampler_options(name, options);
-  p.sampler = make_sampler(name, p.space, sampler, p.stream("sampler.start"));
+  p.sampler = make_sampler(name, p.space, p.input, sampler, p.stream("sampler.start"));
   sampler["name"] = name;
 }
 
-void require_architecture_images(const Prepared& p) {
+void prepare_teacher(Prepared& p) {
+  const TeacherOptions& teacher = p.config.teacher;
+  if (!teacher.checkpoint.empty()) {
+    p.sampler = std::make_unique<TaughtSampler>(
+        std::move(p.sampler), Lesson{.teacher = kTeacher, .temperature = teacher.temperature, .share = teacher.share});
+  } else if (write_options(teacher) != write_options(TeacherOptions{})) {
+    throw UsageError("settings of the teacher have no effect without teacher.checkpoint");
+  }
+}
+
+/// A share of the training images is kept for a stream exactly where the sampler uses it.
+void require_images_of_streams(const Prepared& p) {
   const std::string name = "sampler '" + std::string(p.sampler->name()) + "'";
-  const bool wanted = p.sampler->uses(Stream::kArchitecture);
-  if (wanted && p.config.arch_fraction == 0)
-    throw UsageError(name + " learns on images of its own; set " + kArchFraction + " above 0, e.g. " + kArchFraction +
-                     "=0.5 as in the DARTS paper");
-  if (!wanted && p.config.arch_fraction > 0)
-    throw UsageError(std::string(kArchFraction) + " has no effect on " + name +
-                     ", which learns on no images of its own");
+  const auto check = [&](Stream stream, const std::string& setting, double fraction, const char* example,
+                         const char* what) {
+    const bool wanted = p.sampler->uses(stream);
+    if (wanted && fraction == 0)
+      throw UsageError(name + " " + what + " images of its own; set " + setting + " above 0, e.g. " + setting +
+                       example);
+    if (!wanted && fraction > 0)
+      throw UsageError(setting + " has no effect on " + name + ", which " + what + " no images of its own");
+  };
+  check(Stream::kArchitecture, kArchFraction, p.config.arch_fraction, "=0.5 as in the DARTS paper", "learns on");
+  check(Stream::kHeldOut, kHeldOutFraction, p.config.held_out_fraction, "=0.1", "holds out");
+  if (p.config.arch_fraction + p.config.held_out_fraction >= 1)
+    throw UsageError(std::string(kArchFraction) + " and " + kHeldOutFraction +
+                     " together leave no images to train the weights on");
 }
 
 }  // namespace
@@ -47,8 +69,6 @@ Prepared prepare(const nlohmann::json& json) {
   Prepared p;
   read_options(json, "", p.config);
   p.space = make_space(p.config.space);
-  prepare_sampler(p);
-  require_architecture_images(p);
   p.data = load_data(p.config.data);
   const Dataset& train = p.data.train;
   const std::string data_input =
@@ -60,7 +80,36 @@ Prepared prepare(const nlohmann::json& json) {
                      " classes does not fit the data, which is " + data_input + " with " +
                      std::to_string(train.classes) + " classes");
   p.input = parse_input_shape(p.config.input, p.config.classes);
+  prepare_sampler(p);
+  require_images_of_streams(p);
+  prepare_teacher(p);
   return p;
+}
+
+Teachers load_teachers(Prepared& p, at::Device device) {
+  TeacherOptions& settings = p.config.teacher;
+  if (settings.checkpoint.empty()) return {};
+  const std::string what = "the teacher in '" + printable(settings.checkpoint) + "'";
+  Trained trained(load_checkpoint(settings.checkpoint, true), nullptr, device);
+  if (!settings.weights.empty() && settings.weights != trained.fingerprint)
+    throw UsageError(what + " has other weights than those that this training began with");
+  settings.weights = trained.fingerprint;
+  if (!(trained.prepared.input == p.input))
+    throw UsageError(what + " is for " + to_string(trained.prepared.input) + ", this training for " +
+                     to_string(p.input));
+  const SearchSpace& space = *trained.prepared.space;
+  Architecture arch;
+  if (!settings.arch.empty()) {
+    arch = space.parse(settings.arch);
+  } else {
+    arch = trained.only ? *trained.only : FeasibleSet(space, p.input, Budget{}).most_macs().arch;
+  }
+  if (trained.only && arch != *trained.only)
+    throw UsageError(what + " is " + space.to_string(*trained.only) + ", not " + space.to_string(arch));
+  settings.arch = space.to_string(arch);
+  const auto network = std::make_shared<const Network>(
+      extract_network(trained.supernet, arch, trained.prepared.data.train, trained.prepared.config.evaluation));
+  return {{kTeacher, [network](const at::Tensor& images) { return (*network)(images); }}};
 }
 
 std::optional<Architecture> only_subnet(const Prepared& p) {
@@ -84,6 +133,7 @@ std::string recipe_of(const Prepared& p) {
     settings.erase(key);  // the epochs are in trainer.steps
   for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
   settings["data"].erase("path");
+  settings["teacher"].erase("checkpoint");  // its weights and architecture stay
   settings["sampler"].erase("arch");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());

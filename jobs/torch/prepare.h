@@ -15,6 +15,7 @@
 #include "supernet/checkpoint.h"
 #include "supernet/samplers/sampler.h"
 #include "supernet/supernet.h"
+#include "supernet/trainer.h"
 
 namespace frontier {
 
@@ -41,6 +42,11 @@ struct Prepared {
 
 /// Reads the configuration, loads the data. @throws UsageError for settings that are wrong or do not fit the data.
 Prepared prepare(const nlohmann::json& config);
+
+/// The networks that lessons name: the configuration's teacher, where there is one. Which it is, and the checksum of
+/// its weights, are written into the configuration. @throws UsageError if it does not fit, or is not the one named
+/// there.
+Teachers load_teachers(Prepared& prepared, at::Device device);
 
 /// The one subnet that the sampler's weights hold; none where they hold more. What is trained then is a network of its
 /// own, and so are the weights in its checkpoint.

@@ -23,6 +23,10 @@ EvaluateSettings read_settings(const nlohmann::json& json) {
                      " needs --out, the folder of the checkpoints");
   if (!settings.config.contains("space") || !settings.config["space"].is_string())
     throw UsageError("--evaluator scratch needs --space");
+  if (settings.config.contains("sampler"))
+    throw UsageError(
+        "a sampler has no effect on --evaluator scratch, which trains the architectures that are given; "
+        "leave it out of the configuration");
   return settings;
 }
 
@@ -35,21 +39,23 @@ Evaluation evaluation_of(const Training& training, const Architecture& arch, con
   const SearchSpace& space = training.space();
   const TrainConfig& config = training.config();
   const Cost c = cost(space.build(arch, training.input()));
+  const SupernetAccuracy evaluator = training.evaluator(images_of(training, split));
   const std::string key = space.to_string(arch);
-  return {.architecture = {.space = space.name(),
-                           .canonical = key,
-                           .built_for = to_string(training.input()),
-                           .arch = key,
-                           .macs = c.macs,
-                           .params = c.params},
-          .protocol = {.evaluator = "scratch",
-                       .dataset = images_of(training, split).fingerprint(),
-                       .split = split,
-                       .fidelity = std::to_string(config.trainer.steps) + " steps of " +
-                                   std::to_string(config.loader.batch_size) + " images",
-                       .calibration = training.evaluator(images_of(training, split)).calibration(),
-                       .seed = config.seed,
-                       .recipe = training.recipe()}};
+  return {
+      .architecture = {.space = space.name(),
+                       .canonical = key,
+                       .built_for = to_string(training.input()),
+                       .arch = key,
+                       .macs = c.macs,
+                       .params = c.params},
+      .protocol = {.evaluator = "scratch",
+                   .dataset = images_of(training, split).fingerprint(),
+                   .split = split,
+                   .fidelity = std::to_string(config.trainer.steps) + " steps of " +
+                               std::to_string(config.loader.batch_size) + " images; measured on " + evaluator.images(),
+                   .calibration = evaluator.calibration(),
+                   .seed = config.seed,
+                   .recipe = training.recipe()}};
 }
 
 /// One architecture: trained, measured on both splits, stored.

@@ -12,6 +12,25 @@
 namespace frontier {
 
 inline constexpr const char* kArchFraction = "arch_fraction";  ///< as messages name it, too
+inline constexpr const char* kHeldOutFraction = "held_out_fraction";
+
+/// A trained network that teaches whatever learns from the labels.
+struct TeacherOptions {
+  std::string checkpoint;  ///< of a supernet or of one network; empty: there is no teacher
+  std::string arch;        ///< which of a supernet's subnets; empty: that of the most multiply-accumulates
+  double temperature = 1;  ///< logits are divided by it
+  double share = 0.5;      ///< of the loss; the rest is by the labels
+  std::string weights;     ///< checksum of the teacher's weights; filled in, and compared where it is given
+};
+
+template <class Fields>
+void describe(Fields& f, TeacherOptions& o) {
+  f("checkpoint", o.checkpoint);
+  f("arch", o.arch);
+  f("temperature", o.temperature, 0.01, 1000.0);
+  f("share", o.share, 0.0, 1.0);
+  f("weights", o.weights);
+}
 
 /// Everything that decides a training run; stored resolved in run.json, from where `frontier train --config run.json`
 /// repeats it.
@@ -24,8 +43,11 @@ struct TrainConfig {
   DataOptions data;
   /// Share of the training images kept for architecture parameters (samplers that learn them)
   double arch_fraction = 0;
+  /// Share of the training images kept from both, for samplers that watch how far the weights have got
+  double held_out_fraction = 0;
   LoaderOptions loader;
   nlohmann::json sampler = {{"name", "uniform"}};
+  TeacherOptions teacher;
   TrainerOptions trainer;
   SupernetAccuracyOptions evaluation;
   std::int64_t checkpoint_steps = 0;  ///< checkpoint every so many steps; 0: by time
@@ -43,8 +65,10 @@ void describe(Fields& f, TrainConfig& c) {
   f("epochs", c.epochs, 0, 1'000'000'000);
   f("data", c.data);
   f(kArchFraction, c.arch_fraction, 0.0, 0.9);
+  f(kHeldOutFraction, c.held_out_fraction, 0.0, 0.9);
   f("loader", c.loader);
   f("sampler", c.sampler);
+  f("teacher", c.teacher);
   f("trainer", c.trainer);
   f("evaluation", c.evaluation);
   f("checkpoint_steps", c.checkpoint_steps, 0, 1'000'000'000);

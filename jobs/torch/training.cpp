@@ -20,14 +20,13 @@ BatchSource source(std::shared_ptr<Loader> loader, at::Device device) {
   };
 }
 
-/// The training images in two parts by seed: for weights, and the share kept for architecture parameters.
-std::pair<Dataset, Dataset> split_for_architecture(const Dataset& train, double fraction, Rng rng) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(train.size()));
+/// So many images, drawn by seed, and the others. @returns {others, kept}
+std::pair<Dataset, Dataset> keep_apart(const Dataset& images, std::size_t kept, Rng rng) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(images.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
   rng.shuffle(order);
-  const auto kept = static_cast<std::size_t>(fraction * static_cast<double>(order.size()));
   const std::span<const std::int64_t> all(order);
-  return {train.subset(all.subspan(kept)), train.subset(all.first(kept))};
+  return {images.subset(all.subspan(kept)), images.subset(all.first(kept))};
 }
 
 /// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes
@@ -89,6 +88,7 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
       from_(to_resume(out, existing)),
       prepared_(prepare(from_ ? config_of(from_->run) : config)),
       supernet_(make_supernet(prepared_)),
+      teachers_(load_teachers(prepared_, device)),
       task_(prepared_.config.trainer.label_smoothing) {
   if (!out.empty()) writer_ = std::make_unique<CheckpointWriter>(out);
   make_streams();
@@ -96,7 +96,7 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   supernet_.bank.to(device_);
   TrainConfig& settings = prepared_.config;
   trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
-                                       static_cast<std::uint64_t>(settings.seed), batches_);
+                                       static_cast<std::uint64_t>(settings.seed), batches_, teachers_);
   if (from_) {
     trainer_->load(from_->state, from_->run["trainer"]);
     seconds_before_ = from_->run.value("seconds", 0.0);
@@ -109,13 +109,17 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
 void Training::make_streams() {
   TrainConfig& settings = prepared_.config;
   Dataset weight_images = data().train;
-  if (settings.arch_fraction > 0) {
-    auto [weights, architecture] =
-        split_for_architecture(data().train, settings.arch_fraction, prepared_.stream("data.architecture"));
-    weight_images = weights;
-    batches_[Stream::kArchitecture] = source(
-        std::make_shared<Loader>(architecture, settings.loader, prepared_.stream("loader.architecture")), device_);
-  }
+  const auto keep = [&](Stream stream, double fraction) {
+    if (fraction == 0) return;
+    const std::string name(to_string(stream));
+    const auto count = static_cast<std::size_t>(fraction * static_cast<double>(data().train.size()));
+    auto [others, kept] = keep_apart(weight_images, count, prepared_.stream("data." + name));
+    weight_images = others;
+    batches_[stream] =
+        source(std::make_shared<Loader>(kept, settings.loader, prepared_.stream("loader." + name)), device_);
+  };
+  keep(Stream::kArchitecture, settings.arch_fraction);
+  keep(Stream::kHeldOut, settings.held_out_fraction);
   loader_ = std::make_shared<Loader>(weight_images, settings.loader, prepared_.stream("loader.train"));
   if (settings.epochs > 0) settings.trainer.steps = settings.epochs * loader_->steps_per_epoch();
   batches_[Stream::kTrain] = source(loader_, device_);
@@ -136,7 +140,10 @@ void Training::run(RunRecorder& recorder) {
 
 void Training::step(RunRecorder& recorder) {
   const StepReport report = trainer_->step();
-  recorder.step(report.step, curve_values(report));
+  auto values = curve_values(report);
+  if (recorder.draws_at(report.step))
+    for (const auto& [name, value] : prepared_.sampler->metrics()) values.emplace_back("sampler/" + name, value);
+  recorder.step(report.step, values);
   const bool stop = recorder.should_stop();
   if (trainer_->finished()) return;
   const bool due = config().checkpoint_steps > 0 ? report.step % config().checkpoint_steps == 0

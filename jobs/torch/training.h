@@ -77,6 +77,7 @@ class Training {
   std::optional<Checkpoint> from_;
   Prepared prepared_;
   Supernet supernet_;
+  Teachers teachers_;
   Classification task_;
   std::shared_ptr<Loader> loader_;
   BatchSources batches_;

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include <cmath>
+
 #include "common/errors.h"
 #include "search_spaces/budget.h"
 
@@ -50,7 +52,8 @@ const std::shared_ptr<const SearchSpace>& checked(const std::shared_ptr<const Se
 
 }  // namespace
 
-DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng)
+DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const InputShape&, const Options& options,
+                           const Rng& rng)
     : space_(checked(space)), options_(options), logits_(logit_parameters(*space_, options.init_deviation), rng) {}
 
 std::optional<Work> DartsSampler::next(const StepContext& context, Rng&) {
@@ -62,6 +65,7 @@ std::optional<Work> DartsSampler::next(const StepContext& context, Rng&) {
   return Work{.subnets = {{Selection::everything(space_->decisions()), Gates(space_->decisions(), std::move(gates))}},
               .stream = on_logits ? Stream::kArchitecture : Stream::kTrain,
               .learn = on_logits ? Learn::kGates : Learn::kWeights,
+              .unrolled = on_logits && unrolls(),
               .then_step = {on_logits ? kGroup : "weights"}};
 }
 
@@ -77,6 +81,16 @@ std::vector<ParameterGroup> DartsSampler::groups() {
 
 at::Tensor DartsSampler::logits(std::size_t decision) const {
   return logits_.value(space_->decisions()[decision].name);
+}
+
+std::vector<std::pair<std::string, double>> DartsSampler::metrics() const {
+  double entropy = 0, most = 0;
+  for (std::size_t d = 0; d < space_->decisions().size(); ++d) {
+    const at::Tensor log_p = at::log_softmax(logits(d).to(at::kCPU, at::kDouble), 0);
+    entropy -= (log_p.exp() * log_p).sum().item<double>();
+    most += std::log(static_cast<double>(log_p.numel()));
+  }
+  return {{"entropy", entropy / most}};
 }
 
 std::optional<Architecture> DartsSampler::derive() const {

@@ -5,11 +5,12 @@
 
 namespace frontier {
 
-/// Differentiable architecture search (Liu, Simonyan and Yang, "DARTS", arXiv 1806.09055), first order: every decision
+/// Differentiable architecture search (Liu, Simonyan and Yang, "DARTS", arXiv 1806.09055): every decision
 /// is a softmax over its branches, whose outputs are summed by it; each step the logits learn on a batch of their own,
 /// by Adam with L2, then the weights. For spaces all of whose decisions are between branches. Differs from the paper:
 /// one vector of logits a decision of any space, in place of the two cell types' edges; what is derived is the valid
-/// architecture with the greatest sum of log-probabilities.
+/// architecture with the greatest sum of log-probabilities; second order looks ahead at the weights' own learning rate,
+/// and by the training loss with all that makes it harder.
 class DartsSampler : public Sampler {
  public:
   struct Options {
@@ -19,13 +20,18 @@ class DartsSampler : public Sampler {
     double beta1 = 0.5;             ///< as in the paper
     double beta2 = 0.999;           ///< as in the paper
     std::int64_t warmup_steps = 0;  ///< steps before the logits start to move
+    int order = 1;                  ///< 2: through the step that the weights would take, for three more runs a step
   };
   /// @throws UsageError for a space with decisions about widths, kernels or sides.
-  DartsSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
+  DartsSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
+               const Rng& rng);
   std::string_view name() const override { return "darts"; }
   std::optional<Work> next(const StepContext& context, Rng& rng) override;
   std::vector<ParameterGroup> groups() override;
-  bool uses(Stream) const override { return true; }
+  bool uses(Stream stream) const override { return stream != Stream::kHeldOut; }
+  bool unrolls() const override { return options_.order == 2; }
+  /// "entropy" of all decisions together, as a share of what it is at most.
+  std::vector<std::pair<std::string, double>> metrics() const override;
   std::optional<Architecture> derive() const override;
   SamplerState save() const override;
   void load(const SamplerState& state) override;
@@ -47,6 +53,7 @@ void describe(Fields& f, DartsSampler::Options& o) {
   f("beta1", o.beta1, 0.0, 0.9999999);
   f("beta2", o.beta2, 0.0, 0.9999999);
   f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
+  f("order", o.order, 1, 2);
 }
 
 }  // namespace frontier

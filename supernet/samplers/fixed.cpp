@@ -4,7 +4,8 @@
 
 namespace frontier {
 
-FixedSampler::FixedSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng&) {
+FixedSampler::FixedSampler(std::shared_ptr<const SearchSpace> space, const InputShape&, const Options& options,
+                           const Rng&) {
   if (options.arch.empty())
     throw UsageError("sampler 'fixed' trains one architecture; give it with --set sampler.arch=...");
   arch_ = space->parse(options.arch);

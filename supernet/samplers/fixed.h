@@ -12,7 +12,8 @@ class FixedSampler : public StatelessSampler {
     std::string arch;  ///< in the space's notation or its JSON form
   };
   /// @throws UsageError if there is no architecture or it is no member.
-  FixedSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
+  FixedSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
+               const Rng& rng);
   std::string_view name() const override { return "fixed"; }
   std::optional<Work> next(const StepContext& context, Rng& rng) override;
   std::optional<Selection> widest() const override { return Selection(arch_); }

@@ -21,8 +21,8 @@ typename S::Options read(const nlohmann::json& json) {
 }
 
 template <class S>
-std::unique_ptr<Sampler> make(SpacePointer space, const nlohmann::json& json, const Rng& rng) {
-  return std::make_unique<S>(std::move(space), read<S>(json), rng);
+std::unique_ptr<Sampler> make(SpacePointer space, const InputShape& input, const nlohmann::json& json, const Rng& rng) {
+  return std::make_unique<S>(std::move(space), input, read<S>(json), rng);
 }
 
 template <class S>
@@ -32,7 +32,7 @@ nlohmann::json resolve(const nlohmann::json& json) {
 
 struct Entry {
   const char* name;
-  std::unique_ptr<Sampler> (*make)(SpacePointer, const nlohmann::json&, const Rng&);
+  std::unique_ptr<Sampler> (*make)(SpacePointer, const InputShape&, const nlohmann::json&, const Rng&);
   nlohmann::json (*resolve)(const nlohmann::json&);
 };
 constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>, resolve<UniformSampler>},
@@ -48,7 +48,14 @@ const Entry& entry_of(std::string_view name) {
 
 }  // namespace
 
-std::string_view to_string(Stream stream) { return stream == Stream::kTrain ? "train" : "architecture"; }
+std::string_view to_string(Stream stream) {
+  switch (stream) {
+    case Stream::kTrain: return "train";
+    case Stream::kArchitecture: return "architecture";
+    case Stream::kHeldOut: return "held_out";
+  }
+  return "";
+}
 
 void StatelessSampler::load(const SamplerState& state) {
   if (!state.tensors.empty() || !state.values.empty())
@@ -61,9 +68,9 @@ std::vector<std::string> known_samplers() {
   return names;
 }
 
-std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const nlohmann::json& options,
-                                      const Rng& rng) {
-  return entry_of(name).make(std::move(space), options, rng);
+std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const InputShape& input,
+                                      const nlohmann::json& options, const Rng& rng) {
+  return entry_of(name).make(std::move(space), input, options, rng);
 }
 
 nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options) {

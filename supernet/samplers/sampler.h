@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/rng.h"
@@ -27,13 +28,16 @@ namespace frontier {
 enum class Stream {
   kTrain,         ///< trains weights
   kArchitecture,  ///< images kept from the weights, for architecture parameters
+  kHeldOut,       ///< images that neither learns from: how far the weights have got
 };
+inline constexpr Stream kStreams[] = {Stream::kTrain, Stream::kArchitecture, Stream::kHeldOut};
 std::string_view to_string(Stream stream);
 
 /// One subnet to run on a batch.
 struct Candidate {
   Selection selection;
-  std::optional<Gates> gates = {};  ///< of a soft selection, as functions of the sampler's parameters
+  /// Of a soft selection, as functions of the sampler's parameters; subnets of one work may share them, works may not.
+  std::optional<Gates> gates = {};
   Lesson lesson = {};
 };
 
@@ -42,8 +46,17 @@ struct Work {
   std::vector<Candidate> subnets;
   Stream stream = Stream::kTrain;
   Learn learn = Learn::kWeights;  ///< kWeights, kGates (the sampler's parameters), both, or nothing: forward only
+  /// Runs with the weights that an earlier work kept under this name (then_keep); such weights learn nothing.
+  std::string weights = {};
+  /// The sampler's parameters learn through the step that the weights would take on the training batch (DARTS, second
+  /// order): one plain step of SGD with momentum and decay, whose mixed second derivative is a central difference. The
+  /// weights are as before afterwards; needs Learn::kGates and Sampler::unrolls().
+  bool unrolled = false;
   /// Parameter groups that take their optimiser step now, by their gradients of this step so far.
   std::vector<std::string> then_step = {"weights"};
+  /// A copy of the weights is kept under this name behind those steps, in place of an earlier one, and saved with
+  /// checkpoints. Letters, digits and underscores; empty: none.
+  std::string then_keep = {};
 };
 
 /// What came of one subnet of a work. The tensors are on the device: who reads them waits for it.
@@ -56,7 +69,8 @@ struct Outcome {
 struct StepContext {
   std::int64_t step = 0;  ///< steps done
   std::int64_t total_steps = 0;
-  std::size_t works = 0;  ///< done in this step
+  std::size_t works = 0;                                ///< done in this step
+  std::span<const std::vector<Outcome>> outcomes = {};  ///< of those works
 };
 
 /// What a sampler's sequence depends on besides the random numbers that are passed in.
@@ -79,6 +93,11 @@ class Sampler {
   /// The sampler's own parameters; their names are what works and checkpoints call them.
   virtual std::vector<ParameterGroup> groups() { return {}; }
   virtual bool uses(Stream stream) const { return stream == Stream::kTrain; }
+  /// Whether works may be unrolled.
+  virtual bool unrolls() const { return false; }
+  /// Curves of the sampler's own after a step, by name: "entropy", a probability, a width. May read from the device, so
+  /// it is asked when a curve is drawn, not every step.
+  virtual std::vector<std::pair<std::string, double>> metrics() const { return {}; }
   /// What the weights must hold; none: every subnet.
   virtual std::optional<Selection> widest() const { return std::nullopt; }
   /// The architecture that the sampler has settled on, where it learns one.
@@ -96,11 +115,12 @@ class StatelessSampler : public Sampler {
   void load(const SamplerState& state) override;
 };
 
+/// @param input what the networks are built for: costs, and so the largest subnet, depend on it.
 /// @param options the sampler's own settings; unknown ones are refused.
 /// @param rng of the sampler's own start, e.g. of its parameters.
 /// @throws UsageError listing the known samplers.
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
-                                      const nlohmann::json& options, const Rng& rng);
+                                      const InputShape& input, const nlohmann::json& options, const Rng& rng);
 std::vector<std::string> known_samplers();
 /// The sampler's settings with all defaults filled in, as they are stored with a run.
 nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options);

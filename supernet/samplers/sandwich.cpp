@@ -4,9 +4,10 @@
 
 namespace frontier {
 
-SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng&)
+SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input,
+                                 const Options& options, const Rng&)
     : space_(std::move(space)), options_(options) {
-  const FeasibleSet all(*space_, space_->default_input(), Budget{});
+  const FeasibleSet all(*space_, input, Budget{});
   largest_ = all.most_macs().arch;
   smallest_ = all.least_macs().arch;
 }

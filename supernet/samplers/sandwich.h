@@ -8,14 +8,15 @@ namespace frontier {
 /// The sandwich rule (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", arXiv
 /// 1903.05134): each step trains the largest subnet, the smallest and some random ones. With in-place distillation the
 /// largest learns from the labels and teaches the others. Differs from the paper: largest and smallest are by MACs at
-/// the space's default input, over all decisions instead of widths only; without distillation all learn from labels.
+/// the input, over all decisions instead of widths only; without distillation all learn from labels.
 class SandwichSampler : public StatelessSampler {
  public:
   struct Options {
     int random_subnets = 2;        ///< besides largest and smallest; 2 in the paper
     std::string distill = "none";  ///< "inplace" in the paper
   };
-  SandwichSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
+  SandwichSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
+                  const Rng& rng);
   std::string_view name() const override { return "sandwich"; }
   std::optional<Work> next(const StepContext& context, Rng& rng) override;
 

@@ -2,7 +2,8 @@
 
 namespace frontier {
 
-UniformSampler::UniformSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng&)
+UniformSampler::UniformSampler(std::shared_ptr<const SearchSpace> space, const InputShape&, const Options& options,
+                               const Rng&)
     : space_(std::move(space)), options_(options) {}
 
 std::optional<Work> UniformSampler::next(const StepContext& context, Rng& rng) {

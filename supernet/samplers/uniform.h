@@ -13,7 +13,8 @@ class UniformSampler : public StatelessSampler {
   struct Options {
     int subnets_per_step = 1;  ///< 1 in the paper
   };
-  UniformSampler(std::shared_ptr<const SearchSpace> space, const Options& options, const Rng& rng);
+  UniformSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
+                 const Rng& rng);
   std::string_view name() const override { return "uniform"; }
   std::optional<Work> next(const StepContext& context, Rng& rng) override;
 

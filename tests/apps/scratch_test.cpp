@@ -148,7 +148,8 @@ TEST_F(Scratch, ACheckpointHoldsTheSamplerWithEveryDefault) {
   const auto more = settings("1");
   train.insert(train.end(), more.begin(), more.end());
   ASSERT_EQ(run(train).exit_code, 0);
-  EXPECT_EQ(checkpoint("supernet")["config"]["sampler"], (json{{"distill", "none"}, {"name", "sandwich"}, {"random_subnets", 2}}));
+  EXPECT_EQ(checkpoint("supernet")["config"]["sampler"],
+            (json{{"distill", "none"}, {"name", "sandwich"}, {"random_subnets", 2}}));
 }
 
 }  // namespace

@@ -293,7 +293,7 @@ TEST(SupernetAccuracy, ATrainedSupernetBeatsChanceAndItsSubnetsDiffer) {
   Supernet supernet(space, space->default_input(), Rng(1));
   const DataSplits data = synthetic(supernet.input, 1600, 400);
   Loader loader(data.train, {.batch_size = 32, .prefetch = 0}, Rng(3));
-  SandwichSampler sampler(space, {.random_subnets = 1}, Rng(0));
+  SandwichSampler sampler(space, space->default_input(), {.random_subnets = 1}, Rng(0));
   const Classification task;
   TrainerOptions training;
   training.steps = 250;
@@ -307,12 +307,40 @@ TEST(SupernetAccuracy, ATrainedSupernetBeatsChanceAndItsSubnetsDiffer) {
   const FeasibleSet all(*space, supernet.input, Budget{});
   std::vector<Architecture> archs = {all.most_macs().arch, all.least_macs().arch};
   for (const auto& arch : families(*space, 6, 0, 9)) archs.push_back(arch);
-  SupernetAccuracy evaluator(supernet, task, data.train, data.test, {.calibration_images = 512, .calibration_batch = 128});
+  SupernetAccuracy evaluator(supernet, task, data.train, data.test,
+                             {.calibration_images = 512, .calibration_batch = 128});
   const auto measured = evaluator.evaluate(archs);
   // 4 classes, 400 images: chance is 0.25 with a standard deviation of 0.022.
   for (const auto& m : measured) EXPECT_GT(m.metrics.at("top1"), 0.25 + 5 * 0.022);
   EXPECT_NE(measured[0].metrics.at("top1"), measured[1].metrics.at("top1"));
   EXPECT_LT(measured[0].metrics.at("loss"), measured[1].metrics.at("loss"));
+}
+
+TEST(ExtractedNetwork, MeasuresWhatTheSubnetMeasures) {
+  Threads threads(1);
+  Setting s(make_space("mobile_cnn"));
+  Rng rng(5);
+  for (int i = 0; i < 3; ++i) {
+    const Architecture arch = s.space->random(rng);
+    const auto expected = s.evaluator().evaluate(std::span(&arch, 1)).front().metrics;
+    const Network network = extract_network(s.supernet, arch, s.data.train, s.options);
+    const auto statistics = network.statistics();
+    // Once more from what would be written down, and after the supernet has changed.
+    const Network again(s.supernet.build(arch), network.weights().snapshot(),
+                        statistics_of(network.graph(), statistics));
+    s.supernet.bank.values().add_(0.01);
+    for (const Network* n : {&network, &again}) {
+      at::Tensor sums = at::zeros({2}, at::kDouble);
+      for (std::int64_t first = 0; first < s.data.test.size(); first += s.options.batch) {
+        const Batch batch = evaluation_batch(s.data.test, first, std::min(s.options.batch, s.data.test.size() - first));
+        sums += s.task.sums((*n)(batch.images), {batch.images, batch.labels, {}});
+      }
+      EXPECT_EQ(s.task.means(sums, s.data.test.size()), expected);
+    }
+    TensorMap less = statistics;
+    less.erase(less.begin());
+    EXPECT_THROWS_WITH(statistics_of(network.graph(), less), UsageError, "is missing or of another size");
+  }
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
-// Every registered space with every sampler: a short training runs, is stopped, goes on to the same bytes and is
+// Every registered space with every sampler: a short training runs, is killed, goes on to the same bytes and is
 // searched, or is refused with the reason. The outcome is the table in docs/samplers/README.md.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <vector>
@@ -18,14 +21,17 @@
 namespace frontier {
 namespace {
 
-/// Stops the job after so many steps.
-class StopsAfter : public Observer {
+/// Kills its process behind the second step: the checkpoint of the start is there then, and that of the first step is
+/// there or being written.
+class Kills : public Observer {
  public:
-  explicit StopsAfter(int steps) : steps_(steps) {}
-  bool should_stop() override { return ++asked_ >= steps_; }
+  bool should_stop() override {
+    if (++asked_ == 2) ::raise(SIGKILL);
+    return false;
+  }
 
  private:
-  int steps_, asked_ = 0;
+  int asked_ = 0;
 };
 
 InputShape small_input(const SearchSpace& space) {
@@ -54,7 +60,7 @@ nlohmann::json config_of(const SearchSpace& space, const std::string& sampler) {
                            {"loader", {{"batch_size", 4}}},
                            {"trainer", {{"steps", 2}, {"lr", 0.01}}},
                            {"evaluation", {{"calibration_images", 4}, {"calibration_batch", 4}}},
-                           {"checkpoint_seconds", 1e6},
+                           {"checkpoint_steps", 1},
                            {"final_random_subnets", 0},
                            {"sampler", {{"name", sampler}}}};
   if (sampler == "darts") config["arch_fraction"] = 0.5;
@@ -73,13 +79,30 @@ struct Job {
   }
 };
 
+/// Trains in a process of its own, which is killed.
+void train_until_killed(Job& job, const std::string& out, const nlohmann::json& config) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Kills kills;
+    try {
+      job.train(out, "refuse", config, kills);
+    } catch (const std::exception&) {
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "it ended before it was killed";
+}
+
 /// Why the training is refused; empty: it is not.
 std::string outcome_of(const SearchSpace& space, const std::string& sampler) {
   const testing::TemporaryFolder folder;
   Registries registries;
   register_torch(registries);
   Job job{registries, folder / "frontier.db"};
-  const std::string straight = folder / "straight", stopped = folder / "stopped";
+  const std::string straight = folder / "straight", killed = folder / "killed";
   const nlohmann::json config = config_of(space, sampler);
   Observer silent;
   try {
@@ -87,13 +110,12 @@ std::string outcome_of(const SearchSpace& space, const std::string& sampler) {
   } catch (const UsageError& error) {
     return error.what();
   }
-  StopsAfter one(1);
-  EXPECT_THROW(job.train(stopped, "refuse", config, one), Interrupted);
-  job.train(stopped, "resume", nlohmann::json::object(), silent);
+  train_until_killed(job, killed, config);
+  job.train(killed, "resume", config, silent);
   for (const char* file : {"weights.safetensors", "state.safetensors"})
-    EXPECT_TRUE(read_file(std::filesystem::path(straight) / file) == read_file(std::filesystem::path(stopped) / file))
+    EXPECT_TRUE(read_file(std::filesystem::path(straight) / file) == read_file(std::filesystem::path(killed) / file))
         << file << " differs after resuming";
-  nlohmann::json measure = {{"db", job.db}, {"checkpoint", stopped}, {"threads", 1}};
+  nlohmann::json measure = {{"db", job.db}, {"checkpoint", killed}, {"threads", 1}};
   if (sampler == "fixed") {  // one network: nothing to search
     measure["archs"] = {config["sampler"]["arch"]};
     EXPECT_EQ(registries.run("evaluate", measure, silent)["results"].size(), 1U);
@@ -129,7 +151,7 @@ void write_row(const std::string& path, const std::string& space, const std::str
 
 class EverySpaceEverySampler : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(EverySpaceEverySampler, TrainsStopsGoesOnAndIsSearchedOrIsRefused) {
+TEST_P(EverySpaceEverySampler, TrainsIsKilledGoesOnAndIsSearchedOrIsRefused) {
   const auto space = make_space(GetParam());
   std::vector<std::string> refused;
   for (const std::string& sampler : known_samplers()) {

@@ -174,5 +174,19 @@ TEST_F(SearchJob, RefusesToGoOnWhereItsNumbersLeadElsewhere) {
                      "the stored state of run 1 does not follow from what is stored: after ");
 }
 
+TEST_F(SearchJob, KeepsToWindows) {
+  const auto limits = budgets();
+  for (const std::string searcher : {"random", "local", "evolution", "nsga2"}) {
+    const auto document =
+        search(searcher + ".db", {{"searcher", searcher}, {"min_macs", limits[0]}, {"max_macs", {limits[1]}}});
+    const auto& item = document["results"][0];
+    EXPECT_EQ(item["min_macs"], limits[0]);
+    EXPECT_EQ(item["evaluated"], 120) << searcher;    // all that were measured
+    EXPECT_EQ(std::exchange(num_measured_, 0), 121);  // and the best on the test split
+    EXPECT_GE(item["best"]["macs"], limits[0]);
+    EXPECT_LE(item["best"]["macs"], limits[1]);
+  }
+}
+
 }  // namespace
 }  // namespace frontier

@@ -631,11 +631,11 @@ TEST(FeasibleSet, HoldsFurtherPrices) {
     for (int i = 0; i < 50; ++i) ASSERT_TRUE(set.contains(set.draw(rng)));
   }
   EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", 12, {}}}}), UsageError,
-                     "latency_us.at_least = 12 is above the dearest subnet of 'nested': 11 latency_us (");
+                     "min_latency_us = 12 is above the dearest subnet of 'nested': 11 latency_us (");
   EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", {}, -1}}}), UsageError,
-                     "latency_us.at_most = -1 is below the cheapest subnet of 'nested': 0 latency_us (");
+                     "max_latency_us = -1 is below the cheapest subnet of 'nested': 0 latency_us (");
   EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency_us", 7, 6}}}), UsageError,
-                     "latency_us: at_least = 7 is above at_most = 6");
+                     "min_latency_us = 7 is above max_latency_us = 6");
   EXPECT_THROWS_WITH(FeasibleSet(space, table, {.limits = {{"latency", 7, {}}}}), UsageError, "latency_us");
   EXPECT_THROWS_WITH(table.add_price("params", {}), UsageError, "price 'params' exists already");
 }

@@ -24,7 +24,7 @@ Space shared(SearchSpace space) { return std::make_shared<const SearchSpace>(std
 
 std::unique_ptr<Sampler> make(const std::string& name, const Space& space,
                               nlohmann::json options = nlohmann::json::object(), std::uint64_t seed = 0) {
-  return make_sampler(name, space, options, Rng(seed));
+  return make_sampler(name, space, space->default_input(), options, Rng(seed));
 }
 
 /// The subnets of a step that is one work for the weights.

@@ -2,8 +2,10 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 #include "common/errors.h"
 #include "search_spaces/registry.h"
@@ -320,7 +322,7 @@ TEST(Trainer, SettingsThatDoNotGoTogetherAreRefused) {
   const Space branches = shared(branch_space());
   Supernet supernet(branches, branches->default_input(), Rng(0));
   nlohmann::json none = nlohmann::json::object();
-  const auto darts = make_sampler("darts", branches, none, Rng(0));
+  const auto darts = make_sampler("darts", branches, branches->default_input(), none, Rng(0));
   const Classification task;
   EXPECT_THROWS_WITH(
       Trainer(supernet, *darts, task, s.options, 0, {{Stream::kTrain, [](std::int64_t i) { return batch_of(i); }}}),
@@ -336,7 +338,7 @@ TEST(Trainer, TheLossFallsOnATinyProblem) {
   s.options.steps = 120;
   s.options.optimizer.momentum = 0.9;
   nlohmann::json none = nlohmann::json::object();
-  const auto sampler = make_sampler("uniform", s.space, none, Rng(0));
+  const auto sampler = make_sampler("uniform", s.space, s.space->default_input(), none, Rng(0));
   Trainer trainer = s.trainer(*sampler);
   double first = 0, last = 0;
   while (!trainer.finished()) {
@@ -361,7 +363,7 @@ struct DartsSetting {
     options.lr = 0.2;
   }
   Trainer trainer() {
-    sampler = std::make_unique<DartsSampler>(space, sampler_options, Rng(0));
+    sampler = std::make_unique<DartsSampler>(space, space->default_input(), sampler_options, Rng(0));
     return {supernet,
             *sampler,
             task,
@@ -482,8 +484,245 @@ void expect_resume_equals_straight(const Make& make) {
   EXPECT_EQ(trainer.steps_done(), 20);
 }
 
+/// Trains the subnet on whose held-out loss the weights have gained most since they were last kept, three steps ago.
+class Watching : public StatelessSampler {
+ public:
+  explicit Watching(std::vector<Architecture> archs) : archs_(std::move(archs)) {}
+  std::string_view name() const override { return "watching"; }
+  bool uses(Stream stream) const override { return stream != Stream::kArchitecture; }
+  std::optional<Work> next(const StepContext& context, Rng&) override {
+    std::vector<Candidate> all;
+    for (const auto& arch : archs_) all.push_back({arch});
+    const bool watches = context.step % 3 == 0 && context.step > 0;
+    if (watches && context.works < 2)
+      return Work{.subnets = all,
+                  .stream = Stream::kHeldOut,
+                  .learn = Learn::kNothing,
+                  .weights = context.works == 0 ? "before" : "",
+                  .then_step = {}};
+    if (context.works == (watches ? 3U : 1U)) return std::nullopt;
+    std::size_t best = static_cast<std::size_t>(context.step) % archs_.size();
+    if (watches) {
+      std::vector<double> gains;
+      for (std::size_t i = 0; i < archs_.size(); ++i)
+        gains.push_back((context.outcomes[0][i].loss - context.outcomes[1][i].loss).item<double>());
+      best = static_cast<std::size_t>(std::max_element(gains.begin(), gains.end()) - gains.begin());
+    }
+    return Work{.subnets = {{archs_[best]}}, .then_keep = context.step % 3 == 0 ? "before" : ""};
+  }
+  void observe(const Work& work, std::span<const Outcome> outcomes) override {
+    if (work.stream == Stream::kHeldOut)
+      for (const Outcome& outcome : outcomes) losses.push_back(outcome.loss.item<double>());
+  }
+  std::vector<double> losses;
+
+ private:
+  std::vector<Architecture> archs_;
+};
+
+struct WatchingSetting : Setting {
+  Watching sampler{archs()};
+  WatchingSetting() { options.steps = 20; }
+  Trainer trainer() {
+    task = std::make_unique<Classification>(0);
+    return {supernet,
+            sampler,
+            *task,
+            options,
+            7,
+            {{Stream::kTrain, [](std::int64_t s) { return batch_of(s); }},
+             {Stream::kHeldOut, [](std::int64_t s) { return batch_of(s + 2000, 24); }}}};
+  }
+};
+
+TEST(TrainerWorks, RunOnKeptWeightsAndOnImagesHeldOut) {
+  Threads threads(1);
+  WatchingSetting s;
+  Trainer trainer = s.trainer();
+  trainer.step();
+  WatchingSetting before;  // the same weights as those that the first step kept
+  before.supernet.bank.copy_from(s.supernet.bank);
+  trainer.step();
+  trainer.step();
+  WatchingSetting now;
+  now.supernet.bank.copy_from(s.supernet.bank);
+  const StepReport report = trainer.step();
+  std::vector<double> expected;
+  for (WatchingSetting* weights : {&before, &now})
+    for (const auto& arch : s.archs()) {
+      const auto batch = batch_of(3 + 2000, 24);
+      const at::Tensor logits = testing_support::logits(weights->supernet.build(arch), weights->supernet.bank,
+                                                        batch.images, testing_support::training());
+      expected.push_back(at::cross_entropy_loss(logits, batch.labels).item<double>());
+    }
+  ASSERT_EQ(s.sampler.losses.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(s.sampler.losses[i], expected[i], 1e-6) << i;
+  EXPECT_EQ(report.images, 16 + 24);
+  EXPECT_EQ(report.arch_loss, std::nullopt);
+}
+
+/// A sampler that asks for one work.
+class Asking : public StatelessSampler {
+ public:
+  Asking(Work work, std::set<Stream> streams) : work_(std::move(work)), streams_(std::move(streams)) {}
+  std::string_view name() const override { return "asking"; }
+  bool uses(Stream stream) const override { return streams_.contains(stream); }
+  std::optional<Work> next(const StepContext& context, Rng&) override {
+    return context.works > 0 ? std::nullopt : std::optional(work_);
+  }
+
+ private:
+  Work work_;
+  std::set<Stream> streams_;
+};
+
+TEST(TrainerWorks, AreRefusedWhereTheyContradictThemselves) {
+  Threads threads(1);
+  Setting s;
+  const Candidate subnet{s.archs().front()};
+  const auto expect_refused = [&](Work work, const std::string& why) {
+    Asking sampler(std::move(work), {Stream::kTrain, Stream::kHeldOut});
+    const Classification task;
+    const auto source = [](std::int64_t step) { return batch_of(step); };
+    Trainer trainer(s.supernet, sampler, task, s.options, 7, {{Stream::kTrain, source}, {Stream::kHeldOut, source}});
+    EXPECT_THROWS_WITH(trainer.step(), std::logic_error, why);
+  };
+  expect_refused({.subnets = {subnet}, .stream = Stream::kHeldOut}, "trains weights on images that are held out");
+  expect_refused({.subnets = {subnet}, .stream = Stream::kArchitecture}, "does not say that it uses");
+  expect_refused({.subnets = {subnet}, .learn = Learn::kNothing, .weights = "never", .then_step = {}},
+                 "asks for weights 'never', which no work has kept");
+  expect_refused({.subnets = {subnet}, .learn = Learn::kGates, .unrolled = true}, "does not say that it unrolls");
+  expect_refused({.subnets = {subnet}, .then_keep = "a.b"}, "keeps weights as 'a.b'");
+  expect_refused({.subnets = {{.selection = subnet.selection, .lesson = {.teacher = "nobody"}}}},
+                 "names a teacher 'nobody', which is not given");
+}
+
+TEST(TrainerWorks, LessonsOfATeacherCountBesideTheLabels) {
+  Threads threads(1);
+  Setting s;
+  const Architecture arch = s.archs().front();
+  const auto teacher = [](const at::Tensor& images) {
+    return images.mean({2, 3}).matmul(at::ones({3, 4})) * 3 + at::arange(4);
+  };
+  const auto batch = batch_of(0);
+  const at::Tensor logits =
+      testing_support::logits(s.supernet.build(arch), s.supernet.bank, batch.images, testing_support::training());
+  const at::Tensor said = at::softmax(teacher(batch.images) / 4, 1);
+  const at::Tensor by_teacher = 16 * -(said * at::log_softmax(logits / 4, 1)).sum(1).mean();
+  const double expected = (0.7 * by_teacher + 0.3 * at::cross_entropy_loss(logits, batch.labels)).item<double>();
+  const Candidate subnet{.selection = arch, .lesson = {.teacher = "wise", .temperature = 4, .share = 0.7}};
+  Asking sampler({.subnets = {subnet, subnet}}, {Stream::kTrain});
+  int asked = 0;
+  const Classification task;
+  Trainer trainer(s.supernet, sampler, task, s.options, 7,
+                  {{Stream::kTrain, [](std::int64_t step) { return batch_of(step); }}},
+                  {{"wise", [&](const at::Tensor& images) {
+                      ++asked;
+                      return teacher(images);
+                    }}});
+  EXPECT_NEAR(trainer.step().loss, expected, 1e-5);
+  EXPECT_EQ(asked, 1);  // once a batch
+}
+
+/// DARTS whose logits step by minus their gradient.
+class PlainDarts : public DartsSampler {
+ public:
+  using DartsSampler::DartsSampler;
+  std::vector<ParameterGroup> groups() override {
+    auto groups = DartsSampler::groups();
+    groups.front().options.optimizer = {.name = "sgd", .momentum = 0, .nesterov = false, .weight_decay = 0};
+    groups.front().options.lr = {.start = 1};
+    return groups;
+  }
+};
+
+/// The loss on the architecture's batch behind one plain step of the weights on the training batch, by the executor
+/// alone. @param logits of both decisions.
+double unrolled_loss(const Space& space, const TrainerOptions& options, const Classification& task,
+                     const std::vector<at::Tensor>& logits) {
+  const Supernet supernet(space, space->default_input(), Rng(3));
+  std::vector<at::Tensor> softmax;
+  for (const at::Tensor& l : logits) softmax.push_back(at::softmax(l, 0));
+  const Gates gates(space->decisions(), softmax);
+  const NetworkGraph graph = supernet.build(Selection::everything(space->decisions()));
+  const auto output = [&](const TrainingBatch& batch) {
+    return testing_support::logits(graph, supernet.bank, batch.images, testing_support::training(&gates));
+  };
+  task.loss(output(batch_of(0)), batch_of(0)).backward();
+  at::NoGradGuard no_grad;
+  const std::int64_t decayed = supernet.bank.num_decayed();
+  at::Tensor step = supernet.bank.gradients().clone();
+  step.slice(0, 0, decayed).add_(supernet.bank.values().slice(0, 0, decayed), options.optimizer.weight_decay);
+  supernet.bank.values().sub_(step, options.lr);
+  return task.clean_loss(output(batch_of(1000)).to(at::kDouble), batch_of(1000)).item<double>();
+}
+
+TEST(TrainerWithDarts, SecondOrderIsTheGradientThroughAStepOfTheWeights) {
+  Threads threads(1);
+  std::vector<at::Tensor> gradients;  // of first and second order
+  StepReport reports[2];
+  DartsSetting s;
+  s.options.lr = 0.5;
+  s.options.optimizer.weight_decay = 0.01;
+  std::vector<at::Tensor> start;
+  for (const int order : {1, 2}) {
+    s.supernet = Supernet(s.space, s.space->default_input(), Rng(3));
+    DartsSampler::Options options{.init_deviation = 0.5, .order = order};
+    PlainDarts sampler(s.space, s.space->default_input(), options, Rng(0));
+    start = {sampler.logits(0).clone(), sampler.logits(1).clone()};
+    Trainer trainer(s.supernet, sampler, s.task, s.options, 7,
+                    {{Stream::kTrain, [](std::int64_t step) { return batch_of(step); }},
+                     {Stream::kArchitecture, [](std::int64_t step) { return batch_of(step + 1000); }}});
+    reports[order - 1] = trainer.step();
+    gradients.push_back(at::cat(start) - at::cat(std::vector<at::Tensor>{sampler.logits(0), sampler.logits(1)}));
+  }
+  std::vector<double> expected;
+  const double h = 0.02;
+  for (std::size_t d = 0; d < start.size(); ++d)
+    for (std::int64_t i = 0; i < start[d].numel(); ++i) {
+      double loss[2];
+      for (const int side : {0, 1}) {
+        std::vector<at::Tensor> logits{start[0].clone(), start[1].clone()};
+        logits[d][i].add_(side == 0 ? h : -h);
+        loss[side] = unrolled_loss(s.space, s.options, s.task, logits);
+      }
+      expected.push_back((loss[0] - loss[1]) / (2 * h));
+    }
+  const at::Tensor truth = at::tensor(expected, at::kDouble);
+  const double size = truth.norm().item<double>();
+  EXPECT_LT((gradients[1].to(at::kDouble) - truth).norm().item<double>(), 0.03 * size);
+  EXPECT_GT((gradients[0].to(at::kDouble) - truth).norm().item<double>(), 0.2 * size);  // first order is another thing
+  // The same images, three runs more: the step that is looked ahead to and the two sides of the difference.
+  EXPECT_EQ(reports[1].images, reports[0].images);
+  EXPECT_EQ(reports[1].macs, reports[0].macs / 2 * 5);
+}
+
+/// DARTS that never trains the weights.
+class LogitsAlone : public DartsSampler {
+ public:
+  using DartsSampler::DartsSampler;
+  std::optional<Work> next(const StepContext& context, Rng& rng) override {
+    return context.works > 0 ? std::nullopt : DartsSampler::next(context, rng);
+  }
+};
+
+TEST(TrainerWithDarts, LookingAheadLeavesTheWeightsAsTheyWere) {
+  Threads threads(1);
+  DartsSetting s;
+  LogitsAlone sampler(s.space, s.space->default_input(), {.order = 2}, Rng(0));
+  const BatchSource source = [](std::int64_t step) { return batch_of(step); };
+  const BatchSources batches = {{Stream::kTrain, source}, {Stream::kArchitecture, source}};
+  Trainer trainer(s.supernet, sampler, s.task, s.options, 7, batches);
+  const at::Tensor weights = s.supernet.bank.weights().clone(), logits = sampler.logits(0).clone();
+  for (int i = 0; i < 2; ++i) trainer.step();
+  EXPECT_TRUE(same_bits(s.supernet.bank.weights(), weights));
+  EXPECT_FALSE(same_bits(sampler.logits(0), logits));
+  s.options.optimizer.name = "adamw";
+  EXPECT_THROWS_WITH(Trainer(s.supernet, sampler, s.task, s.options, 7, batches), UsageError, "must be one of SGD");
+}
+
 struct UniformSetting : Setting {
-  UniformSampler sampler{space, UniformSampler::Options{.subnets_per_step = 2}, Rng(0)};
+  UniformSampler sampler{space, space->default_input(), UniformSampler::Options{.subnets_per_step = 2}, Rng(0)};
   Trainer trainer() { return Setting::trainer(sampler); }
 };
 
@@ -507,6 +746,16 @@ TEST(Resume, ContinuesAdamwBitForBit) {
 }
 TEST(Resume, ContinuesDartsBitForBit) {
   expect_resume_equals_straight([] { return std::make_unique<DartsSetting>(); });
+}
+TEST(Resume, ContinuesDartsOfSecondOrderBitForBit) {
+  expect_resume_equals_straight([] {
+    auto s = std::make_unique<DartsSetting>();
+    s->sampler_options.order = 2;
+    return s;
+  });
+}
+TEST(Resume, ContinuesWorksOnKeptWeightsBitForBit) {
+  expect_resume_equals_straight([] { return std::make_unique<WatchingSetting>(); });
 }
 
 TEST(Resume, RestoresTheAverageAndTheLogits) {

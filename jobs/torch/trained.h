@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "jobs/torch/prepare.h"
+
+namespace frontier {
+
+/// A checkpoint opened to be used: its configuration and data, and the weights that count.
+struct Trained {
+  /// @param evaluation settings that replace those of the checkpoint; null: none do.
+  /// @throws UsageError for a checkpoint or settings that are wrong.
+  Trained(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device);
+
+  Prepared prepared;
+  std::optional<Architecture> only;  ///< where it is of one network
+  Supernet supernet;
+  bool averages_unfinished = false;  ///< a training was stopped; its average is what counts
+  std::string fingerprint;           ///< of the weights
+};
+
+}  // namespace frontier

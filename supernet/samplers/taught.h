@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+
+#include "supernet/samplers/sampler.h"
+
+namespace frontier {
+
+/// Another sampler whose subnets have a teacher: whatever trains weights by the labels learns the lesson in their
+/// place, or beside them. Those that learn from other subnets go on doing so.
+class TaughtSampler : public Sampler {
+ public:
+  TaughtSampler(std::unique_ptr<Sampler> sampler, Lesson lesson)
+      : sampler_(std::move(sampler)), lesson_(std::move(lesson)) {}
+  std::string_view name() const override { return sampler_->name(); }
+  std::optional<Work> next(const StepContext& context, Rng& rng) override;
+  void observe(const Work& work, std::span<const Outcome> outcomes) override { sampler_->observe(work, outcomes); }
+  at::Tensor penalty(const Work& work, const Candidate& subnet) override { return sampler_->penalty(work, subnet); }
+  std::vector<ParameterGroup> groups() override { return sampler_->groups(); }
+  bool uses(Stream stream) const override { return sampler_->uses(stream); }
+  bool unrolls() const override { return sampler_->unrolls(); }
+  std::vector<std::pair<std::string, double>> metrics() const override { return sampler_->metrics(); }
+  std::optional<Selection> widest() const override { return sampler_->widest(); }
+  std::optional<Architecture> derive() const override { return sampler_->derive(); }
+  SamplerState save() const override { return sampler_->save(); }
+  void load(const SamplerState& state) override { sampler_->load(state); }
+
+ private:
+  std::unique_ptr<Sampler> sampler_;
+  Lesson lesson_;
+};
+
+}  // namespace frontier
