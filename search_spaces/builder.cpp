@@ -7,17 +7,6 @@
 #include <utility>
 
 namespace frontier {
-namespace {
-
-/// [the option-th of so many is chosen], as a function of its decision.
-Dim indicator_of(std::uint16_t decision, std::size_t option, std::size_t num_options) {
-  std::vector<std::int64_t> chosen(num_options, 0);
-  chosen[option] = 1;
-  return Dim(decision, chosen);
-}
-
-}  // namespace
-
 Builder::Builder(const InputShape& input) {
   input_ =
       layer("input", "input", {}, {{"channels", input.channels}, {"height", input.height}, {"width", input.width}});
@@ -37,7 +26,7 @@ Builder::Scope::Scope(Builder& builder, std::string_view name) : builder_(builde
 Builder::Scope::~Scope() { builder_.prefix_.resize(length_); }
 
 std::uint16_t Builder::decide(Decision decision) {
-  decision.name = decision.name.starts_with('/') ? decision.name.substr(1) : full_name(decision.name);
+  decision.name = place_name(decision.name);
   if (index_) {
     const auto it = index_->find(decision.name);
     if (it == index_->end())
@@ -79,39 +68,60 @@ std::string Builder::name_of(std::uint16_t decision) const {
   return "decision '" + it->first + "'";
 }
 
-std::span<const std::uint16_t> Builder::selected(std::uint16_t decision) const {
-  return (*selection_)[decision].options;
+std::vector<std::uint16_t> Builder::selected(std::uint16_t decision, std::size_t num_options) const {
+  if (index_) return (*selection_)[decision].options;
+  std::vector<std::uint16_t> all(num_options);
+  std::iota(all.begin(), all.end(), std::uint16_t{0});
+  return all;
 }
 
-/// The selected options' values.
+/// The selected options' values. Where one is selected and gated, what the others would give is not there: 0.
 template <class ValueOf>
 Dim Builder::values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const {
-  if (index_ && selected(decision).size() == 1) return Dim(value_of(selected(decision).front()));
+  if (is_hard(decision)) return Dim(value_of((*selection_)[decision].options.front()));
+  const std::vector<std::uint16_t> options = selected(decision, num_options);
   std::vector<std::int64_t> values;
-  if (index_) {
-    for (const auto option : selected(decision)) values.push_back(value_of(option));
+  if (options.size() == 1) {
+    values.assign(num_options, 0);
+    values[options.front()] = value_of(options.front());
   } else {
-    for (std::size_t option = 0; option < num_options; ++option) values.push_back(value_of(option));
+    for (const auto option : options) values.push_back(value_of(option));
   }
   return Dim(decision, values);
 }
 
+Dim Builder::indicator(std::uint16_t decision, std::size_t num_options, std::size_t option) const {
+  return values_of(decision, num_options, [&](std::size_t i) { return std::int64_t{i == option}; });
+}
+
 Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options, DecisionKind kind) {
-  std::vector<LabelledValue> labelled;
-  for (const auto option : options) labelled.push_back({index_ ? "" : std::to_string(option), option});
-  return choose(name, labelled, kind);
+  const std::uint16_t decision = decide_number(name, labelled(options), kind);
+  return values_of(decision, options.size(), [&](std::size_t i) { return options.at(i); });
 }
 
 Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind) {
-  Decision decision{std::string(name), {}, kind};
+  const std::uint16_t decision = decide_number(name, options, kind);
+  return values_of(decision, options.size(), [&](std::size_t i) { return options.at(i).value; });
+}
+
+std::vector<LabelledValue> Builder::labelled(const std::vector<std::int64_t>& options) const {
+  std::vector<LabelledValue> labelled;
+  for (const auto option : options) labelled.push_back({index_ ? "" : std::to_string(option), option});
+  return labelled;
+}
+
+std::uint16_t Builder::decide_number(std::string_view name, const std::vector<LabelledValue>& options,
+                                     DecisionKind kind) {
+  Decision declared{std::string(name), {}, kind};
   // What a decision about layers means for one place is no value of its options.
   const bool numbers = kind != DecisionKind::kBranch && kind != DecisionKind::kSubset;
   if (!index_)
     for (const auto& option : options) {
-      decision.options.push_back(option.label);
-      if (numbers) decision.values.push_back(option.value);
+      declared.options.push_back(option.label);
+      if (numbers) declared.values.push_back(option.value);
     }
-  return values_of(decide(std::move(decision)), options.size(), [&](std::size_t i) { return options.at(i).value; });
+  const std::uint16_t decision = decide(std::move(declared));
+  return decision;
 }
 
 void Builder::require(const Dim& condition, std::string_view message) {
@@ -120,24 +130,47 @@ void Builder::require(const Dim& condition, std::string_view message) {
   if (!holds.is_constant() || holds.value() == 0) constraints_.push_back({holds, prefix_ + std::string(message)});
 }
 
-Signal Builder::when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers) {
+Signal Builder::when(std::string_view name, const Dim& condition, Signal x,
+                     const std::function<Signal(Signal)>& layers) {
   if (condition.is_constant()) return condition.value() != 0 ? layers(x) : x;
   const Dim holds = Dim::either(condition, 0), outer = exists_;
   exists_ = outer * holds;
   const Signal y = layers(x);
   exists_ = outer;
   if (y.vertex == x.vertex && y.is_zero == x.is_zero) return x;  // no layers: decisions alone
-  const Signal candidates[] = {y, x};
-  return mixed(candidates, {holds, Dim(1) - holds});
+  Candidates candidates;
+  candidates.add(0, y, holds);
+  candidates.add(1, x, Dim(1) - holds);
+  return mixed({place_name(name), 2}, std::move(candidates));
 }
 
-/// The one of the candidates whose indicator is 1: a weighted sum in a soft network.
-Signal Builder::mixed(std::span<const Signal> candidates, std::vector<Dim> indicators) {
-  if (candidates.size() == 1) return candidates.front();
+void Builder::Candidates::add(std::uint16_t input, Signal signal, Dim indicator) {
+  inputs.push_back(input);
+  signals.push_back(std::move(signal));
+  indicators.push_back(std::move(indicator));
+}
+
+/// Of terms that are all added: zeros add nothing. The last stays where there is nothing else.
+Builder::Candidates Builder::without_zeros(const Candidates& terms) {
+  Candidates kept;
+  for (std::size_t i = 0; i < terms.signals.size(); ++i)
+    if (!terms.signals[i].is_zero || (kept.signals.empty() && i + 1 == terms.signals.size()))
+      kept.add(terms.inputs[i], terms.signals[i], terms.indicators[i]);
+  return kept;
+}
+
+/// Those of the candidates whose indicators are 1: a weighted sum in a soft network.
+Signal Builder::mixed(Site site, Candidates candidates, std::string_view kind) {
+  const auto [known, inserted] = site_inputs_.try_emplace(site.name, site.inputs);
+  if (!inserted && known->second != site.inputs)
+    throw std::logic_error("site '" + site.name + "' is met with " + std::to_string(known->second) + " and with " +
+                           std::to_string(site.inputs) + " inputs");
   Layer layer;
-  layer.kind = &layer_kind("mix");
-  layer.indicators = std::move(indicators);
-  return emit(std::move(layer), std::vector<Signal>(candidates.begin(), candidates.end()));
+  layer.kind = &layer_kind(kind);
+  layer.indicators = std::move(candidates.indicators);
+  layer.site = std::move(site);
+  layer.site_inputs = std::move(candidates.inputs);
+  return emit(std::move(layer), std::move(candidates.signals));
 }
 
 Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches) {
@@ -145,26 +178,24 @@ Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& 
   if (!index_)
     for (const auto& branch : branches) declared.options.push_back(branch.label);
   const std::uint16_t decision = decide(std::move(declared));
-  std::vector<std::uint16_t> all(branches.size());
-  std::iota(all.begin(), all.end(), std::uint16_t{0});
-  const std::span<const std::uint16_t> chosen = index_ ? selected(decision) : std::span<const std::uint16_t>(all);
-  if (chosen.size() == 1) return branches.at(chosen.front()).layers(x);
-  std::vector<Signal> outputs;
-  std::vector<Dim> indicators;
+  const auto chosen = selected(decision, branches.size());
+  if (is_hard(decision) || branches.size() == 1) return branches.at(chosen.front()).layers(x);
+  Candidates candidates;
   const Dim outer = exists_;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    indicators.push_back(indicator_of(decision, i, chosen.size()));
-    exists_ = outer * indicators.back();
-    outputs.push_back(branches.at(chosen[i]).layers(x));
+  for (const auto option : chosen) {
+    const Dim taken = indicator(decision, branches.size(), option);
+    exists_ = outer * taken;
+    candidates.add(option, branches.at(option).layers(x), taken);
   }
   exists_ = outer;
-  return mixed(outputs, std::move(indicators));
+  return mixed({place_name(name), branches.size()}, std::move(candidates));
 }
 
 Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                        const std::function<Signal(int, Signal)>& body) {
-  const Dim depth = choose(name, depths, DecisionKind::kDepth);
-  if (depth.is_constant()) {
+  const std::uint16_t decision = decide_number(name, labelled(depths), DecisionKind::kDepth);
+  const Dim depth = values_of(decision, depths.size(), [&](std::size_t i) { return depths.at(i); });
+  if (is_hard(decision) || depths.size() == 1) {
     for (int i = 0; i < depth.value(); ++i) x = body(i, x);
     return x;
   }
@@ -175,13 +206,11 @@ Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& d
     after.push_back(body(i, after.back()));
   }
   exists_ = outer;
-  std::vector<Signal> candidates;
-  std::vector<Dim> indicators;
-  for (const Dim& d : depth.branches()) {
-    candidates.push_back(after.at(static_cast<std::size_t>(d.value())));
-    indicators.push_back(indicator_of(depth.first_decision(), indicators.size(), depth.branches().size()));
-  }
-  return mixed(candidates, std::move(indicators));
+  Candidates candidates;
+  for (const auto option : selected(decision, depths.size()))
+    candidates.add(option, after.at(static_cast<std::size_t>(depths.at(option))),
+                   indicator(decision, depths.size(), option));
+  return mixed({place_name(name), depths.size()}, std::move(candidates));
 }
 
 Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms) {
@@ -200,9 +229,9 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
     }
   }
   if (subsets.empty()) throw std::logic_error("a sum at '" + prefix_ + "' takes more terms than there are, or none");
-  std::vector<std::uint16_t> chosen{0};
   std::uint16_t decision = 0;
-  if (subsets.size() > 1) {
+  bool decided = subsets.size() == 1;
+  if (!decided) {
     Decision declared{std::string(name), {}, DecisionKind::kSubset};
     if (!index_)
       for (const auto& members : subsets) {
@@ -212,25 +241,25 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
         declared.options.push_back(std::move(label));
       }
     decision = decide(std::move(declared));
-    chosen.resize(subsets.size());
-    std::iota(chosen.begin(), chosen.end(), std::uint16_t{0});
-    if (index_) chosen.assign(selected(decision).begin(), selected(decision).end());
+    decided = is_hard(decision);
   }
-  std::vector<Signal> signals;
-  std::vector<Dim> indicators;
+  const auto contains = [&](std::size_t term) {
+    return [&, term](std::size_t option) -> std::int64_t {
+      return std::count(subsets[option].begin(), subsets[option].end(), static_cast<int>(term));
+    };
+  };
+  Candidates candidates;
   const Dim outer = exists_;
   for (std::size_t t = 0; t < terms.size(); ++t) {
-    std::vector<std::int64_t> contains;
-    for (const auto option : chosen)
-      contains.push_back(std::count(subsets[option].begin(), subsets[option].end(), static_cast<int>(t)));
-    const Dim taken(decision, contains);
+    const Dim taken = subsets.size() == 1 ? Dim(1) : values_of(decision, subsets.size(), contains(t));
     if (taken.max() == 0) continue;
     exists_ = outer * taken;
-    signals.push_back(terms[t].layers());
-    indicators.push_back(taken);
+    candidates.add(static_cast<std::uint16_t>(t), terms[t].layers(), taken);
   }
   exists_ = outer;
-  return chosen.size() == 1 ? sum(signals) : mixed(signals, std::move(indicators));
+  if (decided && index_ && !soft_) return sum(candidates.signals);
+  if (decided) candidates = without_zeros(candidates);
+  return mixed({place_name(name), terms.size()}, std::move(candidates));
 }
 
 Signal Builder::emit(Layer layer, std::vector<Signal> inputs) {
@@ -370,16 +399,17 @@ Signal Builder::sum(const std::vector<Signal>& terms) {
   return total ? *total : terms.at(0);
 }
 
-Signal Builder::residual(Signal x, Signal y) {
+Signal Builder::residual(Signal x, Signal y, std::string_view name) {
   const Dim same = Dim::equal(x.shape.channels, y.shape.channels) * Dim::equal(x.shape.height, y.shape.height) *
                    Dim::equal(x.shape.width, y.shape.width);
   if (same.max() == 0) return y;
-  Layer layer;
-  layer.kind = &layer_kind("add");
-  if (!same.is_constant()) layer.indicators = {same, Dim(1)};
+  if (same.is_constant()) return add(x, y);
   const Dim outer = exists_;
   exists_ = outer * same;
-  Signal sum = emit(std::move(layer), {x, y});
+  Candidates candidates;
+  candidates.add(0, x, same);
+  candidates.add(1, y, Dim(1));
+  const Signal sum = mixed({place_name(name), 2}, std::move(candidates), "add");
   exists_ = outer;
   return sum;
 }

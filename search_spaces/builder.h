@@ -66,10 +66,14 @@ struct Branch {
 ///     });
 ///
 /// Decisions are declared where they are used; their order is that of first use with everything selected. `choose`,
-/// `repeat`, `mix` and `sum_of` are the only places where a selection is read, and the last three the only ones where
-/// hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and their weighted
-/// sum. The space's function must not branch on a Dim: it is a table when several options are selected. Not
-/// thread-safe; one builder builds one graph.
+/// `repeat`, `mix` and `sum_of` are the only places where a selection is read, and all but the first the
+/// only ones where hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and
+/// their weighted sum. The space's function must not branch on a Dim: it is a table when several options are selected.
+/// Not thread-safe; one builder builds one graph.
+///
+/// A place where signals are weighed is a site (network_graph.h) of the name given there, in the scope and by the rules
+/// of decisions' names. In a soft network and with everything selected also those sums are sites in which every term
+/// takes part.
 ///
 /// Layers of a soft network run at their largest size. Where the width is open a layer "mask" stands in front of those
 /// that bring channels together; heights and widths of activations must be decided (docs/design/0012-soft-networks.md).
@@ -118,7 +122,8 @@ class Builder {
                 const std::function<Signal(int, Signal)>& body);
 
   /// A decision about which `count` of the terms are added (DARTS: two of a node's incoming edges); options are
-  /// labelled by the terms' labels, joined by +. All of them: no decision. All terms must have the same shape.
+  /// labelled by the terms' labels, joined by +. All of them: no decision, but a site. All terms must have the same
+  /// shape.
   struct Term {
     std::string label;
     std::function<Signal()> layers;
@@ -126,7 +131,8 @@ class Builder {
   Signal sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms);
   /// Layers that are there only where a dimension asks for them (a shortcut's convolution where channels differ): x
   /// passes unchanged where `condition` is 0; a soft selection that leaves the condition open mixes the two.
-  Signal when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
+  /// @param name of the site: the layers, then x.
+  Signal when(std::string_view name, const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
   /// Architectures of which `condition` is 0 are no members of the space; said in terms of the place by `message`, e.g.
   /// "narrower than the stage before".
   void require(const Dim& condition, std::string_view message);
@@ -178,8 +184,8 @@ class Builder {
   Signal conv_bn(std::string_view name, Signal x, const ConvSpec& spec, Activation act);
   /// The other order: ReLU, convolution, norm (cells).
   Signal relu_conv_bn(std::string_view name, Signal x, const ConvSpec& spec);
-  /// x + y where the shapes are equal, y where they are not.
-  Signal residual(Signal x, Signal y);
+  /// x + y where the shapes are equal, y where they are not. @param name of the site: x, then y.
+  Signal residual(Signal x, Signal y, std::string_view name = "residual");
   /// Squeeze-excite: global pool, 1x1 conv to `hidden`, ReLU, 1x1 conv back, `gate`, multiply. Both convs have biases.
   Signal squeeze_excite(std::string_view name, Signal x, const Dim& hidden, Activation gate);
   /// MobileNetV2's inverted residual without its shortcut: expand 1x1, depthwise k x k, optional squeeze-excite,
@@ -210,8 +216,12 @@ class Builder {
  private:
   std::uint16_t decide(Decision decision);
   void check_combine(const Decision& decision, std::uint16_t index) const;
-  std::span<const std::uint16_t> selected(std::uint16_t decision) const;
+  /// The options of a decision that take part, of so many.
+  std::vector<std::uint16_t> selected(std::uint16_t decision, std::size_t num_options) const;
+  bool is_hard(std::uint16_t decision) const { return index_ && (*selection_)[decision].is_hard(); }
   std::string name_of(std::uint16_t decision) const;
+  std::vector<LabelledValue> labelled(const std::vector<std::int64_t>& options) const;
+  std::uint16_t decide_number(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind);
   Signal emit(Layer layer, std::vector<Signal> inputs);
   bool soften(const Layer& layer, std::vector<Signal>& inputs);
   void require_decided(const Dim& side, const char* what) const;
@@ -220,9 +230,23 @@ class Builder {
   void require_kept(Signal x) const;
   template <class ValueOf>
   Dim values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const;
+  /// [the option is chosen], as a function of its decision.
+  Dim indicator(std::uint16_t decision, std::size_t num_options, std::size_t option) const;
   NetworkGraph::Vertex vertex_of(const Signal& signal);
-  Signal mixed(std::span<const Signal> candidates, std::vector<Dim> indicators);
+  /// What a site weighs, before it is a layer.
+  struct Candidates {
+    std::vector<Signal> signals;
+    std::vector<Dim> indicators;
+    std::vector<std::uint16_t> inputs;  ///< of the site
+    void add(std::uint16_t input, Signal signal, Dim indicator);
+  };
+  static Candidates without_zeros(const Candidates& terms);
+  Signal mixed(Site site, Candidates candidates, std::string_view kind = "mix");
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
+  /// Of a decision or a site.
+  std::string place_name(std::string_view name) const {
+    return name.starts_with('/') ? std::string(name.substr(1)) : full_name(name);
+  }
 
   const std::unordered_map<std::string, std::uint16_t>* index_ =
       nullptr;  ///< null: everything is selected and recorded
@@ -235,6 +259,7 @@ class Builder {
   std::vector<Dim> activity_;
   std::vector<Constraint> constraints_;
   std::unordered_map<std::string, int> layer_names_;
+  std::unordered_map<std::string, std::size_t> site_inputs_;
   NetworkGraph graph_;
   Signal input_;
   std::string prefix_;

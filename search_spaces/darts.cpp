@@ -69,7 +69,7 @@ void declare(Builder& b, const std::string& kind) {
           pairs.push_back({std::to_string(i) + "+" + std::to_string(k), i == from || k == from ? 1 : 0});
       for (std::size_t i = 0; i < kOperations.size(); ++i) operations.push_back({kOperations[i], i != kNone ? 1 : 0});
       const Dim taken = pairs.size() > 1 ? b.choose(place + ".inputs", pairs, DecisionKind::kSubset) : Dim(1);
-      b.when(taken, b.input(), [&](Signal x) {
+      b.when(place + ".taken", taken, b.input(), [&](Signal x) {
         const Dim used = b.choose(place + ".from" + std::to_string(from), operations, DecisionKind::kBranch);
         if (from < kInputs) reads[from] = Dim::either(reads[from], taken * used);
         return x;

@@ -14,7 +14,7 @@ Signal shortcut(Builder& b, const ResNetShapeOptions& options, Signal x, const D
     return options.imagenet ? b.conv_bn("shortcut", pooled, {.out = out}) : b.conv("shortcut", pooled, {.out = out});
   }
   const bool norm = options.imagenet || !options.bottleneck;
-  return b.when(Dim(1) - Dim::equal(x.shape.channels, out), x, [&](Signal in) {
+  return b.when("shortcut", Dim(1) - Dim::equal(x.shape.channels, out), x, [&](Signal in) {
     return norm ? b.conv_bn("shortcut", in, {.out = out}) : b.conv("shortcut", in, {.out = out});
   });
 }

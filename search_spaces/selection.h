@@ -16,11 +16,14 @@ enum class Combine {
 /// kSum where outputs can be added, kMask for numbers: the two that networks are built of.
 Combine usual_combine(DecisionKind kind);
 
-/// The options of one decision that take part. One option: hard. Several: soft, in ascending order; their weights are
-/// tensors that travel beside the selection (Gates), so that this type needs no torch.
+/// The options of one decision that take part. One option: hard, unless it is gated. Several: soft, in ascending order;
+/// their weights are tensors that travel beside the selection (Gates), so that this type needs no torch.
 struct SelectedOptions {
   std::vector<std::uint16_t> options;
   Combine combine = Combine::kSum;
+  bool gated = false;  ///< one option has a gate, too, that multiplies what it gives (straight-through estimates)
+
+  bool is_hard() const { return options.size() == 1 && !gated; }
 };
 
 /// What a sampler hands to the engine: for every decision the options that take part in this pass.

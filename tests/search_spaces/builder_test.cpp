@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/graph/topological_sort.hpp>
+#include <map>
 #include <set>
 
 #include "common/errors.h"
@@ -134,6 +135,57 @@ TEST(Builder, RefusesOptionsCombinedAsTheyCannotBe) {
   EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error, "combined by interpolation");
   build(0, Combine::kMask);
   build(1, Combine::kSum);
+}
+
+/// Every kind of site, with a decision and without.
+SearchSpace site_space() {
+  return SearchSpace("sites", {8, 8, 8, 4}, [](Builder& b, Signal x, std::int64_t classes) {
+    const auto relu = [&] { return b.activation(x, Activation::kReLU); };
+    x = b.mix("op", x, {{"skip", [](Signal y) { return y; }}, {"relu", [&](Signal) { return relu(); }}});
+    auto scope = b.scope("inner");
+    x = b.sum_of("/both", 2, {{"0", [&] { return x; }}, {"1", relu}});
+    x = b.sum_of("two", 2, {{"0", [&] { return x; }}, {"1", relu}, {"2", [&] { return b.max_pool(x, 3, 1); }}});
+    x = b.repeat("depth", {0, 1, 2}, x, [&](int, Signal) { return x = relu(); });
+    const Dim width = b.choose("width", {4, 8}, DecisionKind::kWidth);
+    Signal y = b.conv("conv", x, {.out = width});
+    y = b.residual(x, y);
+    y = b.when("widen", Dim(1) - Dim::equal(width, 8), y, [&](Signal z) { return b.conv("widen", z, {.out = 8}); });
+    return b.linear("classifier", b.global_pool(y), classes);
+  });
+}
+
+TEST(Builder, NamesSitesAsDecisionsAndWhereNoneIsMade) {
+  const SearchSpace space = site_space();
+  EXPECT_EQ(sites_of(space.build_everything(space.default_input())), (std::vector<Site>{{"op", 2},
+                                                                                        {"both", 2},
+                                                                                        {"inner.two", 3},
+                                                                                        {"inner.depth", 3},
+                                                                                        {"inner.residual", 2},
+                                                                                        {"inner.widen", 2}}));
+  for (const Architecture& arch : testing_support::all_choices(space))
+    EXPECT_TRUE(sites_of(space.build(arch, space.default_input())).empty());
+  const auto clash = [] {
+    SearchSpace("clash", {}, [](Builder& b, Signal x, std::int64_t) {
+      const Builder::Term same{"x", [&] { return x; }};
+      return b.add(b.sum_of("a", 2, {same, same}), b.sum_of("a", 3, {same, same, same}));
+    });
+  };
+  EXPECT_THROWS_WITH(clash(), std::logic_error, "site 'a' is met with 2 and with 3 inputs");
+}
+
+TEST(Builder, SaysWhichInputsOfASiteAreThere) {
+  const SearchSpace space = site_space();
+  std::vector<SelectedOptions> options(space.decisions().size(), SelectedOptions{{0}});
+  options[0].options = {0, 1};
+  options[1].options = {1};                 // terms 0 and 2
+  options[2] = {{2}, Combine::kSum, true};  // depth 2
+  const NetworkGraph graph = space.build(Selection(options), space.default_input());
+  std::map<std::string, std::vector<std::uint16_t>> inputs;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (!graph[v].site.name.empty()) inputs[graph[v].site.name] = graph[v].site_inputs;
+  EXPECT_EQ(inputs, (std::map<std::string, std::vector<std::uint16_t>>{
+                        {"op", {0, 1}}, {"both", {0, 1}}, {"inner.two", {0, 2}}, {"inner.depth", {2}}}));
+  EXPECT_FALSE(Selection(options).is_hard());
 }
 
 /// The refusal of the soft network of everything; the space itself is fine.

@@ -1,0 +1,238 @@
+#include <torch/autograd.h>
+#include <torch/types.h>
+
+#include <map>
+
+#include "search_spaces/registry.h"
+#include "supernet/program.h"
+#include "support/branch_spaces.h"
+#include "support/messages.h"
+#include "support/runs.h"
+#include "support/small_spaces.h"
+#include "support/tensors.h"
+#include "support/token_spaces.h"
+
+namespace frontier {
+namespace {
+
+using namespace testing_support;  // NOLINT(google-build-using-namespace)
+using Vertex = NetworkGraph::Vertex;
+using Weights = std::map<std::string, at::Tensor, std::less<>>;
+
+/// Two cells that share the weights of their sites: "all" adds both terms, "pair" two of three.
+SearchSpace site_space() {
+  return SearchSpace("sites", {3, 8, 8, 4}, [](Builder& b, Signal x, std::int64_t classes) {
+    x = b.conv("stem", x, {.out = 6, .kernel = 3});
+    for (const std::string cell : {"cell0", "cell1"}) {
+      auto scope = b.scope(cell);
+      const auto conv = [&](const char* name) { return [&b, x, name] { return b.conv(name, x, {.out = 6}); }; };
+      const Signal y = b.sum_of("/all", 2, {{"0", conv("a")}, {"1", conv("b")}});
+      const Signal z = b.sum_of("/pair", 2, {{"0", [x] { return x; }}, {"1", conv("c")}, {"2", conv("d")}});
+      x = b.mix("/op", b.add(y, z), {{"skip", [](Signal s) { return s; }}, {"relu", [&](Signal s) {
+                                                                              return b.activation(s, Activation::kReLU);
+                                                                            }}});
+    }
+    return b.linear("classifier", b.global_pool(x), classes);
+  });
+}
+
+/// The same network in ATen, of gates that weigh the two operations.
+at::Tensor site_network(const WeightBank& bank, at::Tensor x, const at::Tensor& all, const at::Tensor& pair,
+                        const at::Tensor& op) {
+  const auto weight = [&](const std::string& name) { return bank.value(name + ".weight"); };
+  x = at::conv2d(x, weight("stem"), {}, 1, 1);
+  for (const std::string cell : {"cell0.", "cell1."}) {
+    const auto conv = [&](const char* name) { return at::conv2d(x, weight(cell + name)); };
+    const at::Tensor sum =
+        all[0] * conv("a") + all[1] * conv("b") + pair[0] * x + pair[1] * conv("c") + pair[2] * conv("d");
+    x = op[0] * sum + op[1] * sum.clamp_min(0);
+  }
+  return at::linear(x.mean(at::IntArrayRef{2, 3}), weight("classifier"), bank.value("classifier.bias"));
+}
+
+at::Tensor doubles(std::initializer_list<double> values) {
+  return at::tensor(std::vector<double>(values), at::TensorOptions().dtype(at::kDouble));
+}
+
+Selection selecting(std::vector<SelectedOptions> options) { return Selection(std::move(options)); }
+
+class Sites : public testing::Test {
+ protected:
+  at::Tensor run_soft(const Selection& selection, const Gates& gates) const {
+    return logits(space_.build(selection, input_), bank_, images_, learning_gates(gates));
+  }
+
+  SearchSpace space_ = site_space();
+  InputShape input_ = space_.default_input();
+  NetworkGraph everything_ = space_.build_everything(input_);
+  std::vector<Site> sites_ = sites_of(everything_);
+  WeightBank bank_ = WeightBank(everything_, Rng(1), {.type = at::kDouble, .initializer = {}});
+  at::Tensor images_ = normal_images({3, 3, 8, 8}, 1).to(at::kDouble);
+  Selection everything_selected_ = Selection::everything(space_.decisions());
+  at::Tensor pair_ = doubles({0.2, 0.3, 0.5}), op_ = doubles({0.6, 0.4});
+  Gates gates_ = Gates(space_.decisions(), {pair_, op_});
+};
+
+TEST_F(Sites, WithoutWeightsOfTheirOwnTakeTheExpectationsOfTheirInputs) {
+  // Pairs are 0+1, 0+2, 1+2.
+  const at::Tensor expected = site_network(bank_, images_, doubles({1, 1}), doubles({0.5, 0.7, 0.8}), op_);
+  EXPECT_LT(largest_difference(run_soft(everything_selected_, gates_), expected), 1e-12);
+}
+
+TEST_F(Sites, TakeTheirWeightsAndPassGradientsOn) {
+  const std::vector<at::Tensor> leaves{doubles({0.7, -0.4}).set_requires_grad(true),
+                                       doubles({1.5, 0.25, -2}).set_requires_grad(true)};
+  const Gates gates = gates_.with_sites(sites_, {{"all", leaves[0]}, {"pair", leaves[1]}});
+  const at::Tensor seen = run_soft(everything_selected_, gates);
+  const at::Tensor expected = site_network(bank_, images_, leaves[0], leaves[1], op_);
+  EXPECT_LT(largest_difference(seen, expected), 1e-12);
+  const at::Tensor dy = normal_tensor({3, 4}, 5).to(at::kDouble);
+  const auto of_seen = torch::autograd::grad({seen}, leaves, {dy}),
+             of_expected = torch::autograd::grad({expected}, leaves, {dy});
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    EXPECT_LT(largest_difference(of_seen[i], of_expected[i]), 1e-12);
+    EXPECT_GT(of_seen[i].abs().min().item<double>(), 1e-6);
+  }
+  EXPECT_EQ(bank_.gradients().count_nonzero().item<std::int64_t>(), 0);
+  const at::Tensor without = logits(space_.build(everything_selected_, input_), bank_, images_, {.gates = &gates});
+  EXPECT_FALSE(without.requires_grad());
+  EXPECT_LT(largest_difference(without, expected), 1e-12);
+}
+
+/// PC-DARTS: gamma = softmax(beta), so that a gradient by beta has the sum 0.
+TEST_F(Sites, EdgeNormalisationHasTheGradientOfItsSoftmax) {
+  const at::Tensor beta = doubles({0.3, -0.2, 0.1}).set_requires_grad(true);
+  const auto loss_at = [&](const at::Tensor& b) {
+    const Gates gates = gates_.with_sites(sites_, {{"all", doubles({0.5, 0.5})}, {"pair", at::softmax(b, 0)}});
+    return at::cross_entropy_loss(run_soft(everything_selected_, gates), random_labels(3, 4, 2));
+  };
+  const at::Tensor gradient = torch::autograd::grad({loss_at(beta)}, {beta}).front();
+  EXPECT_NEAR(gradient.sum().item<double>(), 0, 1e-14);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    const auto moved = [&](double by) {
+      at::Tensor at = beta.detach().clone();
+      at[i] += by;
+      return loss_at(at).item<double>();
+    };
+    EXPECT_NEAR(gradient[i].item<double>(), (moved(1e-6) - moved(-1e-6)) / 2e-6, 1e-7);
+    EXPECT_GT(std::abs(gradient[i].item<double>()), 1e-6);
+  }
+}
+
+TEST_F(Sites, WeighWhatIsSelectedOfThem) {
+  const Selection part = selecting({{{1}}, {{0, 1}}});  // terms 0 and 2
+  const Gates gates =
+      Gates(space_.decisions(), {at::Tensor(), op_}, part).with_sites(sites_, {{"pair", doubles({0.9, 5, -0.3})}});
+  const at::Tensor expected = site_network(bank_, images_, doubles({1, 1}), doubles({0.9, 0, -0.3}), op_);
+  EXPECT_LT(largest_difference(run_soft(part, gates), expected), 1e-12);
+}
+
+TEST_F(Sites, OfHardDecisionsMayHaveTheOnlyWeights) {
+  const Selection part = selecting({{{1}}, {{1}, Combine::kSum, true}});
+  const Gates gates = Gates(space_.decisions(), {at::Tensor(), doubles({0, 1})}, part);
+  const Gates weighed = Gates().with_sites(sites_, {{"all", doubles({2, 3})}});
+  EXPECT_EQ(weighed.options().dtype(), at::kDouble);
+  EXPECT_FALSE(weighed[0].defined());
+  const at::Tensor expected = site_network(bank_, images_, doubles({1, 1}), doubles({1, 0, 1}), doubles({0, 1}));
+  EXPECT_LT(largest_difference(run_soft(part, gates), expected), 1e-12);
+}
+
+TEST_F(Sites, RefuseWeightsThatDoNotFitThem) {
+  const auto with = [&](const Weights& weights) { return gates_.with_sites(sites_, weights); };
+  EXPECT_THROWS_WITH(with({{"pairs", doubles({1, 1, 1})}}), std::logic_error,
+                     "unknown site 'pairs'; did you mean 'pair'?");
+  EXPECT_THROWS_WITH(with({{"pair", doubles({1, 1})}}), std::logic_error,
+                     "the weights of site 'pair' have shape [2], not [3]");
+  EXPECT_THROWS_WITH(with({{"pair", at::ones({3, 1}, at::kDouble)}}), std::logic_error,
+                     "site 'pair' have shape [3, 1]");
+  EXPECT_THROWS_WITH(with({{"pair", at::Tensor()}}), std::logic_error, "site 'pair' has weights that are undefined");
+  EXPECT_THROWS_WITH(with({{"pair", at::ones({3})}}), std::logic_error, "the weights of site 'pair' are Float on cpu");
+  const std::vector<Site> others{{"pair", 2}};
+  const Gates gates = gates_.with_sites(others, {{"pair", doubles({1, 1})}});
+  EXPECT_THROWS_WITH(run_soft(everything_selected_, gates), std::logic_error,
+                     "site 'pair' has 3 inputs, and 2 weights");
+}
+
+/// One option of every decision, each with a gate.
+Selection gated(const Architecture& arch) {
+  std::vector<SelectedOptions> options;
+  for (const auto choice : arch.choices) options.push_back({{choice}, Combine::kSum, true});
+  return Selection(std::move(options));
+}
+
+TEST(GatedOptions, WithGatesOfOneAreTheHardNetwork) {
+  Threads threads(1);
+  std::vector<std::shared_ptr<const SearchSpace>> spaces;
+  for (SearchSpace (*make)() : {nested_space, shared_decision_space, branch_space, token_space, site_space})
+    spaces.push_back(std::make_shared<const SearchSpace>(make()));
+  for (const char* name : {"mobile_cnn", "resnet_shape_20"})
+    spaces.push_back(make_space(name));
+  for (const auto& space : spaces) {
+    InputShape input = space->default_input();
+    if (input.height > 12) input.height = input.width = input.height == 32 ? 8 : 12;
+    WeightBank bank(space->build_everything(input), Rng(1), {.type = at::kDouble, .initializer = {}});
+    const at::Tensor images = normal_images({4, input.channels, input.height, input.width}, 1).to(at::kDouble);
+    const at::Tensor labels = random_labels(4, input.classes, 2);
+    const auto run_and_learn = [&](const NetworkGraph& graph, const Gates* gates) {
+      bank.gradients().zero_();
+      const at::Tensor y = logits(graph, bank, images, training(gates));
+      at::cross_entropy_loss(y, labels).backward();
+      return y.detach();
+    };
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      Rng rng(seed);
+      const Architecture arch = space->random(rng);
+      SCOPED_TRACE(space->name() + " " + space->to_string(arch));
+      const at::Tensor expected = run_and_learn(space->build(arch, input), nullptr),
+                       gradients = bank.gradients().clone();
+      const Gates one_hot = Gates::one_hot(space->decisions(), arch, at::kDouble);
+      std::vector<at::Tensor> values;
+      for (std::size_t d = 0; d < arch.choices.size(); ++d) values.push_back(one_hot[d]);
+      const Gates gates(space->decisions(), values, gated(arch));
+      const at::Tensor seen = run_and_learn(space->build(gated(arch), input), &gates);
+      EXPECT_LT(largest_difference(seen, expected), 1e-9);
+      EXPECT_LT(largest_difference(bank.gradients(), gradients), 1e-9 + 1e-9 * gradients.abs().max().item<double>());
+    }
+  }
+}
+
+TEST(GatedOptions, HaveTheGradientOfWhatTheyMultiply) {
+  const SearchSpace space = branch_space();
+  const InputShape input = space.default_input();
+  const WeightBank bank(space.build_everything(input), Rng(1), {.type = at::kDouble, .initializer = {}});
+  const Architecture arch = space.parse("conv3,depthwise5");
+  const NetworkGraph graph = space.build(gated(arch), input);
+  std::vector<at::Tensor> values;
+  for (const auto choice : arch.choices) {
+    values.push_back(at::zeros({4}, at::kDouble));
+    values.back()[choice] = 1;
+    values.back().set_requires_grad(true);
+  }
+  const Gates gates(space.decisions(), values, gated(arch));
+  std::vector<Vertex> mixes;
+  for (Vertex v = 0; v < graph.size(); ++v)
+    if (graph[v].is("mix")) mixes.push_back(v);
+  ASSERT_EQ(mixes.size(), 2U);
+  for (std::size_t d = 0; d < mixes.size(); ++d) {
+    const Vertex branch = graph.inputs(mixes[d]).front();
+    const auto seen = outputs(graph, bank, std::vector<Vertex>{graph.output(), branch, mixes[d]},
+                              normal_images({3, 3, 8, 8}, 1).to(at::kDouble), learning_gates(gates));
+    const at::Tensor loss = at::cross_entropy_loss(seen[0], random_labels(3, 4, 2));
+    const auto gradients = torch::autograd::grad({loss}, {seen[2], values[d]});
+    const double expected = (gradients[0] * seen[1]).sum().item<double>();
+    EXPECT_GT(std::abs(expected), 1e-6);
+    for (std::int64_t i = 0; i < 4; ++i)
+      EXPECT_NEAR(gradients[1][i].item<double>(), i == arch.choices[d] ? expected : 0, 1e-12);
+  }
+}
+
+TEST(GatedOptions, NeedGates) {
+  const SearchSpace space = branch_space();
+  const Architecture arch = space.parse("conv3,zero");
+  EXPECT_FALSE(gated(arch).is_hard());
+  EXPECT_THROWS_WITH(Gates(space.decisions(), std::vector<at::Tensor>(2), gated(arch)), std::logic_error,
+                     "decision 'first.op' selects 1 options without gates");
+}
+
+}  // namespace
+}  // namespace frontier
