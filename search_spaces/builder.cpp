@@ -173,7 +173,9 @@ Signal Builder::mixed(Site site, Candidates candidates, std::string_view kind) {
   return emit(std::move(layer), std::move(candidates.signals));
 }
 
-Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches) {
+Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches, const MixOptions& options) {
+  if (options.partial != 1)
+    return partial_mix(x, options.partial, [&](Signal part) { return mix(name, part, branches); });
   Decision declared{std::string(name), {}, DecisionKind::kBranch};
   if (!index_)
     for (const auto& branch : branches) declared.options.push_back(branch.label);
@@ -189,6 +191,23 @@ Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& 
   }
   exists_ = outer;
   return mixed({place_name(name), branches.size()}, std::move(candidates));
+}
+
+Signal Builder::partial_mix(Signal x, std::int64_t partial, const std::function<Signal(Signal)>& layers) {
+  const std::string place = "a mix of one in " + std::to_string(partial) + " channels at '" + prefix_ + "'";
+  const Dim& channels = x.shape.channels;
+  const Dim part = channels / Dim(partial);
+  if (partial < 1 || !(part * Dim(partial) == channels))
+    throw std::logic_error(place + ": that does not divide the channels");
+  const Signal y = layers(slice(x, 0, part));
+  Signal rest = slice(x, part, channels - part);
+  const auto has_sides_of = [&](const Signal& other) {
+    return other.shape.height == y.shape.height && other.shape.width == y.shape.width;
+  };
+  if (!has_sides_of(rest)) rest = max_pool(rest, 2, 2);
+  if (!has_sides_of(rest) || !(y.shape.channels == part))
+    throw std::logic_error(place + ": the branches neither keep the shape nor halve its sides");
+  return channel_shuffle(concat({y, rest}), partial);
 }
 
 Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
@@ -352,7 +371,9 @@ Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
                 {"dilation", spec.dilation},
                 {"bias", spec.bias}});
 }
-Signal Builder::batch_norm(std::string_view name, Signal x) { return layer("batch_norm", name, {x}); }
+Signal Builder::batch_norm(std::string_view name, Signal x, bool affine) {
+  return layer("batch_norm", name, {x}, {{"affine", affine}});
+}
 Signal Builder::layer_norm(std::string_view name, Signal x) { return layer("layer_norm", name, {x}); }
 Signal Builder::attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec) {
   const bool relative = spec.position == Position::kRelative;

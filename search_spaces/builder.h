@@ -56,6 +56,13 @@ struct Branch {
   std::function<Signal(Signal)> layers;
 };
 
+struct MixOptions {
+  /// PC-DARTS (Xu et al., arXiv 1907.05737): only the first 1 / partial of the channels, which it must divide, pass
+  /// through the branches. The others are put behind them, max-pooled where the branches halve the sides, and all are
+  /// shuffled with so many groups: what the branches give stands at channels 0, partial, 2 partial, ...
+  std::int64_t partial = 1;
+};
+
 /// Builds a NetworkGraph from a selection; a search space's function reads like a forward function over it:
 ///
 ///     Dim width = b.choose("stage1.width", {16, 24, 32});
@@ -116,7 +123,7 @@ class Builder {
   Dim choose(std::string_view name, const std::vector<LabelledValue>& options,
              DecisionKind kind = DecisionKind::kOther);
   /// A decision among layers; all branches must give the same shape of output.
-  Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches);
+  Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches, const MixOptions& options = {});
   /// A decision about depth: `body(i, x)` is applied for i = 0 .. depth - 1.
   Signal repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                 const std::function<Signal(int, Signal)>& body);
@@ -144,7 +151,8 @@ class Builder {
 
   // The kinds by their names.
   Signal conv(std::string_view name, Signal x, const ConvSpec& spec);
-  Signal batch_norm(std::string_view name, Signal x);
+  /// @param affine whether it has a weight and a bias a channel.
+  Signal batch_norm(std::string_view name, Signal x, bool affine = true);
   /// Over the channels of every pixel.
   Signal layer_norm(std::string_view name, Signal x);
   Signal activation(Signal x, Activation activation);
@@ -174,6 +182,14 @@ class Builder {
   Signal sum(const std::vector<Signal>& terms);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
+  /// `channels` of `x` from `begin` on.
+  Signal slice(Signal x, const Dim& begin, const Dim& channels) {
+    return layer("slice", "", {x}, {{"begin", begin}, {"channels", channels}});
+  }
+  /// Channel g (C / groups) + j goes to j groups + g.
+  Signal channel_shuffle(Signal x, const Dim& groups) {
+    return layer("channel_shuffle", "", {x}, {{"groups", groups}});
+  }
   /// The first `channels` of `x`; `x` itself where that is all of them.
   Signal truncate(Signal x, const Dim& channels);
   /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
@@ -242,6 +258,7 @@ class Builder {
   };
   static Candidates without_zeros(const Candidates& terms);
   Signal mixed(Site site, Candidates candidates, std::string_view kind = "mix");
+  Signal partial_mix(Signal x, std::int64_t partial, const std::function<Signal(Signal)>& layers);
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
   /// Of a decision or a site.
   std::string place_name(std::string_view name) const {

@@ -188,6 +188,42 @@ TEST(Builder, SaysWhichInputsOfASiteAreThere) {
   EXPECT_FALSE(Selection(options).is_hard());
 }
 
+TEST(Builder, PassesOneInKChannelsThroughTheBranches) {
+  const auto layers = [](std::int64_t partial, int stride) {
+    Builder b({8, 5, 5, 4});
+    const Signal y = b.mix("op", b.input(),
+                           {{"pool", [&](Signal x) { return b.max_pool(x, 3, stride); }},
+                            {"zero", [&](Signal x) { return b.zero(x, x.shape.channels, stride); }}},
+                           {.partial = partial});
+    const std::int64_t side = stride == 2 ? 3 : 5;
+    EXPECT_EQ(y.shape, (Shape{8, side, side}));
+    const NetworkGraph graph = b.finish(y);
+    std::map<std::string, int> counts;
+    for (NetworkGraph::Vertex v = 1; v < graph.size(); ++v) ++counts[std::string(graph[v].kind->name)];
+    return counts;
+  };
+  using Counts = std::map<std::string, int>;
+  EXPECT_EQ(layers(1, 2), (Counts{{"max_pool", 1}, {"zero", 1}, {"mix", 1}}));
+  Counts partial{{"max_pool", 1}, {"zero", 1}, {"mix", 1}, {"slice", 2}, {"concat", 1}, {"channel_shuffle", 1}};
+  EXPECT_EQ(layers(4, 1), partial);
+  partial["max_pool"] = 2;  // what passes by
+  EXPECT_EQ(layers(4, 2), partial);
+}
+
+TEST(Builder, RefusesPartialChannelsThatDoNotFit) {
+  Builder b({8, 12, 12, 4});
+  const auto mix = [&](std::int64_t partial, int stride, std::int64_t channels) {
+    return b.mix("op", b.input(), {{"zero", [&](Signal x) { return b.zero(x, channels, stride); }}},
+                 {.partial = partial});
+  };
+  EXPECT_THROWS_WITH(mix(3, 1, 2), std::logic_error, "a mix of one in 3 channels at '': that does not divide");
+  EXPECT_THROWS_WITH(mix(0, 1, 2), std::logic_error, "a mix of one in 0 channels at '': that does not divide");
+  EXPECT_THROWS_WITH(mix(4, 3, 2), std::logic_error, "the branches neither keep the shape nor halve its sides");
+  EXPECT_THROWS_WITH(mix(4, 1, 4), std::logic_error, "the branches neither keep the shape nor halve its sides");
+  EXPECT_THROWS_WITH(b.slice(b.input(), 4, 5), std::logic_error, "slice '': the channels asked for are not those");
+  EXPECT_THROWS_WITH(b.channel_shuffle(b.input(), 3), std::logic_error, "the groups do not divide the channels");
+}
+
 /// The refusal of the soft network of everything; the space itself is fine.
 std::string soft_refusal(const NetworkFunction& network) {
   const SearchSpace space("refused", {8, 12, 12, 4}, network);
@@ -234,6 +270,14 @@ TEST(Builder, RefusesSoftLayersWithoutAMeaning) {
     return b.concat({x, b.conv("a", x, {.out = b.choose("width", {4, 8})})});
   };
   EXPECT_EQ(soft_refusal(last), "");
+  const auto part = [](Builder& b, Signal x, std::int64_t) {
+    return b.slice(b.conv("a", x, {.out = b.choose("width", {4, 8})}), 0, 4);
+  };
+  EXPECT_THAT(soft_refusal(part), testing::StartsWith("slice '': the channels of its input are open"));
+  const auto shuffled = [](Builder& b, Signal x, std::int64_t) {
+    return b.channel_shuffle(b.conv("a", x, {.out = b.choose("width", {4, 8})}), 2);
+  };
+  EXPECT_THAT(soft_refusal(shuffled), testing::StartsWith("channel_shuffle '': its channels are open"));
   const auto cut = [](Builder& b, Signal x, std::int64_t) {
     return b.truncate(b.conv("a", x, {.out = b.choose("width", {4, 8})}), b.choose("cut", {4, 16}));
   };

@@ -234,5 +234,88 @@ TEST(GatedOptions, NeedGates) {
                      "decision 'first.op' selects 1 options without gates");
 }
 
+/// A stem of 8 channels and one partial mix behind it.
+class Partial : public testing::Test {
+ protected:
+  static SearchSpace space(std::int64_t partial, int stride) {
+    return SearchSpace("partial", {3, 5, 7, 4}, [=](Builder& b, Signal x, std::int64_t classes) {
+      x = b.conv("stem", x, {.out = 8, .kernel = 3});
+      x = b.mix("op", x,
+                {{"none", [&](Signal y) { return b.zero(y, y.shape.channels, stride); }},
+                 {"pool", [&](Signal y) { return b.average_pool(y, 3, stride); }}},
+                {.partial = partial});
+      return b.linear("classifier", b.global_pool(x), classes);
+    });
+  }
+  struct Values {
+    at::Tensor in, out;
+  };
+  /// In front of the mix and behind all that it is made of.
+  static Values values(const SearchSpace& space, const NetworkGraph& graph, const Gates* gates) {
+    const WeightBank bank(space.build_everything(space.default_input()), Rng(1));
+    Vertex in = 0, out = 0;
+    for (Vertex v = 0; v < graph.size(); ++v) {
+      if (graph[v].is("conv")) in = v;
+      if (graph[v].is("global_pool")) out = graph.inputs(v).front();
+    }
+    const auto seen =
+        outputs(graph, bank, std::vector<Vertex>{in, out}, normal_images({2, 3, 5, 7}, 1), {.gates = gates});
+    return {seen[0], seen[1]};
+  }
+};
+
+TEST_F(Partial, WhatPassesByIsThereToTheBit) {
+  constexpr std::int64_t kPartial = 4;
+  for (const int stride : {1, 2}) {
+    const SearchSpace partial = space(kPartial, stride);
+    const Architecture none{{0}};
+    const Gates gates = Gates::one_hot(partial.decisions(), none);
+    const InputShape& input = partial.default_input();
+    for (const bool soft : {false, true}) {
+      const NetworkGraph graph =
+          partial.build(soft ? Selection::everything(partial.decisions()) : Selection(none), input);
+      const auto [in, out] = values(partial, graph, soft ? &gates : nullptr);
+      const at::Tensor rest = in.slice(1, 2);
+      const at::Tensor passed = stride == 1 ? rest : at::max_pool2d(rest, 2, 2, 0, 1, /*ceil_mode=*/true);
+      ASSERT_EQ(out.sizes(), (std::vector<std::int64_t>{2, 8, stride == 1 ? 5 : 3, stride == 1 ? 7 : 4}));
+      for (std::int64_t j = 0; j < 2; ++j) {
+        EXPECT_EQ(out.select(1, j * kPartial).count_nonzero().item<std::int64_t>(), 0);
+        for (std::int64_t g = 1; g < kPartial; ++g)
+          EXPECT_TRUE(same_bits(out.select(1, j * kPartial + g), passed.select(1, 2 * (g - 1) + j)));
+      }
+    }
+  }
+}
+
+TEST_F(Partial, OfAllChannelsIsTheMixAlone) {
+  const SearchSpace whole = space(1, 2);
+  const NetworkGraph graph = whole.build(Selection::everything(whole.decisions()), whole.default_input());
+  const Gates gates(whole.decisions(), {doubles({0.25, 0.75}).to(at::kFloat)});
+  const auto [in, out] = values(whole, graph, &gates);
+  const at::Tensor pooled = at::avg_pool2d(in, 3, 2, 1, false, /*count_include_pad=*/false);
+  EXPECT_LT(largest_difference(out, 0.75 * pooled), 1e-6);
+}
+
+TEST_F(Partial, ShufflesAsTheFormulaSays) {
+  const auto order = [](std::int64_t first, std::int64_t second) {
+    Builder b({8, 1, 2, 4});
+    Signal x = b.channel_shuffle(b.input(), first);
+    if (second > 0) x = b.channel_shuffle(x, second);
+    const Vertex wanted = x.vertex;
+    const NetworkGraph graph = b.finish(b.linear("classifier", b.global_pool(x), 4));
+    const at::Tensor channels = at::arange(8, at::kFloat).reshape({1, 8, 1, 1}).expand({1, 8, 1, 2});
+    const at::Tensor y = outputs(graph, WeightBank(graph, Rng(1)), std::vector<Vertex>{wanted},
+                                 channels.contiguous(at::MemoryFormat::ChannelsLast), {})
+                             .front();
+    EXPECT_TRUE(y.is_contiguous(at::MemoryFormat::ChannelsLast));
+    std::vector<int> seen;
+    for (std::int64_t c = 0; c < 8; ++c) seen.push_back(y[0][c][0][1].item<int>());
+    return seen;
+  };
+  EXPECT_EQ(order(4, 0), (std::vector<int>{0, 2, 4, 6, 1, 3, 5, 7}));
+  EXPECT_EQ(order(4, 2), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(order(1, 0), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
+}
+
 }  // namespace
 }  // namespace frontier
