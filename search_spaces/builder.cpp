@@ -49,24 +49,29 @@ std::uint16_t Builder::decide(Decision decision) {
   return it->second;
 }
 
-/// Options are combined as their kind can be: outputs are added, numbers are masked.
+/// Options are combined as their kind can be: outputs are added, numbers are masked, widths may be interpolated.
 void Builder::check_combine(const Decision& decision, std::uint16_t index) const {
   const SelectedOptions& chosen = (*selection_)[index];
   const Combine usual = usual_combine(decision.kind);
   if (chosen.options.size() == 1 || chosen.combine == usual) return;
   const std::string place =
       "decision '" + decision.name + "' selects " + std::to_string(chosen.options.size()) + " options, combined by ";
-  if (chosen.combine == Combine::kInterpolate)
-    throw std::logic_error(place + "interpolation, which no layer does; combine numbers by masks and outputs by sums");
+  if (chosen.combine == Combine::kInterpolate) {
+    if (decision.kind == DecisionKind::kWidth) return;  // whether it has layers for that shows behind
+    throw std::logic_error(place + "interpolation, which is for widths; combine " +
+                           (usual == Combine::kMask ? "other numbers by masks" : "layers by a sum"));
+  }
   if (usual == Combine::kMask)
     throw std::logic_error(place + "a sum, but they are numbers and have no outputs to add; combine them by masks");
   throw std::logic_error(place + "masks, but they are layers; combine them by a sum");
 }
 
-std::string Builder::name_of(std::uint16_t decision) const {
-  const auto it = std::find_if(index_->begin(), index_->end(), [&](const auto& e) { return e.second == decision; });
-  return "decision '" + it->first + "'";
+std::string Builder::decision_name(std::uint16_t decision) const {
+  if (!index_) return decisions_.at(decision).name;
+  return std::find_if(index_->begin(), index_->end(), [&](const auto& e) { return e.second == decision; })->first;
 }
+
+std::string Builder::name_of(std::uint16_t decision) const { return "decision '" + decision_name(decision) + "'"; }
 
 std::vector<std::uint16_t> Builder::selected(std::uint16_t decision, std::size_t num_options) const {
   if (index_) return (*selection_)[decision].options;
@@ -121,6 +126,7 @@ std::uint16_t Builder::decide_number(std::string_view name, const std::vector<La
       if (numbers) declared.values.push_back(option.value);
     }
   const std::uint16_t decision = decide(std::move(declared));
+  num_options_[decision] = options.size();
   return decision;
 }
 
@@ -232,6 +238,29 @@ Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& d
   return mixed({place_name(name), depths.size()}, std::move(candidates));
 }
 
+Signal Builder::each_width(Signal x, const std::function<Signal(Signal, std::int64_t)>& layers) {
+  const Dim& width = x.shape.channels;
+  if (width.is_constant()) return layers(x, width.value());
+  const std::uint16_t decision = width.first_decision();
+  if (width.size() != 1)
+    throw std::logic_error("layers of each width at '" + prefix_ + "': the width depends on more than one decision");
+  const auto branches = width.branches();
+  const auto chosen = selected(decision, branches.size());
+  const bool interpolates = index_ && (*selection_)[decision].combine == Combine::kInterpolate;
+  Candidates candidates;
+  const Dim outer = exists_;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const std::int64_t channels = branches[branches.size() == chosen.size() ? i : chosen[i]].value();
+    const Dim taken = indicator(decision, branches.size(), chosen[i]);
+    exists_ = outer * taken;
+    Signal y = layers(truncate(x, channels), channels);
+    if (interpolates) y = layer("interpolate_channels", "", {y}, {{"channels", width}});
+    candidates.add(chosen[i], y, taken);
+  }
+  exists_ = outer;
+  return mixed({decision_name(decision), num_options_.at(decision)}, std::move(candidates));
+}
+
 Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms) {
   std::vector<std::vector<int>> subsets;  // of `count` terms, in lexicographic order
   std::vector<int> subset(count);
@@ -328,6 +357,16 @@ void Builder::require_decided(const Dim& side, const char* what) const {
                            ", and a soft network runs at one size; select one option of it");
 }
 
+void Builder::require_maskable(const Dim& width) const {
+  for (const auto decision : width.decisions()) {
+    const SelectedOptions& chosen = (*selection_)[decision];
+    if (chosen.combine == Combine::kInterpolate && chosen.options.size() > 1)
+      throw std::logic_error(name_of(decision) +
+                             " is combined by interpolation, but its widths have no layers (norms) of their own here; "
+                             "combine it by masks");
+  }
+}
+
 bool Builder::is_zero_beyond(const Signal& signal) const {
   return signal.is_zero || signal.shape.channels.is_constant() || zero_beyond_.at(signal.vertex);
 }
@@ -335,6 +374,7 @@ bool Builder::is_zero_beyond(const Signal& signal) const {
 /// The signal with zeros beyond its width.
 Signal Builder::masked(Signal signal) {
   if (!soft_ || is_zero_beyond(signal)) return signal;
+  require_maskable(signal.shape.channels);
   const auto known = masks_.find(signal.vertex);
   if (known != masks_.end()) return {known->second, signal.shape};
   const bool outer = std::exchange(training_only_, graph_[signal.vertex].training_only);

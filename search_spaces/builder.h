@@ -73,7 +73,7 @@ struct MixOptions {
 ///     });
 ///
 /// Decisions are declared where they are used; their order is that of first use with everything selected. `choose`,
-/// `repeat`, `mix` and `sum_of` are the only places where a selection is read, and all but the first the
+/// `repeat`, `mix`, `sum_of` and `each_width` are the only places where a selection is read, and all but the first the
 /// only ones where hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and
 /// their weighted sum. The space's function must not branch on a Dim: it is a table when several options are selected.
 /// Not thread-safe; one builder builds one graph.
@@ -140,6 +140,12 @@ class Builder {
   /// passes unchanged where `condition` is 0; a soft selection that leaves the condition open mixes the two.
   /// @param name of the site: the layers, then x.
   Signal when(std::string_view name, const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
+  /// Layers that every width has for itself (norms): of the width chosen, on the first so many channels of `x`, whose
+  /// width must be that of one decision. A soft selection weighs what all selected give; combined by interpolation,
+  /// each is first brought to the largest (TAS, Dong and Yang, arXiv 1905.09717, section 3.2): no channel behind is
+  /// masked then.
+  /// @param layers of one width; must keep the shape.
+  Signal each_width(Signal x, const std::function<Signal(Signal, std::int64_t width)>& layers);
   /// Architectures of which `condition` is 0 are no members of the space; said in terms of the place by `message`, e.g.
   /// "narrower than the stage before".
   void require(const Dim& condition, std::string_view message);
@@ -235,12 +241,14 @@ class Builder {
   /// The options of a decision that take part, of so many.
   std::vector<std::uint16_t> selected(std::uint16_t decision, std::size_t num_options) const;
   bool is_hard(std::uint16_t decision) const { return index_ && (*selection_)[decision].is_hard(); }
+  std::string decision_name(std::uint16_t decision) const;
   std::string name_of(std::uint16_t decision) const;
   std::vector<LabelledValue> labelled(const std::vector<std::int64_t>& options) const;
   std::uint16_t decide_number(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind);
   Signal emit(Layer layer, std::vector<Signal> inputs);
   bool soften(const Layer& layer, std::vector<Signal>& inputs);
   void require_decided(const Dim& side, const char* what) const;
+  void require_maskable(const Dim& width) const;
   bool is_zero_beyond(const Signal& signal) const;
   Signal masked(Signal signal);
   void require_kept(Signal x) const;
@@ -277,6 +285,7 @@ class Builder {
   std::vector<Constraint> constraints_;
   std::unordered_map<std::string, int> layer_names_;
   std::unordered_map<std::string, std::size_t> site_inputs_;
+  std::unordered_map<std::uint16_t, std::size_t> num_options_;  ///< of decisions among numbers
   NetworkGraph graph_;
   Signal input_;
   std::string prefix_;

@@ -11,7 +11,7 @@ namespace frontier {
 enum class Combine {
   kSum,          ///< branches, subsets, depths: weighted sum of the options' outputs
   kMask,         ///< numbers: what is there of the largest option, weighted (ShiftNAS's channel masks, kernels' rings)
-  kInterpolate,  ///< widths: each output brought to one size by channel-wise interpolation (TAS); refused by Builder
+  kInterpolate,  ///< widths with layers of their own (Builder::each_width): outputs brought to one size (TAS)
 };
 /// kSum where outputs can be added, kMask for numbers: the two that networks are built of.
 Combine usual_combine(DecisionKind kind);

@@ -128,11 +128,16 @@ TEST(Builder, RefusesOptionsCombinedAsTheyCannotBe) {
   };
   EXPECT_THROWS_WITH(build(0, Combine::kSum), std::logic_error,
                      "decision 'width' selects 2 options, combined by a sum, but they are numbers");
-  EXPECT_THROWS_WITH(build(0, Combine::kInterpolate), std::logic_error,
-                     "decision 'width' selects 2 options, combined by interpolation, which no layer does");
+  EXPECT_THROWS_WITH(
+      build(0, Combine::kInterpolate), std::logic_error,
+      "conv 'block0.expand': decision 'width' is combined by interpolation, but its widths have no layers "
+      "(norms) of their own here; combine it by masks");
   EXPECT_THROWS_WITH(build(1, Combine::kMask), std::logic_error,
                      "decision 'depth' selects 2 options, combined by masks, but they are layers");
-  EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error, "combined by interpolation");
+  EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error,
+                     "combined by interpolation, which is for widths; combine layers by a sum");
+  EXPECT_THROWS_WITH(build(2, Combine::kInterpolate), std::logic_error,
+                     "combined by interpolation, which is for widths; combine other numbers by masks");
   build(0, Combine::kMask);
   build(1, Combine::kSum);
 }
@@ -147,7 +152,8 @@ SearchSpace site_space() {
     x = b.sum_of("two", 2, {{"0", [&] { return x; }}, {"1", relu}, {"2", [&] { return b.max_pool(x, 3, 1); }}});
     x = b.repeat("depth", {0, 1, 2}, x, [&](int, Signal) { return x = relu(); });
     const Dim width = b.choose("width", {4, 8}, DecisionKind::kWidth);
-    Signal y = b.conv("conv", x, {.out = width});
+    const auto norm_of = [&](Signal y, std::int64_t w) { return b.batch_norm("bn." + std::to_string(w), y); };
+    Signal y = b.each_width(b.conv("conv", x, {.out = width}), norm_of);
     y = b.residual(x, y);
     y = b.when("widen", Dim(1) - Dim::equal(width, 8), y, [&](Signal z) { return b.conv("widen", z, {.out = 8}); });
     return b.linear("classifier", b.global_pool(y), classes);
@@ -160,6 +166,7 @@ TEST(Builder, NamesSitesAsDecisionsAndWhereNoneIsMade) {
                                                                                         {"both", 2},
                                                                                         {"inner.two", 3},
                                                                                         {"inner.depth", 3},
+                                                                                        {"inner.width", 2},
                                                                                         {"inner.residual", 2},
                                                                                         {"inner.widen", 2}}));
   for (const Architecture& arch : testing_support::all_choices(space))
@@ -222,6 +229,8 @@ TEST(Builder, RefusesPartialChannelsThatDoNotFit) {
   EXPECT_THROWS_WITH(mix(4, 1, 4), std::logic_error, "the branches neither keep the shape nor halve its sides");
   EXPECT_THROWS_WITH(b.slice(b.input(), 4, 5), std::logic_error, "slice '': the channels asked for are not those");
   EXPECT_THROWS_WITH(b.channel_shuffle(b.input(), 3), std::logic_error, "the groups do not divide the channels");
+  EXPECT_THROWS_WITH(b.layer("interpolate_channels", "", {b.input()}, {{"channels", 7}}), std::logic_error,
+                     "the input has more channels than it is to be brought to");
 }
 
 /// The refusal of the soft network of everything; the space itself is fine.
@@ -278,6 +287,12 @@ TEST(Builder, RefusesSoftLayersWithoutAMeaning) {
     return b.channel_shuffle(b.conv("a", x, {.out = b.choose("width", {4, 8})}), 2);
   };
   EXPECT_THAT(soft_refusal(shuffled), testing::StartsWith("channel_shuffle '': its channels are open"));
+  const auto widths = [](Builder& b, Signal x, std::int64_t) {
+    const Dim a = b.choose("a", {4, 8}), c = b.choose("c", {1, 2});
+    return b.each_width(b.conv("conv", x, {.out = a * c}), [](Signal y, std::int64_t) { return y; });
+  };
+  EXPECT_THROWS_WITH(SearchSpace("widths", {}, widths), std::logic_error,
+                     "layers of each width at '': the width depends on more than one decision");
   const auto cut = [](Builder& b, Signal x, std::int64_t) {
     return b.truncate(b.conv("a", x, {.out = b.choose("width", {4, 8})}), b.choose("cut", {4, 16}));
   };

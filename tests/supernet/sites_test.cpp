@@ -317,5 +317,133 @@ TEST_F(Partial, ShufflesAsTheFormulaSays) {
   EXPECT_EQ(order(1, 0), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+/// A convolution of open width with a norm of each width, and one that reads it.
+SearchSpace width_space() {
+  return SearchSpace("widths", {3, 6, 5, 4}, [](Builder& b, Signal x, std::int64_t classes) {
+    const Dim width = b.choose("width", {3, 5, 8}, DecisionKind::kWidth);
+    x = b.each_width(b.conv("a", x, {.out = width, .kernel = 3}),
+                     [&](Signal y, std::int64_t w) { return b.batch_norm("a.bn." + std::to_string(w), y); });
+    x = b.conv("b", b.activation(x, Activation::kReLU), {.out = 4});
+    return b.linear("classifier", b.global_pool(x), classes);
+  });
+}
+
+class Interpolation : public testing::Test {
+ protected:
+  Interpolation() {
+    std::uint64_t seed = 1;
+    for (const auto& p : bank_.parameters())
+      if (p.shape.size() == 1) bank_.parameter(p).add_(normal_tensor(p.shape, ++seed, 0, 0.3));
+    for (const auto& p : bank_.parameters()) leaves_[p.name] = bank_.parameter(p).clone().set_requires_grad(true);
+  }
+
+  /// sum over the options of p_i CWI(norm_i(first c_i channels)), to `widest`, by ATen.
+  at::Tensor direct(const std::map<std::int64_t, at::Tensor>& p, std::int64_t widest) const {
+    const auto weight = [&](const std::string& name) { return leaves_.at(name); };
+    const at::Tensor y = at::conv2d(images_, weight("a.weight").slice(0, 0, widest), {}, 1, 1);
+    at::Tensor sum;
+    for (const auto& [width, gate] : p) {
+      const std::string norm = "a.bn." + std::to_string(width);
+      const at::Tensor z = at::batch_norm(y.slice(1, 0, width), weight(norm + ".weight"), weight(norm + ".bias"), {},
+                                          {}, true, 0, 1e-5, false);
+      const at::Tensor wide = at::adaptive_avg_pool1d(z.permute({0, 2, 3, 1}).flatten(1, 2), widest)
+                                  .reshape({z.size(0), z.size(2), z.size(3), widest})
+                                  .permute({0, 3, 1, 2});
+      sum = sum.defined() ? sum + gate * wide : gate * wide;
+    }
+    const at::Tensor x = at::conv2d(sum.clamp_min(0), weight("b.weight").slice(1, 0, widest));
+    return at::linear(x.mean(at::IntArrayRef{2, 3}), weight("classifier.weight"), weight("classifier.bias"));
+  }
+
+  static Selection of(std::vector<std::uint16_t> options) {
+    return selecting({{std::move(options), Combine::kInterpolate}});
+  }
+
+  SearchSpace space_ = width_space();
+  InputShape input_ = space_.default_input();
+  WeightBank bank_ = WeightBank(space_.build_everything(input_), Rng(1), {.type = at::kDouble, .initializer = {}});
+  std::map<std::string, at::Tensor> leaves_;
+  at::Tensor images_ = normal_images({3, 3, 6, 5}, 1).to(at::kDouble);
+};
+
+TEST_F(Interpolation, IsTheFormulaForTwoWidths) {
+  const std::vector<std::int64_t> widths{3, 5, 8};
+  for (const auto& [i, j] : std::vector<std::pair<int, int>>{{0, 1}, {0, 2}, {1, 2}}) {
+    SCOPED_TRACE(testing::Message() << widths[i] << " and " << widths[j]);
+    at::Tensor p = at::zeros({3}, at::kDouble);
+    p[i] = 0.3;
+    p[j] = 0.6;
+    p.set_requires_grad(true);
+    const Selection selection = of({static_cast<std::uint16_t>(i), static_cast<std::uint16_t>(j)});
+    const NetworkGraph graph = space_.build(selection, input_);
+    for (Vertex v = 0; v < graph.size(); ++v) EXPECT_FALSE(graph[v].is("mask"));
+    const Gates gates(space_.decisions(), {p}, selection);
+    const at::Tensor seen = logits(graph, bank_, images_, {.learn = Learn::kWeights | Learn::kGates, .gates = &gates});
+    const at::Tensor expected = direct({{widths[i], p[i]}, {widths[j], p[j]}}, widths[j]);
+    EXPECT_LT(largest_difference(seen, expected), 1e-12);
+    const at::Tensor labels = random_labels(3, 4, 2);
+    bank_.gradients().zero_();
+    at::cross_entropy_loss(seen, labels).backward();
+    const at::Tensor by_gates = p.grad().clone();
+    p.mutable_grad().reset();
+    for (auto& [name, leaf] : leaves_) leaf.mutable_grad().reset();
+    at::cross_entropy_loss(expected, labels).backward();
+    EXPECT_LT(largest_difference(by_gates, p.grad()), 1e-12);
+    EXPECT_GT(by_gates.abs().max().item<double>(), 1e-4);
+    for (const auto& parameter : bank_.parameters()) {
+      const at::Tensor& by_weight = leaves_.at(parameter.name).grad();
+      const at::Tensor own = bank_.gradient_slice(parameter.name, parameter.shape);
+      EXPECT_LT(largest_difference(own, by_weight.defined() ? by_weight : at::zeros_like(own)), 1e-12)
+          << parameter.name;
+    }
+    // Costs stay expectations: the convolution behind reads 0.3 c_i + 0.6 c_j channels.
+    for (Vertex v = 0; v < graph.size(); ++v)
+      if (graph[v].name == "b")
+        EXPECT_NEAR(soft::expectation(layer_macs(graph, v), gates).item<double>(),
+                    4.0 * 6 * 5 * (0.3 * static_cast<double>(widths[i]) + 0.6 * static_cast<double>(widths[j])), 1e-9);
+  }
+}
+
+TEST_F(Interpolation, OfOneHotGatesIsThatWidthBroughtToTheLargest) {
+  const Selection selection = of({0, 2});
+  const NetworkGraph graph = space_.build(selection, input_);
+  const at::Tensor one = at::ones({}, at::kDouble);
+  for (const std::uint16_t option : std::vector<std::uint16_t>{0, 2}) {
+    const Gates all = Gates::one_hot(space_.decisions(), Architecture{{option}}, at::kDouble);
+    const Gates gates(space_.decisions(), {all[0]}, selection);
+    const at::Tensor seen = logits(graph, bank_, images_, {.gates = &gates});
+    EXPECT_LT(largest_difference(seen, direct({{option == 0 ? 3 : 8, one}}, 8)), 1e-12);
+    const at::Tensor hard = logits(space_.build(Architecture{{option}}, input_), bank_, images_, {});
+    // The largest is itself; a narrower one is read by other weights than in its own network.
+    EXPECT_EQ(largest_difference(seen, hard) < 1e-12, option == 2);
+  }
+}
+
+TEST_F(Interpolation, OfOneWidthIsTheHardNetwork) {
+  for (const std::uint16_t option : std::vector<std::uint16_t>{0, 1, 2}) {
+    const Architecture arch{{option}};
+    const at::Tensor hard = logits(space_.build(arch, input_), bank_, images_, {});
+    const Gates one_hot = Gates::one_hot(space_.decisions(), arch, at::kDouble);
+    const Selection gated = selecting({{{option}, Combine::kInterpolate, true}});
+    const Gates gates(space_.decisions(), {one_hot[0]}, gated);
+    EXPECT_TRUE(same_bits(logits(space_.build(of({option}), input_), bank_, images_, {}), hard));
+    EXPECT_LT(largest_difference(logits(space_.build(gated, input_), bank_, images_, {.gates = &gates}), hard), 1e-12);
+  }
+}
+
+TEST_F(Interpolation, NeedsNormsOfEachWidth) {
+  const auto build = [](const char* name) {
+    const auto space = make_space(name);
+    Selection all = Selection::everything(space->decisions());
+    std::vector<SelectedOptions> options(all.decisions().begin(), all.decisions().end());
+    for (std::size_t d = 0; d < options.size(); ++d)
+      if (space->decisions()[d].kind == DecisionKind::kWidth) options[d] = {{1, 4}, Combine::kInterpolate};
+    return space->build(Selection(std::move(options)), {3, 8, 8, 10});
+  };
+  EXPECT_THROWS_WITH(build("resnet_shape_20"), std::logic_error,
+                     "conv 'stage0.block0.conv_a': decision 'stem.width' is combined by interpolation, but its widths "
+                     "have no layers (norms) of their own here; combine it by masks");
+}
+
 }  // namespace
 }  // namespace frontier
