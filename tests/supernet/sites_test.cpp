@@ -165,7 +165,8 @@ TEST(GatedOptions, WithGatesOfOneAreTheHardNetwork) {
   std::vector<std::shared_ptr<const SearchSpace>> spaces;
   for (SearchSpace (*make)() : {nested_space, shared_decision_space, branch_space, token_space, site_space})
     spaces.push_back(std::make_shared<const SearchSpace>(make()));
-  for (const char* name : {"mobile_cnn", "resnet_shape_20"})
+  for (const char* name : {"mobile_cnn", "resnet_shape_20", "resnet_shape_20(norms=per_width)",
+                           "darts(cells=3,channels=8,partial=2,search=true)"})
     spaces.push_back(make_space(name));
   for (const auto& space : spaces) {
     InputShape input = space->default_input();
@@ -317,6 +318,44 @@ TEST_F(Partial, ShufflesAsTheFormulaSays) {
   EXPECT_EQ(order(1, 0), (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+/// Gamma of 1 / (number of inputs) makes a node the mean of its mixed edges: the plain sum, scaled.
+TEST(DartsSearch, SitesOfNodesWeighAllTheirEdges) {
+  Threads threads(1);
+  const auto space = make_space("darts(cells=3,channels=4,search=true)");
+  const InputShape input{3, 8, 8, 10};
+  const NetworkGraph everything = space->build_everything(input);
+  const WeightBank bank(everything, Rng(1), {.type = at::kDouble, .initializer = {}});
+  const NetworkGraph graph = space->build(Selection::everything(space->decisions()), input);
+  std::vector<at::Tensor> uniform;
+  for (const auto& decision : space->decisions()) {
+    const auto n = static_cast<std::int64_t>(decision.options.size());
+    uniform.push_back(at::full({n}, 1.0 / static_cast<double>(n), at::kDouble));
+  }
+  const Gates gates(space->decisions(), uniform);
+  const at::Tensor images = normal_images({4, 3, 8, 8}, 1).to(at::kDouble);
+  const auto weights = [&](double sum) {
+    Weights all;
+    for (const Site& site : sites_of(everything))
+      if (site.name.ends_with("inputs")) {
+        const auto n = static_cast<std::int64_t>(site.inputs);
+        all[site.name] = at::full({n}, sum / static_cast<double>(n), at::kDouble);
+      }
+    return all;
+  };
+  const auto sites = sites_of(everything);
+  const Gates two = gates.with_sites(sites, weights(2)), one = gates.with_sites(sites, weights(1));
+  // Two of n inputs, each pair equally likely: every input counts 2 / n.
+  const at::Tensor expected = logits(graph, bank, images, {.gates = &gates});
+  EXPECT_LT(largest_difference(logits(graph, bank, images, {.gates = &two}), expected), 1e-12);
+  // The first node alone, which reads what is not weighed before: half of it is the mean.
+  const auto first = std::find_if(boost::vertices(graph.graph()).first, boost::vertices(graph.graph()).second,
+                                  [&](Vertex v) { return graph[v].site.name == "normal.node0.inputs"; });
+  const std::vector<Vertex> node{*first};
+  EXPECT_LT(largest_difference(outputs(graph, bank, node, images, {.gates = &one}).front(),
+                               outputs(graph, bank, node, images, {.gates = &two}).front() / 2),
+            1e-12);
+}
+
 /// A convolution of open width with a norm of each width, and one that reads it.
 SearchSpace width_space() {
   return SearchSpace("widths", {3, 6, 5, 4}, [](Builder& b, Signal x, std::int64_t classes) {
@@ -443,6 +482,13 @@ TEST_F(Interpolation, NeedsNormsOfEachWidth) {
   EXPECT_THROWS_WITH(build("resnet_shape_20"), std::logic_error,
                      "conv 'stage0.block0.conv_a': decision 'stem.width' is combined by interpolation, but its widths "
                      "have no layers (norms) of their own here; combine it by masks");
+  const NetworkGraph graph = build("resnet_shape_20(norms=per_width)");
+  std::int64_t interpolations = 0;
+  for (Vertex v = 0; v < graph.size(); ++v) {
+    EXPECT_FALSE(graph[v].is("mask"));
+    interpolations += graph[v].is("interpolate_channels");
+  }
+  EXPECT_EQ(interpolations, 2 * (19 + 9));  // two widths of every convolution, those of shortcuts included
 }
 
 }  // namespace
