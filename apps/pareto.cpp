@@ -1,4 +1,5 @@
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "apps/command.h"
@@ -6,6 +7,7 @@
 #include "common/table.h"
 #include "common/text.h"
 #include "db/store.h"
+#include "search_spaces/registry.h"
 
 namespace frontier {
 namespace {
@@ -96,6 +98,7 @@ void run_pareto(const ParetoOptions& options) {
   const std::vector<Objective> objectives = parse_objectives(options.objectives);
   Filter filter = options.filter;
   filter.where = parse_where(options.where);
+  if (filter.space) filter.space = space_name(*filter.space);
   const Store store(options.db, Store::Mode::kReadOnly);
   if (!options.run.empty()) filter.run = store.find_run(options.run);
   Front front = store.pareto(objectives, filter, options.mix_protocols ? Mixing::kAllow : Mixing::kRefuse);

@@ -1,6 +1,7 @@
 #include <ctime>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "apps/command.h"
 #include "apps/output.h"
@@ -9,6 +10,7 @@
 #include "db/store.h"
 #include "report/page.h"
 #include "report/report_data.h"
+#include "search_spaces/registry.h"
 
 namespace frontier {
 namespace {
@@ -61,7 +63,9 @@ void run_report(const ReportOptions& options) {
                      (std::filesystem::path(options.out) / "report.html").string());
   if (options.out.empty()) throw UsageError("--out '': name a file, e.g. report.html");
   const Store store(options.db, Store::Mode::kReadOnly);
-  Report report = collect_report(store, options.scope);
+  ReportScope scope = options.scope;
+  if (scope.space) scope.space = space_name(*scope.space);
+  Report report = collect_report(store, scope);
   report.title = options.title;
   report.database = options.db;
   report.version = FRONTIER_VERSION;

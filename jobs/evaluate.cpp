@@ -30,8 +30,7 @@ void allow_config(const nlohmann::json& config, const std::string& evaluator, co
 
 std::optional<std::string> space_of(const nlohmann::json& config) {
   if (!config.contains("space")) return std::nullopt;
-  if (!config["space"].is_string()) throw UsageError("setting 'space' must be a name");
-  return config["space"].get<std::string>();
+  return space_name(config["space"]);
 }
 
 }  // namespace

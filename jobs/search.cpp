@@ -217,7 +217,8 @@ struct BenchmarkSearch {
 };
 
 BenchmarkSearch load_benchmark(const Store& store, const SearchSettings& settings) {
-  const auto tables = benchmark_tables(store, settings.space.empty() ? std::nullopt : std::optional(settings.space));
+  const auto tables =
+      benchmark_tables(store, settings.space.empty() ? std::nullopt : std::optional(space_name(settings.space)));
   const ResultTable chosen = choose_table(tables, read_table_choice(settings.table, "table"), "--");
   const auto reported = report_table(read_table_choice(settings.report, "report"), tables, chosen);
   BenchmarkSearch search{load_table(store, chosen), std::nullopt};

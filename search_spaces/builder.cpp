@@ -7,17 +7,6 @@
 #include <utility>
 
 namespace frontier {
-namespace {
-
-/// [the option-th of so many is chosen], as a function of its decision.
-Dim indicator_of(std::uint16_t decision, std::size_t option, std::size_t num_options) {
-  std::vector<std::int64_t> chosen(num_options, 0);
-  chosen[option] = 1;
-  return Dim(decision, chosen);
-}
-
-}  // namespace
-
 Builder::Builder(const InputShape& input) {
   input_ =
       layer("input", "input", {}, {{"channels", input.channels}, {"height", input.height}, {"width", input.width}});
@@ -37,7 +26,7 @@ Builder::Scope::Scope(Builder& builder, std::string_view name) : builder_(builde
 Builder::Scope::~Scope() { builder_.prefix_.resize(length_); }
 
 std::uint16_t Builder::decide(Decision decision) {
-  decision.name = decision.name.starts_with('/') ? decision.name.substr(1) : full_name(decision.name);
+  decision.name = place_name(decision.name);
   if (index_) {
     const auto it = index_->find(decision.name);
     if (it == index_->end())
@@ -60,58 +49,85 @@ std::uint16_t Builder::decide(Decision decision) {
   return it->second;
 }
 
-/// Options are combined as their kind can be: outputs are added, numbers are masked.
+/// Options are combined as their kind can be: outputs are added, numbers are masked, widths may be interpolated.
 void Builder::check_combine(const Decision& decision, std::uint16_t index) const {
   const SelectedOptions& chosen = (*selection_)[index];
   const Combine usual = usual_combine(decision.kind);
   if (chosen.options.size() == 1 || chosen.combine == usual) return;
   const std::string place =
       "decision '" + decision.name + "' selects " + std::to_string(chosen.options.size()) + " options, combined by ";
-  if (chosen.combine == Combine::kInterpolate)
-    throw std::logic_error(place + "interpolation, which no layer does; combine numbers by masks and outputs by sums");
+  if (chosen.combine == Combine::kInterpolate) {
+    if (decision.kind == DecisionKind::kWidth) return;  // whether it has layers for that shows behind
+    throw std::logic_error(place + "interpolation, which is for widths; combine " +
+                           (usual == Combine::kMask ? "other numbers by masks" : "layers by a sum"));
+  }
   if (usual == Combine::kMask)
     throw std::logic_error(place + "a sum, but they are numbers and have no outputs to add; combine them by masks");
   throw std::logic_error(place + "masks, but they are layers; combine them by a sum");
 }
 
-std::string Builder::name_of(std::uint16_t decision) const {
-  const auto it = std::find_if(index_->begin(), index_->end(), [&](const auto& e) { return e.second == decision; });
-  return "decision '" + it->first + "'";
+std::string Builder::decision_name(std::uint16_t decision) const {
+  if (!index_) return decisions_.at(decision).name;
+  return std::find_if(index_->begin(), index_->end(), [&](const auto& e) { return e.second == decision; })->first;
 }
 
-std::span<const std::uint16_t> Builder::selected(std::uint16_t decision) const {
-  return (*selection_)[decision].options;
+std::string Builder::name_of(std::uint16_t decision) const { return "decision '" + decision_name(decision) + "'"; }
+
+std::vector<std::uint16_t> Builder::selected(std::uint16_t decision, std::size_t num_options) const {
+  if (index_) return (*selection_)[decision].options;
+  std::vector<std::uint16_t> all(num_options);
+  std::iota(all.begin(), all.end(), std::uint16_t{0});
+  return all;
 }
 
-/// The selected options' values.
+/// The selected options' values. Where one is selected and gated, what the others would give is not there: 0.
 template <class ValueOf>
 Dim Builder::values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const {
-  if (index_ && selected(decision).size() == 1) return Dim(value_of(selected(decision).front()));
+  if (is_hard(decision)) return Dim(value_of((*selection_)[decision].options.front()));
+  const std::vector<std::uint16_t> options = selected(decision, num_options);
   std::vector<std::int64_t> values;
-  if (index_) {
-    for (const auto option : selected(decision)) values.push_back(value_of(option));
+  if (options.size() == 1) {
+    values.assign(num_options, 0);
+    values[options.front()] = value_of(options.front());
   } else {
-    for (std::size_t option = 0; option < num_options; ++option) values.push_back(value_of(option));
+    for (const auto option : options) values.push_back(value_of(option));
   }
   return Dim(decision, values);
 }
 
+Dim Builder::indicator(std::uint16_t decision, std::size_t num_options, std::size_t option) const {
+  return values_of(decision, num_options, [&](std::size_t i) { return std::int64_t{i == option}; });
+}
+
 Dim Builder::choose(std::string_view name, const std::vector<std::int64_t>& options, DecisionKind kind) {
-  std::vector<LabelledValue> labelled;
-  for (const auto option : options) labelled.push_back({index_ ? "" : std::to_string(option), option});
-  return choose(name, labelled, kind);
+  const std::uint16_t decision = decide_number(name, labelled(options), kind);
+  return values_of(decision, options.size(), [&](std::size_t i) { return options.at(i); });
 }
 
 Dim Builder::choose(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind) {
-  Decision decision{std::string(name), {}, kind};
+  const std::uint16_t decision = decide_number(name, options, kind);
+  return values_of(decision, options.size(), [&](std::size_t i) { return options.at(i).value; });
+}
+
+std::vector<LabelledValue> Builder::labelled(const std::vector<std::int64_t>& options) const {
+  std::vector<LabelledValue> labelled;
+  for (const auto option : options) labelled.push_back({index_ ? "" : std::to_string(option), option});
+  return labelled;
+}
+
+std::uint16_t Builder::decide_number(std::string_view name, const std::vector<LabelledValue>& options,
+                                     DecisionKind kind) {
+  Decision declared{std::string(name), {}, kind};
   // What a decision about layers means for one place is no value of its options.
   const bool numbers = kind != DecisionKind::kBranch && kind != DecisionKind::kSubset;
   if (!index_)
     for (const auto& option : options) {
-      decision.options.push_back(option.label);
-      if (numbers) decision.values.push_back(option.value);
+      declared.options.push_back(option.label);
+      if (numbers) declared.values.push_back(option.value);
     }
-  return values_of(decide(std::move(decision)), options.size(), [&](std::size_t i) { return options.at(i).value; });
+  const std::uint16_t decision = decide(std::move(declared));
+  num_options_[decision] = options.size();
+  return decision;
 }
 
 void Builder::require(const Dim& condition, std::string_view message) {
@@ -120,51 +136,91 @@ void Builder::require(const Dim& condition, std::string_view message) {
   if (!holds.is_constant() || holds.value() == 0) constraints_.push_back({holds, prefix_ + std::string(message)});
 }
 
-Signal Builder::when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers) {
+Signal Builder::when(std::string_view name, const Dim& condition, Signal x,
+                     const std::function<Signal(Signal)>& layers) {
   if (condition.is_constant()) return condition.value() != 0 ? layers(x) : x;
   const Dim holds = Dim::either(condition, 0), outer = exists_;
   exists_ = outer * holds;
   const Signal y = layers(x);
   exists_ = outer;
   if (y.vertex == x.vertex && y.is_zero == x.is_zero) return x;  // no layers: decisions alone
-  const Signal candidates[] = {y, x};
-  return mixed(candidates, {holds, Dim(1) - holds});
+  Candidates candidates;
+  candidates.add(0, y, holds);
+  candidates.add(1, x, Dim(1) - holds);
+  return mixed({place_name(name), 2}, std::move(candidates));
 }
 
-/// The one of the candidates whose indicator is 1: a weighted sum in a soft network.
-Signal Builder::mixed(std::span<const Signal> candidates, std::vector<Dim> indicators) {
-  if (candidates.size() == 1) return candidates.front();
+void Builder::Candidates::add(std::uint16_t input, Signal signal, Dim indicator) {
+  inputs.push_back(input);
+  signals.push_back(std::move(signal));
+  indicators.push_back(std::move(indicator));
+}
+
+/// Of terms that are all added: zeros add nothing. The last stays where there is nothing else.
+Builder::Candidates Builder::without_zeros(const Candidates& terms) {
+  Candidates kept;
+  for (std::size_t i = 0; i < terms.signals.size(); ++i)
+    if (!terms.signals[i].is_zero || (kept.signals.empty() && i + 1 == terms.signals.size()))
+      kept.add(terms.inputs[i], terms.signals[i], terms.indicators[i]);
+  return kept;
+}
+
+/// Those of the candidates whose indicators are 1: a weighted sum in a soft network.
+Signal Builder::mixed(Site site, Candidates candidates, std::string_view kind) {
+  const auto [known, inserted] = site_inputs_.try_emplace(site.name, site.inputs);
+  if (!inserted && known->second != site.inputs)
+    throw std::logic_error("site '" + site.name + "' is met with " + std::to_string(known->second) + " and with " +
+                           std::to_string(site.inputs) + " inputs");
   Layer layer;
-  layer.kind = &layer_kind("mix");
-  layer.indicators = std::move(indicators);
-  return emit(std::move(layer), std::vector<Signal>(candidates.begin(), candidates.end()));
+  layer.kind = &layer_kind(kind);
+  layer.indicators = std::move(candidates.indicators);
+  layer.site = std::move(site);
+  layer.site_inputs = std::move(candidates.inputs);
+  return emit(std::move(layer), std::move(candidates.signals));
 }
 
-Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches) {
+Signal Builder::mix(std::string_view name, Signal x, const std::vector<Branch>& branches, const MixOptions& options) {
+  if (options.partial != 1)
+    return partial_mix(x, options.partial, [&](Signal part) { return mix(name, part, branches); });
   Decision declared{std::string(name), {}, DecisionKind::kBranch};
   if (!index_)
     for (const auto& branch : branches) declared.options.push_back(branch.label);
   const std::uint16_t decision = decide(std::move(declared));
-  std::vector<std::uint16_t> all(branches.size());
-  std::iota(all.begin(), all.end(), std::uint16_t{0});
-  const std::span<const std::uint16_t> chosen = index_ ? selected(decision) : std::span<const std::uint16_t>(all);
-  if (chosen.size() == 1) return branches.at(chosen.front()).layers(x);
-  std::vector<Signal> outputs;
-  std::vector<Dim> indicators;
+  const auto chosen = selected(decision, branches.size());
+  if (is_hard(decision) || branches.size() == 1) return branches.at(chosen.front()).layers(x);
+  Candidates candidates;
   const Dim outer = exists_;
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    indicators.push_back(indicator_of(decision, i, chosen.size()));
-    exists_ = outer * indicators.back();
-    outputs.push_back(branches.at(chosen[i]).layers(x));
+  for (const auto option : chosen) {
+    const Dim taken = indicator(decision, branches.size(), option);
+    exists_ = outer * taken;
+    candidates.add(option, branches.at(option).layers(x), taken);
   }
   exists_ = outer;
-  return mixed(outputs, std::move(indicators));
+  return mixed({place_name(name), branches.size()}, std::move(candidates));
+}
+
+Signal Builder::partial_mix(Signal x, std::int64_t partial, const std::function<Signal(Signal)>& layers) {
+  const std::string place = "a mix of one in " + std::to_string(partial) + " channels at '" + prefix_ + "'";
+  const Dim& channels = x.shape.channels;
+  const Dim part = channels / Dim(partial);
+  if (partial < 1 || !(part * Dim(partial) == channels))
+    throw std::logic_error(place + ": that does not divide the channels");
+  const Signal y = layers(slice(x, 0, part));
+  Signal rest = slice(x, part, channels - part);
+  const auto has_sides_of = [&](const Signal& other) {
+    return other.shape.height == y.shape.height && other.shape.width == y.shape.width;
+  };
+  if (!has_sides_of(rest)) rest = max_pool(rest, 2, 2);
+  if (!has_sides_of(rest) || !(y.shape.channels == part))
+    throw std::logic_error(place + ": the branches neither keep the shape nor halve its sides");
+  return channel_shuffle(concat({y, rest}), partial);
 }
 
 Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                        const std::function<Signal(int, Signal)>& body) {
-  const Dim depth = choose(name, depths, DecisionKind::kDepth);
-  if (depth.is_constant()) {
+  const std::uint16_t decision = decide_number(name, labelled(depths), DecisionKind::kDepth);
+  const Dim depth = values_of(decision, depths.size(), [&](std::size_t i) { return depths.at(i); });
+  if (is_hard(decision) || depths.size() == 1) {
     for (int i = 0; i < depth.value(); ++i) x = body(i, x);
     return x;
   }
@@ -175,13 +231,34 @@ Signal Builder::repeat(std::string_view name, const std::vector<std::int64_t>& d
     after.push_back(body(i, after.back()));
   }
   exists_ = outer;
-  std::vector<Signal> candidates;
-  std::vector<Dim> indicators;
-  for (const Dim& d : depth.branches()) {
-    candidates.push_back(after.at(static_cast<std::size_t>(d.value())));
-    indicators.push_back(indicator_of(depth.first_decision(), indicators.size(), depth.branches().size()));
+  Candidates candidates;
+  for (const auto option : selected(decision, depths.size()))
+    candidates.add(option, after.at(static_cast<std::size_t>(depths.at(option))),
+                   indicator(decision, depths.size(), option));
+  return mixed({place_name(name), depths.size()}, std::move(candidates));
+}
+
+Signal Builder::each_width(Signal x, const std::function<Signal(Signal, std::int64_t)>& layers) {
+  const Dim& width = x.shape.channels;
+  if (width.is_constant()) return layers(x, width.value());
+  const std::uint16_t decision = width.first_decision();
+  if (width.size() != 1)
+    throw std::logic_error("layers of each width at '" + prefix_ + "': the width depends on more than one decision");
+  const auto branches = width.branches();
+  const auto chosen = selected(decision, branches.size());
+  const bool interpolates = index_ && (*selection_)[decision].combine == Combine::kInterpolate;
+  Candidates candidates;
+  const Dim outer = exists_;
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const std::int64_t channels = branches[branches.size() == chosen.size() ? i : chosen[i]].value();
+    const Dim taken = indicator(decision, branches.size(), chosen[i]);
+    exists_ = outer * taken;
+    Signal y = layers(truncate(x, channels), channels);
+    if (interpolates) y = layer("interpolate_channels", "", {y}, {{"channels", width}});
+    candidates.add(chosen[i], y, taken);
   }
-  return mixed(candidates, std::move(indicators));
+  exists_ = outer;
+  return mixed({decision_name(decision), num_options_.at(decision)}, std::move(candidates));
 }
 
 Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms) {
@@ -200,9 +277,9 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
     }
   }
   if (subsets.empty()) throw std::logic_error("a sum at '" + prefix_ + "' takes more terms than there are, or none");
-  std::vector<std::uint16_t> chosen{0};
   std::uint16_t decision = 0;
-  if (subsets.size() > 1) {
+  bool decided = subsets.size() == 1;
+  if (!decided) {
     Decision declared{std::string(name), {}, DecisionKind::kSubset};
     if (!index_)
       for (const auto& members : subsets) {
@@ -212,25 +289,25 @@ Signal Builder::sum_of(std::string_view name, std::size_t count, const std::vect
         declared.options.push_back(std::move(label));
       }
     decision = decide(std::move(declared));
-    chosen.resize(subsets.size());
-    std::iota(chosen.begin(), chosen.end(), std::uint16_t{0});
-    if (index_) chosen.assign(selected(decision).begin(), selected(decision).end());
+    decided = is_hard(decision);
   }
-  std::vector<Signal> signals;
-  std::vector<Dim> indicators;
+  const auto contains = [&](std::size_t term) {
+    return [&, term](std::size_t option) -> std::int64_t {
+      return std::count(subsets[option].begin(), subsets[option].end(), static_cast<int>(term));
+    };
+  };
+  Candidates candidates;
   const Dim outer = exists_;
   for (std::size_t t = 0; t < terms.size(); ++t) {
-    std::vector<std::int64_t> contains;
-    for (const auto option : chosen)
-      contains.push_back(std::count(subsets[option].begin(), subsets[option].end(), static_cast<int>(t)));
-    const Dim taken(decision, contains);
+    const Dim taken = subsets.size() == 1 ? Dim(1) : values_of(decision, subsets.size(), contains(t));
     if (taken.max() == 0) continue;
     exists_ = outer * taken;
-    signals.push_back(terms[t].layers());
-    indicators.push_back(taken);
+    candidates.add(static_cast<std::uint16_t>(t), terms[t].layers(), taken);
   }
   exists_ = outer;
-  return chosen.size() == 1 ? sum(signals) : mixed(signals, std::move(indicators));
+  if (decided && index_ && !soft_) return sum(candidates.signals);
+  if (decided) candidates = without_zeros(candidates);
+  return mixed({place_name(name), terms.size()}, std::move(candidates));
 }
 
 Signal Builder::emit(Layer layer, std::vector<Signal> inputs) {
@@ -280,6 +357,16 @@ void Builder::require_decided(const Dim& side, const char* what) const {
                            ", and a soft network runs at one size; select one option of it");
 }
 
+void Builder::require_maskable(const Dim& width) const {
+  for (const auto decision : width.decisions()) {
+    const SelectedOptions& chosen = (*selection_)[decision];
+    if (chosen.combine == Combine::kInterpolate && chosen.options.size() > 1)
+      throw std::logic_error(name_of(decision) +
+                             " is combined by interpolation, but its widths have no layers (norms) of their own here; "
+                             "combine it by masks");
+  }
+}
+
 bool Builder::is_zero_beyond(const Signal& signal) const {
   return signal.is_zero || signal.shape.channels.is_constant() || zero_beyond_.at(signal.vertex);
 }
@@ -287,6 +374,7 @@ bool Builder::is_zero_beyond(const Signal& signal) const {
 /// The signal with zeros beyond its width.
 Signal Builder::masked(Signal signal) {
   if (!soft_ || is_zero_beyond(signal)) return signal;
+  require_maskable(signal.shape.channels);
   const auto known = masks_.find(signal.vertex);
   if (known != masks_.end()) return {known->second, signal.shape};
   const bool outer = std::exchange(training_only_, graph_[signal.vertex].training_only);
@@ -323,7 +411,9 @@ Signal Builder::conv(std::string_view name, Signal x, const ConvSpec& spec) {
                 {"dilation", spec.dilation},
                 {"bias", spec.bias}});
 }
-Signal Builder::batch_norm(std::string_view name, Signal x) { return layer("batch_norm", name, {x}); }
+Signal Builder::batch_norm(std::string_view name, Signal x, bool affine) {
+  return layer("batch_norm", name, {x}, {{"affine", affine}});
+}
 Signal Builder::layer_norm(std::string_view name, Signal x) { return layer("layer_norm", name, {x}); }
 Signal Builder::attention(std::string_view name, Signal q, Signal k, Signal v, const AttentionSpec& spec) {
   const bool relative = spec.position == Position::kRelative;
@@ -370,16 +460,17 @@ Signal Builder::sum(const std::vector<Signal>& terms) {
   return total ? *total : terms.at(0);
 }
 
-Signal Builder::residual(Signal x, Signal y) {
+Signal Builder::residual(Signal x, Signal y, std::string_view name) {
   const Dim same = Dim::equal(x.shape.channels, y.shape.channels) * Dim::equal(x.shape.height, y.shape.height) *
                    Dim::equal(x.shape.width, y.shape.width);
   if (same.max() == 0) return y;
-  Layer layer;
-  layer.kind = &layer_kind("add");
-  if (!same.is_constant()) layer.indicators = {same, Dim(1)};
+  if (same.is_constant()) return add(x, y);
   const Dim outer = exists_;
   exists_ = outer * same;
-  Signal sum = emit(std::move(layer), {x, y});
+  Candidates candidates;
+  candidates.add(0, x, same);
+  candidates.add(1, y, Dim(1));
+  const Signal sum = mixed({place_name(name), 2}, std::move(candidates), "add");
   exists_ = outer;
   return sum;
 }

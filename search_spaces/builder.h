@@ -56,6 +56,13 @@ struct Branch {
   std::function<Signal(Signal)> layers;
 };
 
+struct MixOptions {
+  /// PC-DARTS (Xu et al., arXiv 1907.05737): only the first 1 / partial of the channels, which it must divide, pass
+  /// through the branches. The others are put behind them, max-pooled where the branches halve the sides, and all are
+  /// shuffled with so many groups: what the branches give stands at channels 0, partial, 2 partial, ...
+  std::int64_t partial = 1;
+};
+
 /// Builds a NetworkGraph from a selection; a search space's function reads like a forward function over it:
 ///
 ///     Dim width = b.choose("stage1.width", {16, 24, 32});
@@ -66,10 +73,14 @@ struct Branch {
 ///     });
 ///
 /// Decisions are declared where they are used; their order is that of first use with everything selected. `choose`,
-/// `repeat`, `mix` and `sum_of` are the only places where a selection is read, and the last three the only ones where
-/// hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and their weighted
-/// sum. The space's function must not branch on a Dim: it is a table when several options are selected. Not
-/// thread-safe; one builder builds one graph.
+/// `repeat`, `mix`, `sum_of` and `each_width` are the only places where a selection is read, and all but the first the
+/// only ones where hard and soft differ: a hard selection emits the chosen layers alone, a soft one all selected and
+/// their weighted sum. The space's function must not branch on a Dim: it is a table when several options are selected.
+/// Not thread-safe; one builder builds one graph.
+///
+/// A place where signals are weighed is a site (network_graph.h) of the name given there, in the scope and by the rules
+/// of decisions' names. In a soft network and with everything selected also those sums are sites in which every term
+/// takes part.
 ///
 /// Layers of a soft network run at their largest size. Where the width is open a layer "mask" stands in front of those
 /// that bring channels together; heights and widths of activations must be decided (docs/design/0012-soft-networks.md).
@@ -112,13 +123,14 @@ class Builder {
   Dim choose(std::string_view name, const std::vector<LabelledValue>& options,
              DecisionKind kind = DecisionKind::kOther);
   /// A decision among layers; all branches must give the same shape of output.
-  Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches);
+  Signal mix(std::string_view name, Signal x, const std::vector<Branch>& branches, const MixOptions& options = {});
   /// A decision about depth: `body(i, x)` is applied for i = 0 .. depth - 1.
   Signal repeat(std::string_view name, const std::vector<std::int64_t>& depths, Signal x,
                 const std::function<Signal(int, Signal)>& body);
 
   /// A decision about which `count` of the terms are added (DARTS: two of a node's incoming edges); options are
-  /// labelled by the terms' labels, joined by +. All of them: no decision. All terms must have the same shape.
+  /// labelled by the terms' labels, joined by +. All of them: no decision, but a site. All terms must have the same
+  /// shape.
   struct Term {
     std::string label;
     std::function<Signal()> layers;
@@ -126,7 +138,14 @@ class Builder {
   Signal sum_of(std::string_view name, std::size_t count, const std::vector<Term>& terms);
   /// Layers that are there only where a dimension asks for them (a shortcut's convolution where channels differ): x
   /// passes unchanged where `condition` is 0; a soft selection that leaves the condition open mixes the two.
-  Signal when(const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
+  /// @param name of the site: the layers, then x.
+  Signal when(std::string_view name, const Dim& condition, Signal x, const std::function<Signal(Signal)>& layers);
+  /// Layers that every width has for itself (norms): of the width chosen, on the first so many channels of `x`, whose
+  /// width must be that of one decision. A soft selection weighs what all selected give; combined by interpolation,
+  /// each is first brought to the largest (TAS, Dong and Yang, arXiv 1905.09717, section 3.2): no channel behind is
+  /// masked then.
+  /// @param layers of one width; must keep the shape.
+  Signal each_width(Signal x, const std::function<Signal(Signal, std::int64_t width)>& layers);
   /// Architectures of which `condition` is 0 are no members of the space; said in terms of the place by `message`, e.g.
   /// "narrower than the stage before".
   void require(const Dim& condition, std::string_view message);
@@ -138,7 +157,8 @@ class Builder {
 
   // The kinds by their names.
   Signal conv(std::string_view name, Signal x, const ConvSpec& spec);
-  Signal batch_norm(std::string_view name, Signal x);
+  /// @param affine whether it has a weight and a bias a channel.
+  Signal batch_norm(std::string_view name, Signal x, bool affine = true);
   /// Over the channels of every pixel.
   Signal layer_norm(std::string_view name, Signal x);
   Signal activation(Signal x, Activation activation);
@@ -168,6 +188,14 @@ class Builder {
   Signal sum(const std::vector<Signal>& terms);
   Signal multiply(Signal x, Signal gate);
   Signal concat(const std::vector<Signal>& inputs);
+  /// `channels` of `x` from `begin` on.
+  Signal slice(Signal x, const Dim& begin, const Dim& channels) {
+    return layer("slice", "", {x}, {{"begin", begin}, {"channels", channels}});
+  }
+  /// Channel g (C / groups) + j goes to j groups + g.
+  Signal channel_shuffle(Signal x, const Dim& groups) {
+    return layer("channel_shuffle", "", {x}, {{"groups", groups}});
+  }
   /// The first `channels` of `x`; `x` itself where that is all of them.
   Signal truncate(Signal x, const Dim& channels);
   /// Zeros of `channels`, height and width those of `x` reduced by `stride`.
@@ -178,8 +206,8 @@ class Builder {
   Signal conv_bn(std::string_view name, Signal x, const ConvSpec& spec, Activation act);
   /// The other order: ReLU, convolution, norm (cells).
   Signal relu_conv_bn(std::string_view name, Signal x, const ConvSpec& spec);
-  /// x + y where the shapes are equal, y where they are not.
-  Signal residual(Signal x, Signal y);
+  /// x + y where the shapes are equal, y where they are not. @param name of the site: x, then y.
+  Signal residual(Signal x, Signal y, std::string_view name = "residual");
   /// Squeeze-excite: global pool, 1x1 conv to `hidden`, ReLU, 1x1 conv back, `gate`, multiply. Both convs have biases.
   Signal squeeze_excite(std::string_view name, Signal x, const Dim& hidden, Activation gate);
   /// MobileNetV2's inverted residual without its shortcut: expand 1x1, depthwise k x k, optional squeeze-excite,
@@ -210,19 +238,40 @@ class Builder {
  private:
   std::uint16_t decide(Decision decision);
   void check_combine(const Decision& decision, std::uint16_t index) const;
-  std::span<const std::uint16_t> selected(std::uint16_t decision) const;
+  /// The options of a decision that take part, of so many.
+  std::vector<std::uint16_t> selected(std::uint16_t decision, std::size_t num_options) const;
+  bool is_hard(std::uint16_t decision) const { return index_ && (*selection_)[decision].is_hard(); }
+  std::string decision_name(std::uint16_t decision) const;
   std::string name_of(std::uint16_t decision) const;
+  std::vector<LabelledValue> labelled(const std::vector<std::int64_t>& options) const;
+  std::uint16_t decide_number(std::string_view name, const std::vector<LabelledValue>& options, DecisionKind kind);
   Signal emit(Layer layer, std::vector<Signal> inputs);
   bool soften(const Layer& layer, std::vector<Signal>& inputs);
   void require_decided(const Dim& side, const char* what) const;
+  void require_maskable(const Dim& width) const;
   bool is_zero_beyond(const Signal& signal) const;
   Signal masked(Signal signal);
   void require_kept(Signal x) const;
   template <class ValueOf>
   Dim values_of(std::uint16_t decision, std::size_t num_options, const ValueOf& value_of) const;
+  /// [the option is chosen], as a function of its decision.
+  Dim indicator(std::uint16_t decision, std::size_t num_options, std::size_t option) const;
   NetworkGraph::Vertex vertex_of(const Signal& signal);
-  Signal mixed(std::span<const Signal> candidates, std::vector<Dim> indicators);
+  /// What a site weighs, before it is a layer.
+  struct Candidates {
+    std::vector<Signal> signals;
+    std::vector<Dim> indicators;
+    std::vector<std::uint16_t> inputs;  ///< of the site
+    void add(std::uint16_t input, Signal signal, Dim indicator);
+  };
+  static Candidates without_zeros(const Candidates& terms);
+  Signal mixed(Site site, Candidates candidates, std::string_view kind = "mix");
+  Signal partial_mix(Signal x, std::int64_t partial, const std::function<Signal(Signal)>& layers);
   std::string full_name(std::string_view name) const { return prefix_ + std::string(name); }
+  /// Of a decision or a site.
+  std::string place_name(std::string_view name) const {
+    return name.starts_with('/') ? std::string(name.substr(1)) : full_name(name);
+  }
 
   const std::unordered_map<std::string, std::uint16_t>* index_ =
       nullptr;  ///< null: everything is selected and recorded
@@ -235,6 +284,8 @@ class Builder {
   std::vector<Dim> activity_;
   std::vector<Constraint> constraints_;
   std::unordered_map<std::string, int> layer_names_;
+  std::unordered_map<std::string, std::size_t> site_inputs_;
+  std::unordered_map<std::uint16_t, std::size_t> num_options_;  ///< of decisions among numbers
   NetworkGraph graph_;
   Signal input_;
   std::string prefix_;

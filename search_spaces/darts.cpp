@@ -8,6 +8,7 @@
 #include "common/errors.h"
 #include "common/text.h"
 #include "search_spaces/internal/list_notation.h"
+#include "search_spaces/space_options.h"
 
 namespace frontier {
 namespace {
@@ -20,40 +21,57 @@ constexpr std::array<const char*, 2> kCells{"normal", "reduce"};
 
 // Layers.
 
-/// Halves the sides without dropping pixels: every second one, and those between.
-Signal factorized_reduction(Builder& b, std::string_view name, Signal x, std::int64_t channels) {
-  auto scope = b.scope(name);
-  const Signal active = b.activation(x, Activation::kReLU);
-  const Signal even = b.conv("even", active, {.out = channels / 2, .stride = 2});
-  const Signal odd = b.conv("odd", b.shift(active), {.out = channels - channels / 2, .stride = 2});
-  return b.batch_norm("bn", b.concat({even, odd}));
-}
+/// The layers of cells: in the network that is searched norms have no weight and no bias.
+class CellLayers {
+ public:
+  CellLayers(Builder& b, bool search) : b_(b), search_(search) {}
 
-Signal depthwise_pointwise(Builder& b, std::string_view name, Signal x, int kernel, int stride, int dilation) {
-  auto scope = b.scope(name);
-  const Dim channels = x.shape.channels;
-  Signal y = b.conv("depthwise", b.activation(x, Activation::kReLU),
-                    {.out = channels, .kernel = kernel, .stride = stride, .groups = channels, .dilation = dilation});
-  return b.conv_bn("pointwise", y, {.out = channels});
-}
-
-Signal operation(Builder& b, std::size_t index, Signal x, std::int64_t channels, int stride) {
-  const std::string& name = kOperations[index];
-  switch (index) {
-    case 0: return b.max_pool(x, 3, stride);
-    case 1: return b.average_pool(x, 3, stride);
-    case 2: return stride == 1 ? x : factorized_reduction(b, name, x, channels);
-    case 3:
-    case 4: {
-      const int kernel = index == 3 ? 3 : 5;
-      return depthwise_pointwise(b, name + ".second", depthwise_pointwise(b, name + ".first", x, kernel, stride, 1),
-                                 kernel, 1, 1);
-    }
-    case 5:
-    case 6: return depthwise_pointwise(b, name, x, index == 5 ? 3 : 5, stride, 2);
-    default: return b.zero(x, channels, stride);
+  Signal relu_conv_bn(std::string_view name, Signal x, const ConvSpec& spec) const {
+    return norm(std::string(name) + ".bn", b_.conv(name, b_.activation(x, Activation::kReLU), spec));
   }
-}
+
+  /// Halves the sides without dropping pixels: every second one, and those between.
+  Signal factorized_reduction(std::string_view name, Signal x, const Dim& channels) const {
+    auto scope = b_.scope(name);
+    const Signal active = b_.activation(x, Activation::kReLU);
+    const Signal even = b_.conv("even", active, {.out = channels / Dim(2), .stride = 2});
+    const Signal odd = b_.conv("odd", b_.shift(active), {.out = channels - channels / Dim(2), .stride = 2});
+    return norm("bn", b_.concat({even, odd}));
+  }
+
+  Signal operation(std::size_t index, Signal x, int stride) const {
+    const std::string& name = kOperations[index];
+    switch (index) {
+      case 0: return pooled(name, b_.max_pool(x, 3, stride));
+      case 1: return pooled(name, b_.average_pool(x, 3, stride));
+      case 2: return stride == 1 ? x : factorized_reduction(name, x, x.shape.channels);
+      case 3:
+      case 4: {
+        const int kernel = index == 3 ? 3 : 5;
+        return depthwise_pointwise(name + ".second", depthwise_pointwise(name + ".first", x, kernel, stride, 1), kernel,
+                                   1, 1);
+      }
+      case 5:
+      case 6: return depthwise_pointwise(name, x, index == 5 ? 3 : 5, stride, 2);
+      default: return b_.zero(x, x.shape.channels, stride);
+    }
+  }
+
+ private:
+  Signal norm(std::string_view name, Signal x) const { return b_.batch_norm(name, x, !search_); }
+  Signal pooled(const std::string& name, Signal x) const { return search_ ? norm(name + ".bn", x) : x; }
+
+  Signal depthwise_pointwise(std::string_view name, Signal x, int kernel, int stride, int dilation) const {
+    auto scope = b_.scope(name);
+    const Dim channels = x.shape.channels;
+    Signal y = b_.conv("depthwise", b_.activation(x, Activation::kReLU),
+                       {.out = channels, .kernel = kernel, .stride = stride, .groups = channels, .dilation = dilation});
+    return norm("pointwise.bn", b_.conv("pointwise", y, {.out = channels}));
+  }
+
+  Builder& b_;
+  bool search_;
+};
 
 /// Declares the decisions of a kind of cell in their order, and that its nodes read both inputs: a cell that reads one
 /// of them alone would leave others of the network without use.
@@ -69,7 +87,7 @@ void declare(Builder& b, const std::string& kind) {
           pairs.push_back({std::to_string(i) + "+" + std::to_string(k), i == from || k == from ? 1 : 0});
       for (std::size_t i = 0; i < kOperations.size(); ++i) operations.push_back({kOperations[i], i != kNone ? 1 : 0});
       const Dim taken = pairs.size() > 1 ? b.choose(place + ".inputs", pairs, DecisionKind::kSubset) : Dim(1);
-      b.when(taken, b.input(), [&](Signal x) {
+      b.when(place + ".taken", taken, b.input(), [&](Signal x) {
         const Dim used = b.choose(place + ".from" + std::to_string(from), operations, DecisionKind::kBranch);
         if (from < kInputs) reads[from] = Dim::either(reads[from], taken * used);
         return x;
@@ -82,27 +100,29 @@ void declare(Builder& b, const std::string& kind) {
                                " by an operation other than none; a cell must read both");
 }
 
-Signal cell(Builder& b, Signal before, Signal last, std::int64_t channels, bool reduces, bool after_reduction) {
+Signal cell(Builder& b, const DartsOptions& options, Signal before, Signal last, std::int64_t channels, bool reduces,
+            bool after_reduction) {
   const std::string kind = kCells[reduces ? 1 : 0];
-  std::vector<Signal> states{after_reduction ? factorized_reduction(b, "preprocess0", before, channels)
-                                             : b.relu_conv_bn("preprocess0", before, {.out = channels}),
-                             b.relu_conv_bn("preprocess1", last, {.out = channels})};
+  const CellLayers layers(b, options.search);
+  std::vector<Signal> states{after_reduction ? layers.factorized_reduction("preprocess0", before, channels)
+                                             : layers.relu_conv_bn("preprocess0", before, {.out = channels}),
+                             layers.relu_conv_bn("preprocess1", last, {.out = channels})};
   for (std::size_t node = 0; node < kNodes; ++node) {
     const std::string place = "node" + std::to_string(node);
     auto scope = b.scope(place);
     std::vector<Builder::Term> terms;
     for (std::size_t from = 0; from < kInputs + node; ++from) {
       const std::string edge = "from" + std::to_string(from);
-      terms.push_back({std::to_string(from), [&, from, edge] {
-                         auto edge_scope = b.scope(edge);
-                         std::vector<Branch> branches;
-                         const int stride = reduces && from < kInputs ? 2 : 1;
-                         for (std::size_t i = 0; i < kOperations.size(); ++i)
-                           branches.push_back({kOperations[i], [&b, i, channels, stride](Signal x) {
-                                                 return operation(b, i, x, channels, stride);
-                                               }});
-                         return b.mix("/" + kind + "." + place + "." + edge, states[from], branches);
-                       }});
+      terms.push_back(
+          {std::to_string(from), [&, from, edge] {
+             auto edge_scope = b.scope(edge);
+             std::vector<Branch> branches;
+             const int stride = reduces && from < kInputs ? 2 : 1;
+             for (std::size_t i = 0; i < kOperations.size(); ++i)
+               branches.push_back(
+                   {kOperations[i], [&layers, i, stride](Signal x) { return layers.operation(i, x, stride); }});
+             return b.mix("/" + kind + "." + place + "." + edge, states[from], branches, {.partial = options.partial});
+           }});
     }
     states.push_back(b.sum_of("/" + kind + "." + place + ".inputs", 2, terms));
   }
@@ -142,7 +162,7 @@ Signal network(Builder& b, const DartsOptions& options, Signal x, std::int64_t c
     auto scope = b.scope("cell" + std::to_string(i));
     const bool reduces = i == options.cells / 3 || i == 2 * options.cells / 3;
     if (reduces) channels *= 2;
-    const Signal out = cell(b, before, last, channels, reduces, after_reduction);
+    const Signal out = cell(b, options, before, last, channels, reduces, after_reduction);
     before = last;
     last = out;
     after_reduction = reduces;
@@ -337,10 +357,32 @@ SearchSpace darts(const DartsOptions& options) {
   if (options.cells < 3 || options.channels < 2 || options.channels % 2 != 0)
     throw UsageError("a DARTS network has at least 3 cells and an even number of channels, not " +
                      std::to_string(options.cells) + " and " + std::to_string(options.channels));
+  if (options.partial != 1 && !options.search)
+    throw UsageError("space.partial = " + std::to_string(options.partial) +
+                     " is of the network that is searched; set search to true, or leave it out");
+  if (options.partial < 1 || options.channels % (2 * options.partial) != 0)
+    throw UsageError("space.partial = " + std::to_string(options.partial) + " must divide half of the " +
+                     std::to_string(options.channels) + " channels");
+  if (options.search && options.auxiliary_weight != 0)
+    throw UsageError("space.auxiliary_weight has no effect on the network that is searched; leave it out");
   return SearchSpace(
       options.name, options.input,
       [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); }, {print, parse},
       normal_form);
+}
+
+SearchSpace darts(const DartsOptions& defaults, const nlohmann::json& options) {
+  DartsOptions wanted = with_space_options(defaults, options), usual = defaults;
+  if (wanted.search) {
+    DartsOptions of_search = defaults;
+    of_search.cells = 8;
+    of_search.channels = 16;
+    of_search.auxiliary_weight = usual.auxiliary_weight = 0;  // there is none, which the name need not say
+    usual.cells = 0, usual.channels = 0;                      // of two defaults each: the name says them always
+    wanted = with_space_options(of_search, options);
+  }
+  wanted.name = space_text(defaults.name, write_options(wanted), write_options(usual));
+  return darts(wanted);
 }
 
 }  // namespace frontier

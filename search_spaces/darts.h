@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "search_spaces/search_space.h"
@@ -13,7 +14,21 @@ struct DartsOptions {
   int cells = 20;                 ///< at least 3; those at a third and two thirds reduce
   bool imagenet_stem = false;     ///< three convolutions of stride 2 instead of one of stride 1 and three times C
   double auxiliary_weight = 0.4;  ///< of the loss at the classifier behind two thirds of the cells; 0: there is none
+  /// The network in which DARTS searches, of the same decisions: norms of the cells without weight and bias, one behind
+  /// each pool.
+  bool search = false;
+  std::int64_t partial = 1;  ///< the K of PC-DARTS: one in K channels of an edge passes through its operations
 };
+
+/// What settings may say.
+template <class Fields>
+void describe(Fields& f, DartsOptions& o) {
+  f("cells", o.cells, 3, 1000);
+  f("channels", o.channels, 2, 4096);
+  f("auxiliary_weight", o.auxiliary_weight, 0.0, 100.0);
+  f("search", o.search);
+  f("partial", o.partial, 1, 4096);
+}
 
 /// The cells of DARTS (Liu, Simonyan, Yang: "DARTS: Differentiable Architecture Search", 2019, arXiv 1806.09055) and
 /// PC-DARTS in the networks that are trained from scratch: each of a cell's four nodes adds two operations on two of
@@ -25,7 +40,11 @@ struct DartsOptions {
 ///
 /// Differs from the papers: cells may hold `none`, as long as each kind reads both of its inputs; the auxiliary
 /// classifier pools to 2x2 without overlap, which works for any image.
+/// @throws UsageError for options that do not fit together.
 SearchSpace darts(const DartsOptions& options);
+/// With the options of settings; the space's name says those that differ from `defaults`. With "search" the defaults
+/// are those of the papers' search: C = 16, 8 cells, no auxiliary classifier.
+SearchSpace darts(const DartsOptions& defaults, const nlohmann::json& options);
 
 /// C = 36, 20 cells, for CIFAR ("darts"); C = 48, 14 cells for ImageNet ("darts_imagenet").
 DartsOptions darts_cifar();

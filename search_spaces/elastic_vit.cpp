@@ -22,7 +22,7 @@ Signal convolution_block(Builder& b, Signal x, const Dim& out, const Dim& expans
                                            .activation = Activation::kHSwish,
                                            .after_depthwise = gate});
   const Signal pooled = stride == 1 ? x : b.average_pool(x, 2, stride);
-  const Signal shortcut = b.when(Dim(1) - Dim::equal(x.shape.channels, out), pooled,
+  const Signal shortcut = b.when("shortcut", Dim(1) - Dim::equal(x.shape.channels, out), pooled,
                                  [&](Signal in) { return b.conv("shortcut", in, {.out = out}); });
   return b.add(y, shortcut);
 }

@@ -55,7 +55,7 @@ struct BlockLayers {
 /// part of any network and must be zero before channels meet: what a kind makes of those channels.
 enum class Beyond {
   kMixes,  ///< its inputs must be zero there; what it gives there is anything (convolutions)
-  kSums,   ///< its inputs must be zero there; so is its output (add, mix)
+  kSums,   ///< its inputs must be zero there; its output needs no mask: it is zero, too (add, mix)
   kKeeps,  ///< channels stay by themselves, and a zero of any input gives zero (pools, ReLU, products)
   kFills,  ///< channels stay by themselves, and zeros become something else (norms, sigmoids, biases)
 };

@@ -1,5 +1,6 @@
 #include "search_spaces/network_graph.h"
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -55,6 +56,15 @@ std::vector<const Shape*> NetworkGraph::input_shapes(Vertex vertex) const {
   return shapes;
 }
 
+std::vector<Site> sites_of(const NetworkGraph& graph) {
+  std::vector<Site> sites;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    const Site& site = graph[v].site;
+    if (!site.name.empty() && std::find(sites.begin(), sites.end(), site) == sites.end()) sites.push_back(site);
+  }
+  return sites;
+}
+
 std::vector<ParameterSpec> parameters_of(const NetworkGraph& graph, NetworkGraph::Vertex vertex) {
   const Layer& layer = graph[vertex];
   if (layer.kind->parameters == nullptr) return {};
@@ -74,9 +84,9 @@ std::string to_dot(const NetworkGraph& graph, std::string_view title) {
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const Layer& layer = graph[v];
     dot += "  n" + std::to_string(v) + " [" + (layer.training_only ? "style=dashed, " : "") + "label=\"" +
-           quoted(layer.kind->label ? layer.kind->label(layer) : std::string(layer.kind->name)) + "\\n" + quoted(layer.name) +
-           "\\n" + std::to_string(layer.output.channels.max()) + "x" + std::to_string(layer.output.height.max()) + "x" +
-           std::to_string(layer.output.width.max()) + "\"];\n";
+           quoted(layer.kind->label ? layer.kind->label(layer) : std::string(layer.kind->name)) + "\\n" +
+           quoted(layer.name) + "\\n" + std::to_string(layer.output.channels.max()) + "x" +
+           std::to_string(layer.output.height.max()) + "x" + std::to_string(layer.output.width.max()) + "\"];\n";
     for (const auto input : graph.inputs(v)) dot += "  n" + std::to_string(input) + " -> n" + std::to_string(v) + ";\n";
   }
   return dot + "}\n";

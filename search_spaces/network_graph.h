@@ -57,6 +57,14 @@ class Attributes {
   std::vector<Entry> entries_;
 };
 
+/// A place where decisions choose between signals or signals are added, by whose name gates may weigh them (Gates). As
+/// decisions, sites of several layers may have one name; they then share weights.
+struct Site {
+  std::string name;        ///< the decision's where one is made there; empty: none
+  std::size_t inputs = 0;  ///< of the whole space, in the order of branches, terms or depths
+  bool operator==(const Site&) const = default;
+};
+
 /// One primitive layer: a node of the graph. `name` is the weight-sharing key: layers of two subnets with the same name
 /// use slices of the same parameters.
 struct Layer {
@@ -67,6 +75,8 @@ struct Layer {
   /// Where decisions choose between its inputs or count them: by slot 1 where the input takes part, 0 where not. A soft
   /// network weighs each input by the expectation of its indicator. Empty: every input as it is.
   std::vector<Dim> indicators = {};
+  Site site = {};                               ///< of a layer with indicators
+  std::vector<std::uint16_t> site_inputs = {};  ///< by slot: which of the site's inputs it is
   Dim exists = 1;              ///< 1 where the decisions keep this layer, 0 where not; always 1 under a hard selection
   bool training_only = false;  ///< leads to an auxiliary output: costs nothing, is no part of the finished network
 
@@ -110,6 +120,9 @@ class NetworkGraph {
   Vertex output_ = 0;
   std::vector<Auxiliary> auxiliaries_;
 };
+
+/// All sites of a network, by first use, each once. Those of a space: of build_everything()'s graph.
+std::vector<Site> sites_of(const NetworkGraph& graph);
 
 /// The parameters of a layer. @throws std::out_of_range if there is no such vertex.
 std::vector<ParameterSpec> parameters_of(const NetworkGraph& graph, NetworkGraph::Vertex vertex);

@@ -1,5 +1,7 @@
 #include "search_spaces/registry.h"
 
+#include <nlohmann/json.hpp>
+
 #include "common/errors.h"
 #include "common/text.h"
 #include "search_spaces/autoformer.h"
@@ -11,13 +13,22 @@
 #include "search_spaces/nas_bench_macro.h"
 #include "search_spaces/ofa_mobilenetv3.h"
 #include "search_spaces/resnet_shape.h"
+#include "search_spaces/space_options.h"
 
 namespace frontier {
 namespace {
 
 struct Entry {
   SpaceInfo info;
-  SearchSpace (*make)();
+  SearchSpace (*make)() = nullptr;
+  SearchSpace (*with_options)(const nlohmann::json& options) = nullptr;  ///< where there are some
+
+  SearchSpace operator()(const nlohmann::json& options) const {
+    if (with_options != nullptr) return with_options(options);
+    if (!options.empty())
+      throw UsageError("space." + printable(options.begin().key()) + ": '" + info.name + "' has no options");
+    return make();
+  }
 };
 
 const std::vector<Entry>& entries() {
@@ -35,8 +46,11 @@ const std::vector<Entry>& entries() {
       {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
        [] { return nas_bench_201(); }},
       {{"darts", "DARTS: a normal and a reduction cell of 4 nodes, 7 operations; 20 cells for 32x32 images (CIFAR)"},
-       [] { return darts(darts_cifar()); }},
-      {{"darts_imagenet", "DARTS' cells in a network of 14 for ImageNet"}, [] { return darts(darts_imagenet()); }},
+       nullptr,
+       [](const nlohmann::json& options) { return darts(darts_cifar(), options); }},
+      {{"darts_imagenet", "DARTS' cells in a network of 14 for ImageNet"},
+       nullptr,
+       [](const nlohmann::json& options) { return darts(darts_imagenet(), options); }},
       {{"ofa_mobilenetv3", "Once-for-All MobileNetV3, width 1.0: 5 stages of 2-4 blocks, 25 resolutions (ImageNet)"},
        [] { return ofa_mobilenetv3(10); }},
       {{"ofa_mobilenetv3_w1.2", "Once-for-All MobileNetV3, width 1.2"}, [] { return ofa_mobilenetv3(12); }},
@@ -49,19 +63,26 @@ const std::vector<Entry>& entries() {
       {{"autoformer_28", "AutoFormer scaled for 28x28 images (Fashion-MNIST): 32-64 channels, 2-4 blocks"},
        [] { return autoformer(autoformer_28()); }},
       {{"resnet_shape_20", "TAS: widths of every convolution and depths of ResNet-20 for 32x32 images (CIFAR)"},
-       [] { return resnet_shape(resnet_shape_cifar(20)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(20), options); }},
       {{"resnet_shape_32", "TAS: widths of every convolution and depths of ResNet-32 for 32x32 images (CIFAR)"},
-       [] { return resnet_shape(resnet_shape_cifar(32)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(32), options); }},
       {{"resnet_shape_56", "TAS: widths of every convolution and depths of ResNet-56 for 32x32 images (CIFAR)"},
-       [] { return resnet_shape(resnet_shape_cifar(56)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(56), options); }},
       {{"resnet_shape_110", "TAS: widths of every convolution and depths of ResNet-110 for 32x32 images (CIFAR)"},
-       [] { return resnet_shape(resnet_shape_cifar(110)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(110), options); }},
       {{"resnet_shape_164", "TAS: widths of every convolution and depths of ResNet-164 for 32x32 images (CIFAR)"},
-       [] { return resnet_shape(resnet_shape_cifar(164)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(164), options); }},
       {{"resnet_shape_imagenet_18", "TAS: widths of every convolution and depths of ResNet-18 for ImageNet"},
-       [] { return resnet_shape(resnet_shape_imagenet(18)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_imagenet(18), options); }},
       {{"resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet"},
-       [] { return resnet_shape(resnet_shape_imagenet(50)); }},
+       nullptr,
+       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_imagenet(50), options); }},
       {{"elastic_vit",
         "ElasticViT: resolution, widths, depths and ratios of convolution and attention stages (ImageNet)"},
        [] { return elastic_vit(elastic_vit_224()); }},
@@ -79,13 +100,22 @@ std::vector<SpaceInfo> known_spaces() {
   return infos;
 }
 
-std::shared_ptr<const SearchSpace> make_space(std::string_view name) {
+std::shared_ptr<const SearchSpace> make_space(std::string_view text) {
+  const SpaceRequest request = parse_space(text);
   std::vector<std::string> names;
   for (const auto& entry : entries()) {
-    if (entry.info.name == name) return std::make_shared<const SearchSpace>(entry.make());
+    if (entry.info.name == request.name) return std::make_shared<const SearchSpace>(entry(request.options));
     names.push_back(entry.info.name);
   }
-  throw UsageError(unknown_name("search space", name, names));
+  throw UsageError(unknown_name("search space", request.name, names));
+}
+
+std::string space_name(const nlohmann::json& setting) {
+  if (!setting.is_string() && !setting.is_object())
+    throw UsageError("setting 'space' must be a name or an object with a name, not " + printable(setting.dump()));
+  const std::string text = setting.is_string() ? setting.get<std::string>() : setting.dump();
+  const bool plain = text.find_first_of("({") == std::string::npos;
+  return plain ? text : make_space(text)->name();
 }
 
 }  // namespace frontier

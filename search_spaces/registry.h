@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,13 @@ struct SpaceInfo {
 /// The spaces that make_space() knows, in the order they are shown.
 std::vector<SpaceInfo> known_spaces();
 
-/// @throws UsageError listing the known spaces.
-std::shared_ptr<const SearchSpace> make_space(std::string_view name);
+/// @param text a name, alone or with options (space_options.h); what name() of a space says is such a text, which makes
+/// the same space again.
+/// @throws UsageError listing the known spaces, or the options of the space.
+std::shared_ptr<const SearchSpace> make_space(std::string_view text);
+
+/// The name() of the space that a setting means: a text for make_space(), or an object {"name": ..., options}. A plain
+/// name passes as it is, known or not. @throws UsageError for anything else.
+std::string space_name(const nlohmann::json& setting);
 
 }  // namespace frontier

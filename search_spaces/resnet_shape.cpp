@@ -4,18 +4,27 @@
 
 #include "common/errors.h"
 #include "search_spaces/internal/list_notation.h"
+#include "search_spaces/space_options.h"
 
 namespace frontier {
 namespace {
 
+/// A convolution of open width, with a norm or without. Where norms are those of widths, also what has none is
+/// truncated and brought to one size by the width.
+Signal convolution(Builder& b, const ResNetShapeOptions& options, const std::string& name, Signal x,
+                   const ConvSpec& spec, bool norm = true) {
+  if (options.norms == "shared") return norm ? b.conv_bn(name, x, spec) : b.conv(name, x, spec);
+  return b.each_width(b.conv(name, x, spec), [&](Signal y, std::int64_t width) {
+    return norm ? b.batch_norm(name + ".bn." + std::to_string(width), y) : y;
+  });
+}
+
+Signal relu(Builder& b, Signal x) { return b.activation(x, Activation::kReLU); }
+
 Signal shortcut(Builder& b, const ResNetShapeOptions& options, Signal x, const Dim& out, int stride) {
-  if (stride == 2) {
-    const Signal pooled = b.average_pool(x, 2, 2);
-    return options.imagenet ? b.conv_bn("shortcut", pooled, {.out = out}) : b.conv("shortcut", pooled, {.out = out});
-  }
-  const bool norm = options.imagenet || !options.bottleneck;
-  return b.when(Dim(1) - Dim::equal(x.shape.channels, out), x, [&](Signal in) {
-    return norm ? b.conv_bn("shortcut", in, {.out = out}) : b.conv("shortcut", in, {.out = out});
+  if (stride == 2) return convolution(b, options, "shortcut", b.average_pool(x, 2, 2), {.out = out}, options.imagenet);
+  return b.when("shortcut", Dim(1) - Dim::equal(x.shape.channels, out), x, [&](Signal in) {
+    return convolution(b, options, "shortcut", in, {.out = out}, options.imagenet || !options.bottleneck);
   });
 }
 
@@ -23,26 +32,26 @@ Signal block(Builder& b, const ResNetShapeOptions& options, Signal x, std::int64
   const auto width = [&](const char* name, std::int64_t channels) {
     return b.choose(std::string(name) + ".width", tas_widths(channels), DecisionKind::kWidth);
   };
+  const auto conv = [&](const char* name, Signal in, std::int64_t channels, int kernel, int of_stride) {
+    return convolution(b, options, name, in, {.out = width(name, channels), .kernel = kernel, .stride = of_stride});
+  };
   Signal y = x;
   if (options.bottleneck) {
-    y = b.conv_bn("conv_a", y, {.out = width("conv_a", planes)}, Activation::kReLU);
-    y = b.conv_bn("conv_b", y, {.out = width("conv_b", planes), .kernel = 3, .stride = stride}, Activation::kReLU);
-    y = b.conv_bn("conv_c", y, {.out = width("conv_c", 4 * planes)});
+    y = relu(b, conv("conv_a", y, planes, 1, 1));
+    y = relu(b, conv("conv_b", y, planes, 3, stride));
+    y = conv("conv_c", y, 4 * planes, 1, 1);
   } else {
-    y = b.conv_bn("conv_a", y, {.out = width("conv_a", planes), .kernel = 3, .stride = stride}, Activation::kReLU);
-    y = b.conv_bn("conv_b", y, {.out = width("conv_b", planes), .kernel = 3});
+    y = relu(b, conv("conv_a", y, planes, 3, stride));
+    y = conv("conv_b", y, planes, 3, 1);
   }
-  return b.activation(b.add(y, shortcut(b, options, x, y.shape.channels, stride)), Activation::kReLU);
+  return relu(b, b.add(y, shortcut(b, options, x, y.shape.channels, stride)));
 }
 
 Signal network(Builder& b, const ResNetShapeOptions& options, Signal x, std::int64_t classes) {
   const Dim stem = b.choose("stem.width", tas_widths(options.stem), DecisionKind::kWidth);
-  if (options.imagenet) {
-    x = b.conv_bn("stem", x, {.out = stem, .kernel = 7, .stride = 2}, Activation::kReLU);
-    x = b.max_pool(x, 3, 2);
-  } else {
-    x = b.conv_bn("stem", x, {.out = stem, .kernel = 3}, Activation::kReLU);
-  }
+  const int kernel = options.imagenet ? 7 : 3, stride = options.imagenet ? 2 : 1;
+  x = relu(b, convolution(b, options, "stem", x, {.out = stem, .kernel = kernel, .stride = stride}));
+  if (options.imagenet) x = b.max_pool(x, 3, 2);
   for (std::size_t s = 0; s < options.planes.size(); ++s) {
     auto stage_scope = b.scope("stage" + std::to_string(s));
     x = b.repeat("depth", tas_depths(options.blocks[s]), x, [&](int i, Signal in) {
@@ -187,6 +196,12 @@ SearchSpace resnet_shape(const ResNetShapeOptions& options) {
          return layout.print(decisions, arch);
        },
        [layout](std::span<const Decision> decisions, std::string_view text) { return layout.parse(decisions, text); }});
+}
+
+SearchSpace resnet_shape(const ResNetShapeOptions& defaults, const nlohmann::json& options) {
+  ResNetShapeOptions wanted = with_space_options(defaults, options);
+  wanted.name = space_text(defaults.name, write_options(wanted), write_options(defaults));
+  return resnet_shape(wanted);
 }
 
 }  // namespace frontier

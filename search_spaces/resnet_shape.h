@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,16 @@ struct ResNetShapeOptions {
   std::int64_t stem = 16;            ///< channels
   std::vector<std::int64_t> planes;  ///< a stage each; the first convolution of all but the first has stride 2
   std::vector<std::int64_t> blocks;  ///< most blocks of a stage
+  /// "shared": a norm's weights are slices as a convolution's are; "per_width": each width has a norm of its own, as in
+  /// TAS' search, "<convolution>.bn.<width>", which widths that are combined by interpolation need.
+  std::string norms = "shared";
 };
+
+/// What settings may say.
+template <class Fields>
+void describe(Fields& f, ResNetShapeOptions& o) {
+  f("norms", o.norms, {"shared", "per_width"});
+}
 
 /// The width and depth space of TAS (Dong and Yang 2019, arXiv 1905.09717): every convolution keeps floor(r * C) of its
 /// C channels, r = 0.3, 0.4, ..., 1.0; a stage of B > 3 blocks keeps 1, 3, 5, ... or B of them, a shorter one any
@@ -30,6 +40,8 @@ struct ResNetShapeOptions {
 /// Written as TAS' configurations list them, a width for every convolution of the full network in order (0 in blocks
 /// beyond the depth): "depths=5,5,5 widths=16,6,4,12,...".
 SearchSpace resnet_shape(const ResNetShapeOptions& options);
+/// With the options of settings; the space's name says those that differ from `defaults`. @throws UsageError.
+SearchSpace resnet_shape(const ResNetShapeOptions& defaults, const nlohmann::json& options);
 
 /// CIFAR's ResNet-20, 32, 56 and 110 (basic blocks) and 164 (bottlenecks), for 3x32x32: "resnet_shape_20", ...
 ResNetShapeOptions resnet_shape_cifar(int depth);

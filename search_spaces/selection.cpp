@@ -27,7 +27,7 @@ Combine usual_combine(DecisionKind kind) {
 }
 
 bool Selection::is_hard() const {
-  return std::all_of(decisions_.begin(), decisions_.end(), [](const auto& d) { return d.options.size() == 1; });
+  return std::all_of(decisions_.begin(), decisions_.end(), [](const auto& d) { return d.is_hard(); });
 }
 
 Architecture Selection::architecture() const {

@@ -11,16 +11,19 @@ namespace frontier {
 enum class Combine {
   kSum,          ///< branches, subsets, depths: weighted sum of the options' outputs
   kMask,         ///< numbers: what is there of the largest option, weighted (ShiftNAS's channel masks, kernels' rings)
-  kInterpolate,  ///< widths: each output brought to one size by channel-wise interpolation (TAS); refused by Builder
+  kInterpolate,  ///< widths with layers of their own (Builder::each_width): outputs brought to one size (TAS)
 };
 /// kSum where outputs can be added, kMask for numbers: the two that networks are built of.
 Combine usual_combine(DecisionKind kind);
 
-/// The options of one decision that take part. One option: hard. Several: soft, in ascending order; their weights are
-/// tensors that travel beside the selection (Gates), so that this type needs no torch.
+/// The options of one decision that take part. One option: hard, unless it is gated. Several: soft, in ascending order;
+/// their weights are tensors that travel beside the selection (Gates), so that this type needs no torch.
 struct SelectedOptions {
   std::vector<std::uint16_t> options;
   Combine combine = Combine::kSum;
+  bool gated = false;  ///< one option has a gate, too, that multiplies what it gives (straight-through estimates)
+
+  bool is_hard() const { return options.size() == 1 && !gated; }
 };
 
 /// What a sampler hands to the engine: for every decision the options that take part in this pass.

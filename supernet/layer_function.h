@@ -17,7 +17,8 @@ struct BoundLayer {
   NetworkGraph::Vertex vertex = 0;
   const Layer* layer = nullptr;
   std::vector<at::Tensor> weights;  ///< the slices of LayerKind::parameters, in that order
-  /// Of a layer with indicators in a soft network: their expectations, [inputs]. Undefined where it has none.
+  /// Of a layer with indicators in a soft network: their expectations, or what its site is given in place of them,
+  /// [inputs]. Undefined where it has none.
   at::Tensor input_weights;
   /// What is there of the dimensions of LayerKind::masks in a soft network, in that order: soft::prefix, [dim.max()].
   /// Undefined where a dimension is decided.

@@ -171,10 +171,22 @@ struct Program::State {
     return spec.view ? (*spec.view)(layer, parameter, slice) : slice;
   }
 
+  /// Of a site's weights those of the layer's inputs, by slot.
+  static at::Tensor of_inputs(const Layer& layer, const at::Tensor& weights) {
+    if (weights.size(0) != static_cast<std::int64_t>(layer.site.inputs))
+      throw std::logic_error("site '" + layer.site.name + "' has " + std::to_string(layer.site.inputs) +
+                             " inputs, and " + std::to_string(weights.size(0)) + " weights");
+    if (layer.site_inputs.size() == layer.site.inputs) return weights;
+    const std::vector<std::int64_t> places(layer.site_inputs.begin(), layer.site_inputs.end());
+    return weights.index_select(0, at::tensor(places, weights.options().dtype(at::kLong)));
+  }
+
   at::Tensor input_weights(const Layer& layer) const {
     const bool hard = std::all_of(layer.indicators.begin(), layer.indicators.end(),
                                   [](const Dim& indicator) { return indicator.is_constant(); });
     if (!hard && spec.gates == nullptr) throw std::logic_error("a soft network ran without gates");
+    if (const at::Tensor own = spec.gates ? spec.gates->site(layer.site.name) : at::Tensor(); own.defined())
+      return gated(of_inputs(layer, own));
     return gated(soft::expectations(layer.indicators, spec.gates ? *spec.gates : Gates()));
   }
 

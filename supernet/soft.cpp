@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <unordered_map>
+
+#include "common/text.h"
 
 namespace frontier {
 
@@ -18,7 +21,7 @@ struct Gates::State {
   std::vector<double> values;      ///< of all gates
   std::vector<std::size_t> first;  ///< of a decision's in `values`; one entry more than decisions
   std::vector<std::vector<std::uint16_t>> selected;
-  at::TensorOptions options;
+  std::optional<at::TensorOptions> options;  ///< of the gates, if there are any
 };
 
 namespace {
@@ -59,6 +62,13 @@ void check_unselected(const Decision& decision, std::span<const double> values,
                   "', which is not selected");
 }
 
+void require_fits(const Site& site, const at::Tensor& weight) {
+  if (!weight.defined()) throw error("site '", site.name, "' has weights that are undefined");
+  if (weight.dim() != 1 || weight.size(0) != static_cast<std::int64_t>(site.inputs))
+    throw error("the weights of site '", site.name, "' have shape ", weight.sizes(), ", not [", site.inputs,
+                "]: one for each of its inputs in the whole space");
+}
+
 std::vector<double> read(const std::vector<at::Tensor>& gates) {
   std::vector<at::Tensor> defined;
   for (const auto& gate : gates)
@@ -90,14 +100,14 @@ Gates::Gates(std::span<const Decision> decisions, std::vector<at::Tensor> gates,
     if (gates[d].defined()) {
       check_gate(decisions[d], gates[d], first);
       if (!first.defined()) first = gates[d];
-    } else if (selection && state->selected[d].size() > 1) {
+    } else if (selection && !(*selection)[d].is_hard()) {
       throw error(quoted(decisions[d].name), " selects ", state->selected[d].size(), " options without gates");
     }
     state->first.push_back(state->first[d] + (gates[d].defined() ? decisions[d].options.size() : 0));
   }
   state->values = read(gates);
   state->gates = std::move(gates);
-  state->options = first.defined() ? first.options() : at::TensorOptions(at::kCPU).dtype(at::kFloat);
+  if (first.defined()) state->options = first.options();
   state_ = std::move(state);
   for (std::size_t d = 0; d < decisions.size(); ++d) check_unselected(decisions[d], values(d), state_->selected[d]);
 }
@@ -138,7 +148,39 @@ std::string Gates::describe(std::size_t decision) const {
 }
 
 at::TensorOptions Gates::options() const {
-  return state_ ? state_->options : at::TensorOptions(at::kCPU).dtype(at::kFloat);
+  if (state_ && state_->options) return *state_->options;
+  if (sites_ && !sites_->empty()) return sites_->begin()->second.options();
+  return at::TensorOptions(at::kCPU).dtype(at::kFloat);
+}
+
+Gates Gates::with_sites(std::span<const Site> sites, std::map<std::string, at::Tensor, std::less<>> weights) const {
+  Gates gates = *this;
+  gates.sites_ = nullptr;
+  const at::TensorOptions wanted = state_ && state_->options ? *state_->options
+                                   : weights.empty()         ? options()
+                                                             : weights.begin()->second.options();
+  for (const auto& [name, weight] : weights) {
+    const auto site = std::find_if(sites.begin(), sites.end(), [&](const Site& s) { return s.name == name; });
+    if (site == sites.end()) {
+      std::vector<std::string> names;
+      for (const Site& known : sites) names.push_back(known.name);
+      throw std::logic_error(unknown_name("site", name, names));
+    }
+    require_fits(*site, weight);
+    if (!at::isFloatingType(weight.scalar_type()) ||
+        weight.scalar_type() != c10::typeMetaToScalarType(wanted.dtype()) || weight.device() != wanted.device())
+      throw error("the weights of site '", name, "' are ", weight.scalar_type(), " on ", weight.device(),
+                  ", the gates or other weights ", c10::typeMetaToScalarType(wanted.dtype()), " on ", wanted.device());
+  }
+  gates.sites_ = std::make_shared<const std::map<std::string, at::Tensor, std::less<>>>(std::move(weights));
+  return gates;
+}
+
+const at::Tensor& Gates::site(std::string_view name) const {
+  static const at::Tensor kNone;
+  if (!sites_) return kNone;
+  const auto it = sites_->find(name);
+  return it == sites_->end() ? kNone : it->second;
 }
 
 namespace soft {

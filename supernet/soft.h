@@ -4,13 +4,16 @@
 #include <c10/core/TensorOptions.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "search_spaces/cost.h"
 #include "search_spaces/dim.h"
+#include "search_spaces/network_graph.h"
 #include "search_spaces/selection.h"
 
 namespace frontier {
@@ -18,7 +21,8 @@ namespace frontier {
 /// How much of every option a soft network takes. For each decision a tensor [options] of the whole decision, 0 where
 /// an option is not selected; undefined where the decision is hard. As a rule a distribution (softmax, its samples,
 /// one-hot with straight-through gradients): what does not depend on a decision counts as once, whatever its gates add
-/// up to. A value, cheap to copy; thread-safety: const.
+/// up to. Beside them sites (network_graph.h) may have weights of their own: of their inputs, in place of what the
+/// gates of decisions make of these (edge normalisation). A value, cheap to copy; thread-safety: const.
 class Gates {
  public:
   /// Every decision is hard.
@@ -29,21 +33,28 @@ class Gates {
   Gates(std::span<const Decision> decisions, std::vector<at::Tensor> gates);
   /// @param selection what is selected of the gated decisions; one option may be gated, too.
   /// @throws std::logic_error also if a gate is not 0 where its option is not selected, or if there is none where
-  /// several options are.
+  /// several options are or the selection asks for one.
   Gates(std::span<const Decision> decisions, std::vector<at::Tensor> gates, const Selection& selection);
+  /// These gates, and weights by site.
+  /// @param sites of the space (sites_of).  @param weights [inputs of the site], also of what is not selected, of the
+  /// gates' type on their device; gradients flow back to them.
+  /// @throws std::logic_error naming the site that there is not, or whose weights do not fit it.
+  Gates with_sites(std::span<const Site> sites, std::map<std::string, at::Tensor, std::less<>> weights) const;
   /// 1 for the options chosen, 0 for all others: every decision is gated.
   static Gates one_hot(std::span<const Decision> decisions, const Architecture& arch,
                        at::ScalarType type = at::ScalarType::Float);
 
   /// [options], or undefined where the decision is hard.
   const at::Tensor& operator[](std::size_t decision) const;
+  /// [inputs] of a site, or undefined where it has no weights of its own.
+  const at::Tensor& site(std::string_view name) const;
   /// The gates' values on the CPU, without gradients; empty where the decision is hard.
   std::span<const double> values(std::size_t decision) const;
   /// Of a gated decision, ascending.
   std::span<const std::uint16_t> selected(std::size_t decision) const;
   /// For messages: "decision 'stage1.width'".
   std::string describe(std::size_t decision) const;
-  /// Type and device of the gates; float32 on the CPU if all decisions are hard.
+  /// Type and device of the gates, of the sites' weights where all decisions are hard; else float32 on the CPU.
   at::TensorOptions options() const;
 
  private:
@@ -51,6 +62,7 @@ class Gates {
   Gates(std::span<const Decision> decisions, std::vector<at::Tensor> gates, const Selection* selection);
 
   std::shared_ptr<const State> state_;
+  std::shared_ptr<const std::map<std::string, at::Tensor, std::less<>>> sites_;
 };
 
 /// What numbers are under gates: expectations over independent draws of every decision, of probabilities

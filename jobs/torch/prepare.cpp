@@ -67,7 +67,9 @@ Rng Prepared::stream(std::string_view purpose) const {
 
 Prepared prepare(const nlohmann::json& json) {
   Prepared p;
-  read_options(json, "", p.config);
+  nlohmann::json settings = json;
+  if (settings.is_object() && settings.contains("space")) settings["space"] = space_name(settings["space"]);
+  read_options(settings, "", p.config);
   p.space = make_space(p.config.space);
   p.data = load_data(p.config.data);
   const Dataset& train = p.data.train;

@@ -21,12 +21,12 @@ EvaluateSettings read_settings(const nlohmann::json& json) {
   if (settings.out.empty() && settings.existing != "refuse")
     throw UsageError("--" + std::string(settings.existing == "resume" ? "resume" : "overwrite") +
                      " needs --out, the folder of the checkpoints");
-  if (!settings.config.contains("space") || !settings.config["space"].is_string())
-    throw UsageError("--evaluator scratch needs --space");
+  if (!settings.config.contains("space")) throw UsageError("--evaluator scratch needs --space");
   if (settings.config.contains("sampler"))
     throw UsageError(
         "a sampler has no effect on --evaluator scratch, which trains the architectures that are given; "
         "leave it out of the configuration");
+  settings.config["space"] = space_name(settings.config["space"]);
   return settings;
 }
 

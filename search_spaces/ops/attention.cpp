@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier {
 
@@ -74,7 +74,7 @@ std::vector<ParameterSpec> parameters(const Layer& layer, InputShapes inputs) {
 /// Heads stay by themselves, as long as each has the same channels however many there are.
 Beyond beyond(const Layer& layer, InputShapes inputs) {
   const Dim& heads = layer["heads"];
-  if (!(inputs[0]->channels / heads).is_constant() || !(inputs[2]->channels / heads).is_constant())
+  if (is_open(inputs[0]->channels / heads) || is_open(inputs[2]->channels / heads))
     throw std::logic_error("the channels of a head are open, so that those of the heads behind it have no place");
   return Beyond::kFills;
 }

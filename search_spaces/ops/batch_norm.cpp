@@ -2,12 +2,15 @@
 
 namespace frontier::ops {
 
-/// Batch norm: weight and bias a channel; statistics are no parameters.
+/// Batch norm; statistics are no parameters. Attribute: affine (0 or 1), whether it has a weight and a bias a channel.
 const LayerKind& batch_norm() {
   static const LayerKind kKind = {
       .name = "batch_norm",
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
-      .parameters = norm_parameters,
+      .parameters =
+          [](const Layer& layer, InputShapes inputs) {
+            return layer.number("affine") != 0 ? norm_parameters(layer, inputs) : std::vector<ParameterSpec>();
+          },
       .beyond = [](const Layer&, InputShapes) { return Beyond::kFills; },
   };
   return kKind;

@@ -1,6 +1,6 @@
 #include <stdexcept>
 
-#include "search_spaces/network_graph.h"
+#include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 
@@ -17,7 +17,7 @@ const LayerKind& concat() {
       .beyond =
           [](const Layer&, InputShapes inputs) {
             for (const Shape* input : inputs.first(inputs.size() - 1))
-              if (!input->channels.is_constant())
+              if (is_open(input->channels))
                 throw std::logic_error("the width of an input that others follow is open, so that they have no place");
             return Beyond::kSums;
           },

@@ -31,10 +31,11 @@ std::vector<ParameterSpec> parameters(const Layer& layer, InputShapes inputs) {
 /// Channels meet, or stay in groups; in both cases the weights of a narrower layer must be the first of a wider one's.
 Beyond beyond(const Layer& layer, InputShapes inputs) {
   const Dim &kernel = layer["kernel"], &groups = layer["groups"];
-  if (!kernel.is_constant() && !(kernel - kernel / Dim(2) * Dim(2) == Dim(1)))
+  const Dim odd = kernel - kernel / Dim(2) * Dim(2);
+  if (!kernel.is_constant() && holds_somewhere((Dim(1) - odd) * Dim::greater(kernel, 0)))
     throw std::logic_error("its kernel is open and may be even; even kernels have another centre and no padding");
   if (groups == Dim(1)) return Beyond::kMixes;
-  if (!(inputs[0]->channels / groups).is_constant() || !(layer.output.channels / groups).is_constant())
+  if (is_open(inputs[0]->channels / groups) || is_open(layer.output.channels / groups))
     throw std::logic_error("the channels of a group are open, so that those of the groups behind it have no place");
   return layer.number("bias") != 0 ? Beyond::kFills : Beyond::kKeeps;
 }

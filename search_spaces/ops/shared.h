@@ -9,6 +9,9 @@ namespace frontier::ops {
 
 // What several kinds of layers say alike.
 
+/// Whether a dimension has several values where it is not 0, which it is where the layer is not there.
+inline bool is_open(const Dim& dim) { return holds_somewhere((Dim(dim.max()) - dim) * dim); }
+
 /// Of a pool: attributes kernel and stride, "same" padding.
 inline Shape pooled_shape(const Layer& layer, InputShapes inputs) {
   return {inputs[0]->channels, reduced_side(inputs[0]->height, layer["stride"]),

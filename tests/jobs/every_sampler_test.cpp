@@ -169,6 +169,36 @@ TEST_P(EverySpaceEverySampler, TrainsIsKilledGoesOnAndIsSearchedOrIsRefused) {
       << row;
 }
 
+TEST(SpaceWithOptions, IsStoredByTheNameThatMakesItAgain) {
+  const auto space = make_space("darts(cells=3,channels=8,partial=2,search=true)");
+  EXPECT_EQ(outcome_of(*space, "darts"), "");
+  const testing::TemporaryFolder folder;
+  Registries registries;
+  register_torch(registries);
+  Job job{registries, folder / "frontier.db"};
+  nlohmann::json config = config_of(*space, "darts");
+  config["space"] = {{"name", "darts"}, {"search", true}, {"partial", 2}, {"channels", 8}, {"cells", 3}};
+  config["trainer"]["steps"] = 1;
+  Observer silent;
+  job.train(folder / "supernet", "refuse", config, silent);
+  const auto run = nlohmann::json::parse(read_file(folder / "supernet/run.json"));
+  EXPECT_EQ(run["config"]["space"], space->name());
+  // What was found is a network of the space without options.
+  const std::string found = run["derived"].get<std::string>();
+  EXPECT_EQ(make_space("darts")->to_string(make_space("darts")->parse(found)), found);
+  const auto measured = [&](const nlohmann::json& wanted) {
+    const nlohmann::json settings = {{"db", job.db},
+                                     {"checkpoint", folder / "supernet"},
+                                     {"threads", 1},
+                                     {"archs", {found}},
+                                     {"config", {{"space", wanted}}}};
+    return registries.run("evaluate", settings, silent)["results"][0]["space"].get<std::string>();
+  };
+  EXPECT_EQ(measured(config["space"]), space->name());
+  EXPECT_EQ(measured("darts(partial=2,cells=3,channels=8,search=true)"), space->name());
+  EXPECT_THROW(measured("darts"), UsageError);
+}
+
 std::vector<std::string> names_of_spaces() {
   std::vector<std::string> names;
   for (const auto& info : known_spaces()) names.push_back(info.name);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/graph/topological_sort.hpp>
+#include <map>
 #include <set>
 
 #include "common/errors.h"
@@ -127,13 +128,110 @@ TEST(Builder, RefusesOptionsCombinedAsTheyCannotBe) {
   };
   EXPECT_THROWS_WITH(build(0, Combine::kSum), std::logic_error,
                      "decision 'width' selects 2 options, combined by a sum, but they are numbers");
-  EXPECT_THROWS_WITH(build(0, Combine::kInterpolate), std::logic_error,
-                     "decision 'width' selects 2 options, combined by interpolation, which no layer does");
+  EXPECT_THROWS_WITH(
+      build(0, Combine::kInterpolate), std::logic_error,
+      "conv 'block0.expand': decision 'width' is combined by interpolation, but its widths have no layers "
+      "(norms) of their own here; combine it by masks");
   EXPECT_THROWS_WITH(build(1, Combine::kMask), std::logic_error,
                      "decision 'depth' selects 2 options, combined by masks, but they are layers");
-  EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error, "combined by interpolation");
+  EXPECT_THROWS_WITH(build(1, Combine::kInterpolate), std::logic_error,
+                     "combined by interpolation, which is for widths; combine layers by a sum");
+  EXPECT_THROWS_WITH(build(2, Combine::kInterpolate), std::logic_error,
+                     "combined by interpolation, which is for widths; combine other numbers by masks");
   build(0, Combine::kMask);
   build(1, Combine::kSum);
+}
+
+/// Every kind of site, with a decision and without.
+SearchSpace site_space() {
+  return SearchSpace("sites", {8, 8, 8, 4}, [](Builder& b, Signal x, std::int64_t classes) {
+    const auto relu = [&] { return b.activation(x, Activation::kReLU); };
+    x = b.mix("op", x, {{"skip", [](Signal y) { return y; }}, {"relu", [&](Signal) { return relu(); }}});
+    auto scope = b.scope("inner");
+    x = b.sum_of("/both", 2, {{"0", [&] { return x; }}, {"1", relu}});
+    x = b.sum_of("two", 2, {{"0", [&] { return x; }}, {"1", relu}, {"2", [&] { return b.max_pool(x, 3, 1); }}});
+    x = b.repeat("depth", {0, 1, 2}, x, [&](int, Signal) { return x = relu(); });
+    const Dim width = b.choose("width", {4, 8}, DecisionKind::kWidth);
+    const auto norm_of = [&](Signal y, std::int64_t w) { return b.batch_norm("bn." + std::to_string(w), y); };
+    Signal y = b.each_width(b.conv("conv", x, {.out = width}), norm_of);
+    y = b.residual(x, y);
+    y = b.when("widen", Dim(1) - Dim::equal(width, 8), y, [&](Signal z) { return b.conv("widen", z, {.out = 8}); });
+    return b.linear("classifier", b.global_pool(y), classes);
+  });
+}
+
+TEST(Builder, NamesSitesAsDecisionsAndWhereNoneIsMade) {
+  const SearchSpace space = site_space();
+  EXPECT_EQ(sites_of(space.build_everything(space.default_input())), (std::vector<Site>{{"op", 2},
+                                                                                        {"both", 2},
+                                                                                        {"inner.two", 3},
+                                                                                        {"inner.depth", 3},
+                                                                                        {"inner.width", 2},
+                                                                                        {"inner.residual", 2},
+                                                                                        {"inner.widen", 2}}));
+  for (const Architecture& arch : testing_support::all_choices(space))
+    EXPECT_TRUE(sites_of(space.build(arch, space.default_input())).empty());
+  const auto clash = [] {
+    SearchSpace("clash", {}, [](Builder& b, Signal x, std::int64_t) {
+      const Builder::Term same{"x", [&] { return x; }};
+      const Signal two = b.sum_of("a", 2, {same, same});
+      return b.add(two, b.sum_of("a", 3, {same, same, same}));
+    });
+  };
+  EXPECT_THROWS_WITH(clash(), std::logic_error, "site 'a' is met with 2 and with 3 inputs");
+}
+
+TEST(Builder, SaysWhichInputsOfASiteAreThere) {
+  const SearchSpace space = site_space();
+  std::vector<SelectedOptions> options(space.decisions().size(), SelectedOptions{{0}});
+  options[0].options = {0, 1};
+  options[1].options = {1};                 // terms 0 and 2
+  options[2] = {{2}, Combine::kSum, true};  // depth 2
+  const NetworkGraph graph = space.build(Selection(options), space.default_input());
+  std::map<std::string, std::vector<std::uint16_t>> inputs;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (!graph[v].site.name.empty()) inputs[graph[v].site.name] = graph[v].site_inputs;
+  EXPECT_EQ(inputs, (std::map<std::string, std::vector<std::uint16_t>>{
+                        {"op", {0, 1}}, {"both", {0, 1}}, {"inner.two", {0, 2}}, {"inner.depth", {2}}}));
+  EXPECT_FALSE(Selection(options).is_hard());
+}
+
+TEST(Builder, PassesOneInKChannelsThroughTheBranches) {
+  const auto layers = [](std::int64_t partial, int stride) {
+    Builder b({8, 5, 5, 4});
+    const Signal y = b.mix("op", b.input(),
+                           {{"pool", [&](Signal x) { return b.max_pool(x, 3, stride); }},
+                            {"zero", [&](Signal x) { return b.zero(x, x.shape.channels, stride); }}},
+                           {.partial = partial});
+    const std::int64_t side = stride == 2 ? 3 : 5;
+    EXPECT_EQ(y.shape, (Shape{8, side, side}));
+    const NetworkGraph graph = b.finish(y);
+    std::map<std::string, int> counts;
+    for (NetworkGraph::Vertex v = 1; v < graph.size(); ++v) ++counts[std::string(graph[v].kind->name)];
+    return counts;
+  };
+  using Counts = std::map<std::string, int>;
+  EXPECT_EQ(layers(1, 2), (Counts{{"max_pool", 1}, {"zero", 1}, {"mix", 1}}));
+  Counts partial{{"max_pool", 1}, {"zero", 1}, {"mix", 1}, {"slice", 2}, {"concat", 1}, {"channel_shuffle", 1}};
+  EXPECT_EQ(layers(4, 1), partial);
+  partial["max_pool"] = 2;  // what passes by
+  EXPECT_EQ(layers(4, 2), partial);
+}
+
+TEST(Builder, RefusesPartialChannelsThatDoNotFit) {
+  Builder b({8, 12, 12, 4});
+  const auto mix = [&](std::int64_t partial, int stride, std::int64_t channels) {
+    return b.mix("op", b.input(), {{"zero", [&](Signal x) { return b.zero(x, channels, stride); }}},
+                 {.partial = partial});
+  };
+  EXPECT_THROWS_WITH(mix(3, 1, 2), std::logic_error, "a mix of one in 3 channels at '': that does not divide");
+  EXPECT_THROWS_WITH(mix(0, 1, 2), std::logic_error, "a mix of one in 0 channels at '': that does not divide");
+  EXPECT_THROWS_WITH(mix(4, 3, 2), std::logic_error, "the branches neither keep the shape nor halve its sides");
+  EXPECT_THROWS_WITH(mix(4, 1, 4), std::logic_error, "the branches neither keep the shape nor halve its sides");
+  EXPECT_THROWS_WITH(b.slice(b.input(), 4, 5), std::logic_error, "slice '': the channels asked for are not those");
+  EXPECT_THROWS_WITH(b.channel_shuffle(b.input(), 3), std::logic_error, "the groups do not divide the channels");
+  EXPECT_THROWS_WITH(b.layer("interpolate_channels", "", {b.input()}, {{"channels", 7}}), std::logic_error,
+                     "the input has more channels than it is to be brought to");
 }
 
 /// The refusal of the soft network of everything; the space itself is fine.
@@ -182,6 +280,20 @@ TEST(Builder, RefusesSoftLayersWithoutAMeaning) {
     return b.concat({x, b.conv("a", x, {.out = b.choose("width", {4, 8})})});
   };
   EXPECT_EQ(soft_refusal(last), "");
+  const auto part = [](Builder& b, Signal x, std::int64_t) {
+    return b.slice(b.conv("a", x, {.out = b.choose("width", {4, 8})}), 0, 4);
+  };
+  EXPECT_THAT(soft_refusal(part), testing::StartsWith("slice '': the channels of its input are open"));
+  const auto shuffled = [](Builder& b, Signal x, std::int64_t) {
+    return b.channel_shuffle(b.conv("a", x, {.out = b.choose("width", {4, 8})}), 2);
+  };
+  EXPECT_THAT(soft_refusal(shuffled), testing::StartsWith("channel_shuffle '': its channels are open"));
+  const auto widths = [](Builder& b, Signal x, std::int64_t) {
+    const Dim a = b.choose("a", {4, 8}), c = b.choose("c", {1, 2});
+    return b.each_width(b.conv("conv", x, {.out = a * c}), [](Signal y, std::int64_t) { return y; });
+  };
+  EXPECT_THROWS_WITH(SearchSpace("widths", {}, widths), std::logic_error,
+                     "layers of each width at '': the width depends on more than one decision");
   const auto cut = [](Builder& b, Signal x, std::int64_t) {
     return b.truncate(b.conv("a", x, {.out = b.choose("width", {4, 8})}), b.choose("cut", {4, 16}));
   };

@@ -10,6 +10,7 @@
 #include "common/errors.h"
 #include "common/text.h"
 #include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/shared_data.h"
 #include "support/small_spaces.h"
@@ -233,6 +234,68 @@ TEST(Darts, TheAuxiliaryClassifierCostsNothing) {
   const NetworkGraph graph = space.build(arch, space.default_input());
   EXPECT_EQ(graph.auxiliaries().size(), 1U);
   EXPECT_EQ(cost(graph).params, cost(plain.build(arch, plain.default_input())).params);
+}
+
+std::int64_t num_weights(const SearchSpace& space, const InputShape& input) {
+  const NetworkGraph everything = space.build_everything(input);
+  std::int64_t count = 0;
+  for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v)
+    for (const ParameterSpec& parameter : parameters_of(everything, v)) {
+      std::int64_t size = 1;
+      for (const Dim& dim : parameter.shape) size *= dim.max();
+      count += size;
+    }
+  return count;
+}
+
+TEST(DartsSearch, HasTheWeightsOfThePapersNetworks) {  // PC-DARTS: closed form 102 c + 6 c^2 an edge, c = C / K
+  const struct {
+    const char* space;
+    std::int64_t weights;
+  } kSupernets[] = {{"darts(search=true)", 1'930'618},
+                    {"darts(partial=2,search=true)", 671'482},
+                    {"darts(partial=4,search=true)", 299'578},
+                    {"darts(partial=8,search=true)", 178'042}};
+  for (const auto& row : kSupernets)
+    EXPECT_EQ(num_weights(*make_space(row.space), {3, 32, 32, 10}), row.weights) << row.space;
+  // Of one channel in, C = 8, 5 cells.
+  EXPECT_EQ(num_weights(*make_space("darts(cells=5,channels=8,search=true)"), {1, 16, 16, 10}), 393'778);
+  EXPECT_EQ(num_weights(*make_space("darts(cells=5,channels=8,partial=4,search=true)"), {1, 16, 16, 10}), 66'154);
+}
+
+TEST(DartsSearch, HasTheDecisionsAndSitesOfTheNetworkBuilt) {
+  const auto built = make_space("darts"), searched = make_space("darts(partial=4,search=true)");
+  EXPECT_EQ(std::vector(built->decisions().begin(), built->decisions().end()),
+            std::vector(searched->decisions().begin(), searched->decisions().end()));
+  Rng rng(1);
+  for (int i = 0; i < 20; ++i) {
+    const Architecture arch = built->random(rng);
+    EXPECT_EQ(searched->parse(built->to_string(arch)), arch);
+  }
+  const auto sites = sites_of(searched->build_everything(searched->default_input()));
+  EXPECT_EQ(sites.size(), 2U * (14 + 4));  // edges and nodes of both kinds of cells
+  for (const char* kind : {"normal", "reduce"})
+    for (std::size_t node = 0; node < 4; ++node) {
+      const std::string name = std::string(kind) + ".node" + std::to_string(node) + ".inputs";
+      EXPECT_EQ(std::count(sites.begin(), sites.end(), Site{name, node + 2}), 1) << name;
+    }
+  EXPECT_EQ(std::count(sites.begin(), sites.end(), Site{"reduce.node3.from4", 8}), 1);
+  EXPECT_EQ(sites, sites_of(built->build_everything(built->default_input())));
+}
+
+TEST(DartsSearch, HasNormsWithoutWeightsInCellsAndOneBehindEachPool) {
+  const auto space = make_space("darts(cells=3,channels=8,partial=2,search=true)");
+  const NetworkGraph graph = space->build_everything({3, 9, 7, 10});  // odd sides
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    if (!graph[v].is("batch_norm")) continue;
+    EXPECT_EQ(graph[v].number("affine"), graph[v].name == "stem.bn" ? 1 : 0) << graph[v].name;
+  }
+  EXPECT_TRUE(graph.auxiliaries().empty());
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    if (!graph[v].is("average_pool")) continue;
+    const auto reader = boost::target(*boost::out_edges(v, graph.graph()).first, graph.graph());
+    EXPECT_TRUE(graph[reader].name.ends_with(".avg_pool_3x3.bn")) << graph[reader].name;
+  }
 }
 
 }  // namespace

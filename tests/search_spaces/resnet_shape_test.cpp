@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "search_spaces/budget.h"
+#include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/shared_data.h"
 
@@ -106,6 +107,25 @@ TEST(ResNetShape, ResNet164IsTooLargeToCountButNotToDrawFrom) {
     const Architecture arch = half.draw(rng);
     ASSERT_LE(cost(space.build(arch, space.default_input())).macs, 60'000'000);
     ASSERT_EQ(space.canonical(arch), arch);
+  }
+}
+
+TEST(ResNetShape, NormsOfWidthsCostWhatSharedOnesDo) {
+  for (const std::string name : {"resnet_shape_20", "resnet_shape_164", "resnet_shape_imagenet_18"}) {
+    SCOPED_TRACE(name);
+    const auto shared = make_space(name), per_width = make_space(name + "(norms=per_width)");
+    const InputShape& input = shared->default_input();
+    const CostTable table = shared->cost_table(input), of_widths = per_width->cost_table(input);
+    Rng rng(1);
+    for (int i = 0; i < 10; ++i) {
+      const Architecture arch = shared->random(rng);
+      EXPECT_EQ(per_width->canonical(arch), arch);
+      EXPECT_EQ(of_widths.macs_and_params(arch), table.macs_and_params(arch));
+      const NetworkGraph graph = per_width->build(arch, input);
+      EXPECT_EQ(graph.size(), shared->build(arch, input).size());
+      EXPECT_EQ(cost(graph), cost(shared->build(arch, input)));
+      EXPECT_EQ(graph[2].name, "stem.bn." + shared->decisions()[0].options[arch.choices[0]]);
+    }
   }
 }
 

@@ -71,8 +71,9 @@ inline std::vector<at::Tensor> reference_values(const NetworkGraph& graph,
         mean = statistics->at(v).mean.to(images.scalar_type());
         variance = statistics->at(v).variance.to(images.scalar_type());
       }
-      y = (in[0] - wide(mean)) / wide((variance + kBatchNormEpsilon).sqrt()) * wide(parameter(layer.name + ".weight")) +
-          wide(parameter(layer.name + ".bias"));
+      y = (in[0] - wide(mean)) / wide((variance + kBatchNormEpsilon).sqrt());
+      if (number("affine") != 0)
+        y = y * wide(parameter(layer.name + ".weight")) + wide(parameter(layer.name + ".bias"));
     } else if (kind == "activation") {
       switch (activation_of(layer)) {
         case Activation::kReLU: y = in[0].clamp_min(0); break;
