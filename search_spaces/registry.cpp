@@ -92,6 +92,20 @@ const std::vector<Entry>& entries() {
   return table;
 }
 
+const Entry* find_entry(std::string_view name) {
+  for (const auto& entry : entries())
+    if (entry.info.name == name) return &entry;
+  return nullptr;
+}
+
+/// Whether the text is one that asks for options; names of other programs' spaces may hold parentheses, too.
+bool has_options(std::string_view text) {
+  text = trim(text);
+  if (text.starts_with('{')) return true;
+  const auto open = text.find('(');
+  return open == 0 || (open != std::string_view::npos && find_entry(trim(text.substr(0, open))) != nullptr);
+}
+
 }  // namespace
 
 std::vector<SpaceInfo> known_spaces() {
@@ -101,21 +115,20 @@ std::vector<SpaceInfo> known_spaces() {
 }
 
 std::shared_ptr<const SearchSpace> make_space(std::string_view text) {
-  const SpaceRequest request = parse_space(text);
+  const bool is_plain = text.find('(') == std::string_view::npos;
+  const SpaceRequest request = is_plain || has_options(text) ? parse_space(text) : SpaceRequest{std::string(text)};
+  if (const Entry* entry = find_entry(request.name))
+    return std::make_shared<const SearchSpace>((*entry)(request.options));
   std::vector<std::string> names;
-  for (const auto& entry : entries()) {
-    if (entry.info.name == request.name) return std::make_shared<const SearchSpace>(entry(request.options));
-    names.push_back(entry.info.name);
-  }
-  throw UsageError(unknown_name("search space", request.name, names));
+  for (const auto& entry : entries()) names.push_back(entry.info.name);
+  throw UsageError(unknown_name("search space", trim(request.name.substr(0, request.name.find('('))), names));
 }
 
 std::string space_name(const nlohmann::json& setting) {
   if (!setting.is_string() && !setting.is_object())
     throw UsageError("setting 'space' must be a name or an object with a name, not " + printable(setting.dump()));
   const std::string text = setting.is_string() ? setting.get<std::string>() : setting.dump();
-  const bool plain = text.find_first_of("({") == std::string::npos;
-  return plain ? text : make_space(text)->name();
+  return has_options(text) ? make_space(text)->name() : text;
 }
 
 }  // namespace frontier

@@ -67,6 +67,7 @@ TEST(SpaceOptions, RefusesWhatThereIsNot) {
 
 TEST(SpaceOptions, ASettingIsATextOrAnObject) {
   EXPECT_EQ(space_name("no_such_space"), "no_such_space");
+  EXPECT_EQ(space_name("another program's (second version)"), "another program's (second version)");
   EXPECT_EQ(space_name("darts(search=true)"), "darts(cells=8,channels=16,search=true)");
   EXPECT_EQ(space_name({{"name", "darts"}, {"cells", 3}}), "darts(cells=3)");
   EXPECT_THROWS_WITH(space_name(3), UsageError, "setting 'space' must be a name or an object with a name, not 3");

@@ -221,9 +221,9 @@ TEST(GatedOptions, HaveTheGradientOfWhatTheyMultiply) {
     const at::Tensor loss = at::cross_entropy_loss(seen[0], random_labels(3, 4, 2));
     const auto gradients = torch::autograd::grad({loss}, {seen[2], values[d]});
     const double expected = (gradients[0] * seen[1]).sum().item<double>();
-    EXPECT_GT(std::abs(expected), 1e-6);
+    EXPECT_GT(std::abs(expected), 1e-9);  // not much: a batch norm behind it undoes the scale
     for (std::int64_t i = 0; i < 4; ++i)
-      EXPECT_NEAR(gradients[1][i].item<double>(), i == arch.choices[d] ? expected : 0, 1e-12);
+      EXPECT_NEAR(gradients[1][i].item<double>(), i == arch.choices[d] ? expected : 0, 1e-4 * std::abs(expected));
   }
 }
 
