@@ -111,6 +111,9 @@ void OptionsReader::operator()(const char* key, bool& value) {
 void OptionsReader::operator()(const char* key, std::string& value) {
   const auto* found = find(key);
   if (found == nullptr) return;
+  if (!found->is_string() && !found->is_structured())  // "--set sampler.arch=22212220"
+    throw UsageError(where(key) + " must be a string, not " + shown(*found) + "; as text it is written \"" +
+                     shown(*found) + "\", with the quotes (--set '" + where(key) + "=\"" + shown(*found) + "\"')");
   if (!found->is_string()) wrong_type(key, "a string", *found);
   value = found->get<std::string>();
 }

@@ -72,6 +72,12 @@ bool is_decided(const NetworkGraph& graph, Vertex v) {
          std::all_of(attributes.begin(), attributes.end(), [](const auto& a) { return a.value.is_constant(); });
 }
 
+/// cuDNN would copy weights that are not dense in every call: here it is once a program, for both passes.
+at::Tensor packed(const at::Tensor& weight) {
+  if (!weight.is_cuda()) return weight;
+  return weight.contiguous(weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+}
+
 }  // namespace
 
 struct Program::State {
@@ -168,7 +174,7 @@ struct Program::State {
     const Region region = bank.region(layer.name + "." + parameter.name, shape);
     const at::Tensor slice =
         learns(spec.learn, Learn::kWeights) ? learned(bank, region) : bank.layout().view(bank.values(), region);
-    return spec.view ? (*spec.view)(layer, parameter, slice) : slice;
+    return packed(spec.view ? (*spec.view)(layer, parameter, slice) : slice);
   }
 
   /// Of a site's weights those of the layer's inputs, by slot.

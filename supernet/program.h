@@ -25,7 +25,8 @@ struct Forward {
 };
 
 /// A network made ready to run over a bank: slices resolved, fusions and last uses decided, norms folded once. Run it
-/// as often as wanted; slices are views, so later values of the bank are seen, but what is folded is not made anew.
+/// as often as wanted; slices are views, so later values of the bank are seen, but what is folded is not made anew
+/// (nor, on CUDA, where this has not run, slices that are not dense, which are copies).
 ///
 /// Where weights are learned, loss.backward() adds gradients to the slices of the bank's gradient buffer as they appear
 /// and to nothing else of it, for all runs that the loss depends on.

@@ -243,6 +243,11 @@ TEST_F(WrongJob, InSettings) {
                 {"set arch_fraction above 0, e.g. arch_fraction=0.5"}},
        BadInput{
            "FixedWithoutArchitecture", train({"--out", "fresh", "--sampler", "fixed"}), 2, {"--set sampler.arch="}},
+       BadInput{"ArchitectureReadAsANumber",
+                train({"--out", "fresh", "--space", "nas_bench_macro", "--sampler", "fixed", "--set",
+                       "sampler.arch=22212220"}),
+                2,
+                {R"(sampler.arch must be a string, not 22212220)", R"(--set 'sampler.arch="22212220"')"}},
        BadInput{"InputDoesNotFit", train({"--out", "fresh", "--input", "3x32x32"}), 2, {"3x32x32", "1x28x28"}},
        BadInput{"ClassesDoNotFit", train({"--out", "fresh", "--classes", "11"}), 2, {"11 classes", "10 classes"}},
        BadInput{"ThreadsNegative", train({"--out", "fresh", "--threads", "-1"}), 2, {"--threads", "-1", "0 to 4096"}},
