@@ -24,7 +24,8 @@ std::vector<SpaceInfo> known_spaces();
 std::shared_ptr<const SearchSpace> make_space(std::string_view text);
 
 /// The name() of the space that a setting means: a text for make_space(), or an object {"name": ..., options}. A plain
-/// name passes as it is, known or not, and so does one with parentheses that is no known space's. @throws UsageError for anything else.
+/// name passes as it is, known or not, and so does one with parentheses that is no known space's.
+/// @throws UsageError for anything else.
 std::string space_name(const nlohmann::json& setting);
 
 }  // namespace frontier

@@ -198,32 +198,43 @@ TEST(GatedOptions, WithGatesOfOneAreTheHardNetwork) {
 }
 
 TEST(GatedOptions, HaveTheGradientOfWhatTheyMultiply) {
-  const SearchSpace space = branch_space();
+  const SearchSpace space = site_space();
   const InputShape input = space.default_input();
   const WeightBank bank(space.build_everything(input), Rng(1), {.type = at::kDouble, .initializer = {}});
-  const Architecture arch = space.parse("conv3,depthwise5");
+  const Architecture arch{{1, 1}};  // terms 0 and 2; relu
   const NetworkGraph graph = space.build(gated(arch), input);
   std::vector<at::Tensor> values;
-  for (const auto choice : arch.choices) {
-    values.push_back(at::zeros({4}, at::kDouble));
-    values.back()[choice] = 1;
+  for (const auto& decision : space.decisions()) {
+    values.push_back(at::zeros({static_cast<std::int64_t>(decision.options.size())}, at::kDouble));
+    values.back()[1] = 1;
     values.back().set_requires_grad(true);
   }
   const Gates gates(space.decisions(), values, gated(arch));
-  std::vector<Vertex> mixes;
-  for (Vertex v = 0; v < graph.size(); ++v)
-    if (graph[v].is("mix")) mixes.push_back(v);
-  ASSERT_EQ(mixes.size(), 2U);
-  for (std::size_t d = 0; d < mixes.size(); ++d) {
-    const Vertex branch = graph.inputs(mixes[d]).front();
-    const auto seen = outputs(graph, bank, std::vector<Vertex>{graph.output(), branch, mixes[d]},
-                              normal_images({3, 3, 8, 8}, 1).to(at::kDouble), learning_gates(gates));
+  for (std::size_t d = 0; d < values.size(); ++d) {
+    SCOPED_TRACE(space.decisions()[d].name);
+    // Of both cells: the layer that the gate is in, then its inputs.
+    std::vector<Vertex> wanted{graph.output()};
+    std::vector<std::size_t> layers;
+    for (Vertex v = 0; v < graph.size(); ++v) {
+      if (graph[v].site.name != space.decisions()[d].name) continue;
+      layers.push_back(wanted.size());
+      wanted.push_back(v);
+      for (const Vertex in : graph.inputs(v)) wanted.push_back(in);
+    }
+    ASSERT_EQ(layers.size(), 2U);
+    const auto seen =
+        outputs(graph, bank, wanted, normal_images({3, 3, 8, 8}, 1).to(at::kDouble), learning_gates(gates));
+    layers.push_back(wanted.size());
     const at::Tensor loss = at::cross_entropy_loss(seen[0], random_labels(3, 4, 2));
-    const auto gradients = torch::autograd::grad({loss}, {seen[2], values[d]});
-    const double expected = (gradients[0] * seen[1]).sum().item<double>();
-    EXPECT_GT(std::abs(expected), 1e-9);  // not much: a batch norm behind it undoes the scale
-    for (std::int64_t i = 0; i < 4; ++i)
-      EXPECT_NEAR(gradients[1][i].item<double>(), i == arch.choices[d] ? expected : 0, 1e-4 * std::abs(expected));
+    double expected = 0;
+    for (std::size_t l = 0; l + 1 < layers.size(); ++l) {
+      const at::Tensor dy = torch::autograd::grad({loss}, {seen[layers[l]]}, {}, /*retain_graph=*/true).front();
+      for (std::size_t in = layers[l] + 1; in < layers[l + 1]; ++in) expected += (dy * seen[in]).sum().item<double>();
+    }
+    EXPECT_GT(std::abs(expected), 1e-4);
+    const at::Tensor gradient = torch::autograd::grad({loss}, {values[d]}).front();
+    for (std::int64_t i = 0; i < gradient.size(0); ++i)
+      EXPECT_NEAR(gradient[i].item<double>(), i == 1 ? expected : 0, 1e-12);
   }
 }
 
