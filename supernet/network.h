@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "supernet/program.h"
-#include "supernet/task.h"
 #include "supernet/tensor_map.h"
 
 namespace frontier {

@@ -295,8 +295,11 @@ void Trainer::finish(const Work& work, Step& step) {
   for (const std::string& name : work.then_step) step.norms.emplace_back(name, groups_.at(name).step(step_));
   if (!work.then_step.empty()) clear_gradients();
   if (work.then_keep.empty()) return;
-  const auto [kept, is_new] = kept_.try_emplace(work.then_keep, supernet_.bank.snapshot());
-  if (!is_new) kept->second.copy_from(supernet_.bank);
+  if (const auto kept = kept_.find(work.then_keep); kept != kept_.end()) {
+    kept->second.copy_from(supernet_.bank);
+  } else {
+    kept_.emplace(work.then_keep, supernet_.bank.snapshot());
+  }
 }
 
 void Trainer::clear_gradients() {
