@@ -88,6 +88,7 @@ function(frontier_test folder)
     COMPILE_DEFINITIONS "FRONTIER_TEST_BINARY=\"$<TARGET_FILE:frontier>\";FRONTIER_TEST_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
   target_link_libraries(${folder}_test PRIVATE frontier_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
   target_include_directories(${folder}_test PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_options(${folder}_test PRIVATE $<$<CONFIG:Release>:-O1>)  # a third less time to compile than -O3
   if(arg_TORCH)
     frontier_use_torch_header(${folder}_test)
   endif()
