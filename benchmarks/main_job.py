@@ -2,9 +2,10 @@
 """The main job over several seeds, and inherited against own weights. Figures of docs/results.md.
 
 usage: benchmarks/main_job.py seeds   [--seeds 0 1 2] [--work DIR]       accuracy under the three budgets, mean and spread
+       benchmarks/main_job.py subnets [--seeds 0 1 2] [--work DIR]       90 random subnets, the same for every supernet of `seeds`, on the test images
        benchmarks/main_job.py scratch [--checkpoint DIR] [--work DIR]    five subnets across the range: inherited, and trained from scratch for as many images
 
-Python's standard library only; needs build/release/frontier. `seeds` repeats scripts/quickstart.sh's training and search with other seeds (7 minutes each on two
+Python's standard library only; needs build/release/frontier, or another version's with --program. `seeds` repeats scripts/quickstart.sh's training and search with other seeds (7 minutes each on two
 cores), `scratch` trains five networks for as many steps as the supernet took. What is already in DIR is not done again.
 """
 import argparse
@@ -12,6 +13,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import sqlite3
 import statistics
 
 from program import PROGRAM, ROOT, answer
@@ -19,8 +21,11 @@ from program import PROGRAM, ROOT, answer
 BUDGETS = "400k,1M,3M"
 
 
+program = PROGRAM
+
+
 def frontier(*arguments):
-    return answer(PROGRAM, *arguments)
+    return answer(program, *arguments)
 
 
 def seeds(options):
@@ -42,6 +47,25 @@ def seeds(options):
         cells = [f"{100 * t:.2f} % ({m / 1e6:.2f} M)" for _, t, m in values]
         spread = f"{statistics.stdev(test):.2f}" if len(test) > 1 else "-"
         print(f"| {budget / 1e6:g} M | " + " | ".join(cells) + f" | {statistics.mean(test):.2f} % | {spread} | {100 * statistics.mean(s for s, _, _ in values):.2f} % |")
+
+
+def subnets(options):
+    archs = options.archs or options.work / "subnets.txt"
+    if not archs.exists():
+        drawn = frontier("search", "--checkpoint", options.work / f"seed{options.seeds[0]}/supernet", "--searcher", "random", "--max-macs", BUDGETS, "--budget", 90,
+                         "--seed", 77, "--db", options.work / "subnets.db")
+        stored = sqlite3.connect(options.work / "subnets.db").execute("SELECT DISTINCT macs, arch FROM results WHERE split = 'search' AND run = ? ORDER BY macs", [drawn["run"]])
+        archs.write_text("".join(f"{arch}\n" for _, arch in stored))
+    limits = [400e3, 1e6, 3e6]
+    means = [[] for _ in limits]
+    for seed in options.seeds:
+        found = frontier("evaluate", "--checkpoint", options.work / f"seed{seed}/supernet", "--archs", archs, "--split", "test", "--db", options.work / "subnets.db")["results"]
+        for limit, below, mean in zip(limits, [0, *limits], means):
+            mean.append(statistics.mean(100 * item["metrics"]["top1"] for item in found if below < item["macs"] <= limit))
+    print("| MACs up to | " + " | ".join(f"seed {s}" for s in options.seeds) + " | mean |")
+    print("|---" * (len(options.seeds) + 2) + "|")
+    for limit, mean in zip(limits, means):
+        print(f"| {limit / 1e6:g} M | " + " | ".join(f"{m:.2f} %" for m in mean) + f" | {statistics.mean(mean):.2f} % |")
 
 
 def scratch(options):
@@ -79,12 +103,19 @@ def main():
     several = commands.add_parser("seeds")
     several.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     several.set_defaults(run=seeds)
+    fixed = commands.add_parser("subnets")
+    fixed.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    fixed.add_argument("--archs", type=pathlib.Path, help="a file with one subnet a line (default: drawn once, into DIR/subnets.txt)")
+    fixed.set_defaults(run=subnets)
     own = commands.add_parser("scratch")
     own.add_argument("--checkpoint", type=pathlib.Path, default=ROOT / "quickstart/supernet")
     own.set_defaults(run=scratch)
-    for command in (several, own):
+    for command in (several, fixed, own):
+        command.add_argument("--program", default=PROGRAM)
         command.add_argument("--work", type=pathlib.Path, default=ROOT / "build/main_job")
     options = parser.parse_args()
+    global program
+    program = options.program
     options.run(options)
 
 
