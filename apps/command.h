@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 namespace frontier {
@@ -23,6 +25,13 @@ inline CLI::Validator not_empty() {
       },
       "");
 }
+
+/// For a whole number: read as a whole, so that nothing is cut off, clamped or wrapped. Without limits where those that
+/// read the settings know them.
+CLI::Validator whole_number(std::int64_t smallest = std::numeric_limits<std::int64_t>::min(),
+                            std::int64_t largest = std::numeric_limits<std::int64_t>::max());
+/// Seeds are doubles in other programs' JSON: up to 2^53 none is changed on the way.
+inline CLI::Validator seed_number() { return whole_number(0, std::int64_t{1} << 53); }
 
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.

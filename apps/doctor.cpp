@@ -22,6 +22,7 @@ void run_doctor(const DoctorOptions& options) {
   if (::uname(&system) == 0)
     document["system"] = std::string(system.sysname) + " " + system.release + " " + system.machine;
   document["cores"] = ::sysconf(_SC_NPROCESSORS_ONLN);
+  document["threads_by"] = options.threads > 0 ? "--threads" : usable_cores().reason;
   document["sqlite"] = ::sqlite3_libversion();
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   try {

@@ -86,9 +86,10 @@ std::string measured_text(const nlohmann::ordered_json& document) {
   return table.text();
 }
 
-void run_evaluate(const EvaluateOptions& options) {
-  Registries registries = program_registries(options);
+void run_evaluate(EvaluateOptions options) {
   ProgressObserver observer(options.quiet);
+  if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
+  Registries registries = program_registries(options);
   const auto document = registries.run("evaluate", settings_of(options), observer);
   if (options.json) return print_json(document);
   print(options.evaluator == "benchmark" ? stored_text(document) : measured_text(document));

@@ -1,5 +1,8 @@
 #include "apps/job_options.h"
 
+#include <algorithm>
+
+#include "apps/command.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/options.h"
@@ -51,6 +54,13 @@ std::string existing_checkpoint(bool resume, bool overwrite) {
   return resume ? "resume" : overwrite ? "overwrite" : "refuse";
 }
 
+namespace {
+
+/// More threads than some a core only wait for each other, and thousands take a minute to start.
+int most_threads() { return std::max(64, 4 * num_allowed_cores()); }
+
+}  // namespace
+
 void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--config", options.file, "Settings as JSON; a checkpoint's run.json repeats its run");
   command.add_option("--set", options.assignments, "One setting, e.g. trainer.lr=0.1; may be repeated")->take_all();
@@ -59,16 +69,20 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--data", options.data, "Data set: fashion_mnist, mnist, cifar10, synthetic");
   command.add_option("--data-path", options.data_path, "Folder with its files");
   command.add_option("--input", options.input, "Channels x height x width (default: the data's)");
-  command.add_option("--classes", options.classes, "Number of classes (default: the data's)");
-  command.add_option("--epochs", options.epochs, "Passes over the training images");
-  command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs");
-  command.add_option("--batch-size", options.batch_size, "Images a step");
+  command.add_option("--classes", options.classes, "Number of classes (default: the data's)")->check(whole_number());
+  command.add_option("--epochs", options.epochs, "Passes over the training images")
+      ->check(whole_number(1, 1'000'000'000));
+  command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs")->check(whole_number());
+  command.add_option("--batch-size", options.batch_size, "Images a step")->check(whole_number());
   command.add_option("--lr", options.lr, "Peak learning rate");
-  command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data");
+  command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data")->check(seed_number());
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options) {
-  command.add_option("--threads", options.threads, "Threads (default: one a core)")->check(CLI::Range(0, 4096));
+  command
+      .add_option("--threads", options.threads,
+                  "Threads (default: one a core, or as many as a quota or OMP_NUM_THREADS allow)")
+      ->check(whole_number(0, most_threads()));
   command.add_option("--device", options.device, "cpu or cuda")->capture_default_str();
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -14,6 +15,21 @@ void add_common_options(CLI::App& command, CommonOptions& options) {
   command.add_flag("--json", options.json, "Print one JSON document");
   command.add_flag("--quiet", options.quiet, "No progress, no notes");
   command.add_option("--db", options.db, "Results database: a path or sqlite:///path")->capture_default_str();
+}
+
+CLI::Validator whole_number(std::int64_t smallest, std::int64_t largest) {
+  return CLI::Validator(
+      [=](const std::string& text) -> std::string {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (end != text.data() + text.size() || error == std::errc::invalid_argument)
+          return "'" + printable(text) + "' is not a whole number";
+        if (error == std::errc::result_out_of_range || value < smallest || value > largest)
+          return printable(text) + " is out of range; allowed: " + std::to_string(smallest) + " to " +
+                 std::to_string(largest);
+        return "";
+      },
+      "");
 }
 
 namespace {
@@ -98,6 +114,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace frontier;
   std::signal(SIGPIPE, SIG_IGN);  // print() meets it as an error instead
+  std::signal(SIGXFSZ, SIG_IGN);  // and so does whoever writes a file that grows beyond its limit
   try {
     return run(argc, argv);
   } catch (const Interrupted& error) {

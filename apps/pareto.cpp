@@ -94,6 +94,36 @@ nlohmann::ordered_json json_document(const std::vector<Objective>& objectives, c
   return document;
 }
 
+bool chooses_a_protocol(const Filter& f) {
+  return f.run || f.evaluator || f.dataset || f.split || f.fidelity || f.calibration || f.checkpoint || f.seed ||
+         f.recipe;
+}
+
+/// What the last search was about, where nobody says: its own numbers, of the split that it searched. None without one.
+std::optional<Filter> of_last_search(const Store& store, const Filter& filter) {
+  Filter narrowed = filter;
+  for (const Run& run : store.runs({.kind = "search", .space = filter.space}))
+    if (run.num_results > 0) narrowed.run = run.id;
+  if (!narrowed.run) return std::nullopt;
+  const auto tables = store.tables(narrowed);
+  const auto most = std::max_element(tables.begin(), tables.end(),
+                                     [](const auto& a, const auto& b) { return a.num_results < b.num_results; });
+  if (most != tables.end()) narrowed.split = most->protocol.split;
+  return narrowed;
+}
+
+/// The front; where several protocols would mix and none is chosen, of the last search's, by what `filter` becomes.
+Front front_of(const Store& store, const std::vector<Objective>& objectives, Filter& filter, Mixing mixing) {
+  try {
+    return store.pareto(objectives, filter, mixing);
+  } catch (const MixedProtocols&) {
+    const auto narrowed = chooses_a_protocol(filter) ? std::nullopt : of_last_search(store, filter);
+    if (!narrowed) throw;
+    filter = *narrowed;
+    return store.pareto(objectives, filter, mixing);
+  }
+}
+
 void run_pareto(const ParetoOptions& options) {
   const std::vector<Objective> objectives = parse_objectives(options.objectives);
   Filter filter = options.filter;
@@ -101,14 +131,23 @@ void run_pareto(const ParetoOptions& options) {
   if (filter.space) filter.space = space_name(*filter.space);
   const Store store(options.db, Store::Mode::kReadOnly);
   if (!options.run.empty()) filter.run = store.find_run(options.run);
-  Front front = store.pareto(objectives, filter, options.mix_protocols ? Mixing::kAllow : Mixing::kRefuse);
+  const bool is_chosen = chooses_a_protocol(filter);
+  Front front = front_of(store, objectives, filter, options.mix_protocols ? Mixing::kAllow : Mixing::kRefuse);
+  const bool is_last_search = !is_chosen && filter.run;
   const std::size_t size = front.results.size();
   if (options.limit && *options.limit < size) front.results.resize(*options.limit);
 
-  if (options.json) return print_json(json_document(objectives, front));
+  if (options.json) {
+    auto document = json_document(objectives, front);
+    if (is_last_search) document["of"] = {{"run", *filter.run}, {"split", filter.split.value_or("")}};
+    return print_json(document);
+  }
   if (options.csv) return print(csv(front));
   print(text_table(objectives, front, options.mix_protocols));
   if (options.quiet) return;
+  if (is_last_search)
+    note("of run " + std::to_string(*filter.run) + ", the last search, on its " + printable(filter.split.value_or("")) +
+         " split; choose others with --run, --split, ...");
   if (front.num_considered == 0) return note("no result matches and has all objectives");
   std::string line = std::to_string(size) + " of " + std::to_string(front.num_considered) + " results are on the front";
   if (front.results.size() < size) line += "; the first " + std::to_string(front.results.size()) + " are shown";
@@ -135,10 +174,10 @@ void add_pareto_command(CLI::App& app) {
   command->add_option("--fidelity", filter.fidelity, "Only numbers of this fidelity");
   command->add_option("--calibration", filter.calibration, "Only numbers of this batch-norm calibration");
   command->add_option("--checkpoint", filter.checkpoint, "Only numbers with these inherited weights (fingerprint)");
-  command->add_option("--seed", filter.seed, "Only numbers of this seed");
+  command->add_option("--seed", filter.seed, "Only numbers of this seed")->check(seed_number());
   command->add_option("--recipe", filter.recipe, "Only numbers trained with these settings (checksum)");
   command->add_flag("--mix-protocols", options->mix_protocols, "Allow numbers measured in different ways in one front");
-  command->add_option("--limit", options->limit, "Print at most so many")->check(CLI::Range(1, 1000000000));
+  command->add_option("--limit", options->limit, "Print at most so many")->check(whole_number(1, 1'000'000'000));
   command->add_flag("--csv", options->csv, "Comma-separated values with all numbers exact");
   command->callback([options] { run_pareto(*options); });
 }

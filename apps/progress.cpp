@@ -1,9 +1,13 @@
 #include "apps/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 #include "apps/output.h"
 #include "common/text.h"
@@ -13,8 +17,21 @@ namespace {
 
 volatile std::sig_atomic_t g_interrupted = 0;
 
+/// Whether stderr is a terminal that can go back to the start of a line and clear it.
+bool is_drawn_on() {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(2) == 1 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
+
+/// Of the terminal that stderr is, which may change while the program runs.
+std::size_t num_columns() {
+  winsize size{};
+  return ::ioctl(2, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : 80;
+}
+
 void on_signal(int signal) {
-  if (g_interrupted) ::_exit(128 + signal);
+  const bool is_asked_twice = g_interrupted != 0 && signal != SIGUSR1 && signal != SIGHUP;
+  if (is_asked_twice) ::_exit(128 + signal);
   g_interrupted = 1;
 }
 
@@ -23,8 +40,13 @@ void on_signal(int signal) {
 void catch_interrupts() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  // A terminal that closes, and what batch systems send before the time is up.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    struct sigaction before {};
+    ::sigaction(signal, nullptr, &before);
+    if (signal == SIGHUP && before.sa_handler == SIG_IGN) continue;  // nohup
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 bool interrupted() { return g_interrupted != 0; }
@@ -34,7 +56,7 @@ Progress::Progress(std::string label, std::int64_t total, std::string unit, bool
       unit_(std::move(unit)),
       total_(total),
       quiet_(quiet),
-      terminal_(::isatty(2) == 1),
+      terminal_(is_drawn_on()),
       last_(start_) {}
 
 Progress::~Progress() { finish(); }
@@ -49,23 +71,25 @@ void Progress::update(std::int64_t done, const std::string& detail) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
   char numbers[96];
-  std::snprintf(numbers, sizeof numbers, "%lld/%lld, %.3g %s/s, ", static_cast<long long>(done),
-                static_cast<long long>(total_), rate, unit_.c_str());
+  std::snprintf(numbers, sizeof numbers, rate < 1000 ? "%lld/%lld, %.3g %s/s, " : "%lld/%lld, %.0f %s/s, ",
+                static_cast<long long>(done), static_cast<long long>(total_), rate, unit_.c_str());
   const std::string time = last       ? format_seconds(seconds)
                            : rate > 0 ? format_seconds(static_cast<double>(total_ - done) / rate) + " left"
                                       : "";
   std::string line = label_ + ": ";
+  const std::string behind = numbers + time + (detail.empty() ? "" : "  " + detail);
   if (terminal_) {
-    constexpr std::int64_t kWidth = 24;
-    const auto filled = static_cast<std::size_t>(total_ > 0 ? done * kWidth / total_ : kWidth);
-    line += "[" + std::string(filled, '#') + std::string(kWidth - filled, '.') + "] ";
-  }
-  line += numbers + time + (detail.empty() ? "" : "  " + detail);
-  if (terminal_) {
-    std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
+    constexpr std::size_t kBar = 24, kFrame = 3;
+    const std::size_t columns = num_columns();
+    if (line.size() + kBar + kFrame + behind.size() < columns) {
+      const auto filled = std::min(kBar, static_cast<std::size_t>(total_ > 0 ? done * kBar / total_ : kBar));
+      line += "[" + std::string(filled, '#') + std::string(kBar - filled, '.') + "] ";
+    }
+    // A line that wraps could not be drawn over.
+    std::fprintf(stderr, "\r\x1b[K%s", (line + behind).substr(0, columns - 1).c_str());
     drawn_ = true;
   } else {
-    std::fprintf(stderr, "%s\n", line.c_str());
+    std::fprintf(stderr, "%s\n", (line + behind).c_str());
   }
 }
 

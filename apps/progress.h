@@ -34,7 +34,8 @@ class Progress {
   Clock::time_point start_ = Clock::now(), last_;
 };
 
-/// From now on Ctrl-C (SIGINT) and SIGTERM only set a flag; a second one ends the program at once.
+/// From now on Ctrl-C (SIGINT), SIGTERM, SIGHUP and SIGUSR1 only set a flag; a second of the first two ends the program
+/// at once.
 void catch_interrupts();
 bool interrupted();
 

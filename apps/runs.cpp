@@ -4,6 +4,7 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/table.h"
 #include "common/text.h"
 #include "db/store.h"
@@ -39,7 +40,7 @@ nlohmann::ordered_json to_json(const Run& run) {
   json["host"] = run.host;
   json["created"] = run.created;
   json["updated"] = run.updated;
-  json["config"] = nlohmann::ordered_json::parse(run.config, nullptr, false);
+  json["config"] = parse_json_or_discard(run.config);
   return json;
 }
 

@@ -135,16 +135,16 @@ void add_search_command(CLI::App& app) {
   command->add_option("--min-params", options->min_params, "At least so many parameters, for all budgets")
       ->check(not_empty());
   command->add_option("--budget", options->budget, "Subnets to evaluate, all budgets together")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}))
+      ->check(whole_number(1, 1'000'000'000))
       ->capture_default_str();
   command
       ->add_option("--generation", options->generation,
                    "Subnets evaluated together (default: 32 for a supernet, which then shares work; 1 for a benchmark: "
                    "evolution and local search do best when each result is told before the next is asked for)")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100'000}));
+      ->check(whole_number(1, 100'000));
   command->add_option("--objectives", options->objectives,
                       "e.g. top1:max,macs:min (default for nsga2); the first one picks the best");
-  command->add_option("--seed", options->seed, "Seed of the proposals")->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the proposals")->check(seed_number())->capture_default_str();
   command->add_option("--name", options->name, "A name for the run");
   command->add_option("--config", options->config_file, "Settings as JSON: searcher, evaluation");
   command->add_option("--set", options->assignments, "One setting, e.g. searcher.population=64; may be repeated")
@@ -155,17 +155,17 @@ void add_search_command(CLI::App& app) {
   command->add_option("--dataset", options->table.dataset, table);
   command->add_option("--split", options->table.split, table);
   command->add_option("--fidelity", options->table.fidelity, table);
-  command->add_option("--table-seed", options->table.seed, table);
+  command->add_option("--table-seed", options->table.seed, table)->check(seed_number());
   const std::string report = "benchmark: the table the best are looked up in at the end; what is not given as searched";
   command->add_option("--report-dataset", options->report.dataset, report);
   command->add_option("--report-split", options->report.split, report);
   command->add_option("--report-fidelity", options->report.fidelity, report);
-  command->add_option("--report-table-seed", options->report.seed, report);
+  command->add_option("--report-table-seed", options->report.seed, report)->check(seed_number());
   command
       ->add_option("--repeat", options->repeat,
                    "benchmark: so many independent searches, seeds from --seed on, over --threads; gives means, "
                    "quantiles and regret by the number of evaluations")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{10'000}))
+      ->check(whole_number(1, 10'000))
       ->capture_default_str();
   command->callback([options] { run_search(*options); });
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,10 +10,10 @@
 
 namespace frontier {
 
-/// --input and --classes: what a space is built for; empty and 0: the space's own default.
+/// --input and --classes: what a space is built for; where not given, the space's own.
 struct BuiltFor {
   std::string input;
-  std::int64_t classes = 0;
+  std::optional<std::int64_t> classes;
   InputShape input_of(const SearchSpace& space) const;
 };
 void add_built_for(CLI::App& command, BuiltFor& options);

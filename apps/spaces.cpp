@@ -3,6 +3,7 @@
 #include "apps/command.h"
 #include "apps/output.h"
 #include "apps/space_options.h"
+#include "common/errors.h"
 #include "common/table.h"
 #include "common/text.h"
 #include "search_spaces/budget.h"
@@ -112,7 +113,12 @@ void add_spaces_command(CLI::App& app) {
   command->add_option("--min-macs", options->min_macs, "... of at least so many multiply-accumulates")
       ->check(not_empty());
   command->add_option("--min-params", options->min_params, "... of at least so many parameters")->check(not_empty());
-  command->callback([options] { options->name.empty() ? list_spaces(*options) : show_space(*options); });
+  command->callback([options] {
+    if (!options->name.empty()) return show_space(*options);
+    for (const std::string& limit : {options->max_macs, options->max_params, options->min_macs, options->min_params})
+      if (!limit.empty()) throw UsageError("a budget needs a space to count in: frontier spaces NAME --max-macs ...");
+    list_spaces(*options);
+  });
 }
 
 }  // namespace frontier

@@ -15,14 +15,15 @@ struct TrainOptions : CommonOptions, ConfigOptions, DeviceOptions {
   bool resume = false, overwrite = false;
 };
 
-void run_train(const TrainOptions& options) {
+void run_train(TrainOptions options) {
+  ProgressObserver observer(options.quiet);
+  if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
   const nlohmann::json settings = {
       {"db", options.db},           {"name", options.name},
       {"out", options.out},         {"existing", existing_checkpoint(options.resume, options.overwrite)},
       {"config", options.config()}, {"threads", num_threads(options)},
       {"device", options.device}};
   Registries registries = program_registries(options);
-  ProgressObserver observer(options.quiet);
   const auto document = registries.run("train", settings, observer);
   if (options.json) return print_json(document);
   std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + options.out +

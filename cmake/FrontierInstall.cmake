@@ -10,4 +10,7 @@ install(TARGETS ${targets} EXPORT FrontierTargets ARCHIVE DESTINATION ${CMAKE_IN
 install(EXPORT FrontierTargets NAMESPACE frontier:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/FrontierConfig.cmake.in ${PROJECT_BINARY_DIR}/FrontierConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/FrontierConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY benchmarks/maps DESTINATION ${CMAKE_INSTALL_DATADIR}/frontier)
 install(FILES ${PROJECT_BINARY_DIR}/FrontierConfig.cmake ${PROJECT_BINARY_DIR}/FrontierConfigVersion.cmake cmake/FindLibTorch.cmake DESTINATION ${package_dir})

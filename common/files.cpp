@@ -53,13 +53,27 @@ bool is_special(const std::filesystem::path& path) {
          !std::filesystem::is_directory(status);
 }
 
+/// What a pipe gives until it ends, which not every one does.
+std::string read_pipe(std::istream& in, const std::filesystem::path& path) {
+  constexpr std::size_t kMost = std::size_t{1} << 30;
+  std::string content, piece(std::size_t{1} << 16, '\0');
+  while (in.read(piece.data(), static_cast<std::streamsize>(piece.size())), in.gcount() > 0) {
+    content.append(piece, 0, static_cast<std::size_t>(in.gcount()));
+    if (content.size() > kMost) throw UsageError("cannot read " + path.string() + ": it gives more than 1 GiB");
+  }
+  return content;
+}
+
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) throw UsageError("cannot read " + path.string() + ": it is a folder");
+  if (std::filesystem::is_character_file(path, error) || std::filesystem::is_block_file(path, error))
+    throw UsageError("cannot read " + path.string() + ": it is a device; give a file or a pipe");
   std::ifstream in(path, std::ios::binary);
   if (!in) throw UsageError(with_errno("cannot read " + path.string(), errno));
+  if (std::filesystem::is_fifo(path, error)) return read_pipe(in, path);
   std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (in.bad()) throw UsageError(with_errno("cannot read " + path.string(), errno));
   return content;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -54,6 +55,25 @@ bool is_int64(const nlohmann::json& value) {
   const double x = value.get<double>();
   return x == std::floor(x) && x >= -0x1p63 && x < 0x1p63;  // 2^63 is a double, the largest that fits is not
 }
+
+/// A parser's callback: of two equal keys the library would keep the last without a word.
+class RefuseRepeatedKeys {
+ public:
+  explicit RefuseRepeatedKeys(std::string source) : source_(std::move(source)) {}
+  bool operator()(int /*depth*/, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) keys_.emplace_back();
+    if (event == Event::object_end) keys_.pop_back();
+    if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second)
+      throw UsageError(source_ + " has the key '" + printable(parsed.get<std::string>()) +
+                       "' twice in one object; keep one of them");
+    return true;
+  }
+
+ private:
+  std::string source_;
+  std::vector<std::set<std::string>> keys_;  // of the objects around the place that is read
+};
 
 /// Reads JSON up to the number that is too large for a double, which the library's exception does not place.
 struct TooLargeNumber : nlohmann::json_sax<nlohmann::json> {
@@ -184,7 +204,7 @@ nlohmann::json parse_json(std::string_view text, std::string_view source) {
     return UsageError(name + " nests deeper than " + std::to_string(kDeepest) + " levels at " + place_in(text, deep));
   };
   try {
-    nlohmann::json value = nlohmann::json::parse(text);
+    nlohmann::json value = nlohmann::json::parse(text, RefuseRepeatedKeys(name));
     if (deep != std::string_view::npos) throw too_deep();
     return value;
   } catch (const nlohmann::json::parse_error& error) {
@@ -204,6 +224,11 @@ nlohmann::json parse_json(std::string_view text, std::string_view source) {
   }
 }
 
+nlohmann::json parse_json_or_discard(std::string_view text) {
+  if (too_deep_at(text) != std::string_view::npos) return nlohmann::json(nlohmann::json::value_t::discarded);
+  return nlohmann::json::parse(text, nullptr, false);
+}
+
 void set_option(nlohmann::json& config, std::string_view assignment) {
   const auto equals = assignment.find('=');
   if (equals == std::string_view::npos || equals == 0)
@@ -212,7 +237,7 @@ void set_option(nlohmann::json& config, std::string_view assignment) {
   const auto path = split(assignment.substr(0, equals), '.');
   if (path.size() > kDeepest || too_deep_at(text) != std::string::npos)
     throw UsageError("--set '" + printable(assignment) + "' nests deeper than " + std::to_string(kDeepest) + " levels");
-  nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+  nlohmann::json value = parse_json_or_discard(text);
   if (value.is_discarded()) value = text;
   nlohmann::json* place = &config;
   for (const auto& key : path) {

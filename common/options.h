@@ -106,6 +106,10 @@ nlohmann::json write_options(Options options) {
 /// Parses JSON text. @throws UsageError with `source`, line and column where it is malformed.
 nlohmann::json parse_json(std::string_view text, std::string_view source);
 
+/// Parses JSON text that is shown or compared, not obeyed: discarded (is_discarded()) where it is malformed or nests
+/// too deep.
+nlohmann::json parse_json_or_discard(std::string_view text);
+
 /// Sets one value by its dotted path, making objects on the way: `--set trainer.lr=0.1`. The value is JSON where it
 /// parses as JSON, else a string. @throws UsageError if `assignment` has no '=' or passes through something that is no
 /// object.

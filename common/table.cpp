@@ -6,6 +6,11 @@
 
 namespace frontier {
 
+void Table::add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = printable(cell, &cell == &cells.back() ? std::string::npos : 200);
+  rows_.push_back(std::move(cells));
+}
+
 std::string Table::text() const {
   std::vector<std::size_t> widths;
   for (std::size_t c = 0; c < columns_.size(); ++c) {

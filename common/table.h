@@ -8,7 +8,8 @@ namespace frontier {
 
 enum class Align { kLeft, kRight };
 
-/// Columns aligned by blanks; as wide as their widest cell.
+/// Columns aligned by blanks; as wide as their widest cell. Cells are printable(); all but the last of a line are cut
+/// behind 200 bytes.
 class Table {
  public:
   struct Column {
@@ -16,7 +17,7 @@ class Table {
     Align align = Align::kLeft;
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  void add(std::vector<std::string> cells);
   std::string text() const;
 
  private:

@@ -26,6 +26,33 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+struct CodePoint {
+  char32_t value = 0;
+  std::size_t size = 0;  ///< bytes; 0: there is no UTF-8
+};
+
+CodePoint code_point_at(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xf5 ? 0 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+  if (size == 0 || at + size > text.size()) return {};
+  char32_t value = first & (0xff >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    value = value << 6 | (byte(i) & 0x3f);
+  }
+  const bool is_overlong = value < (size == 2 ? 0x80U : size == 3 ? 0x800U : 0x10000U);
+  if (is_overlong || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
+  return {value, size};
+}
+
+/// Neither a control character nor one that is not seen and moves or turns the text around it.
+bool is_visible(char32_t c) {
+  if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
+  return !((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff);
+}
+
 }  // namespace
 
 std::string join(std::span<const std::string> items, std::string_view separator) {
@@ -88,17 +115,26 @@ std::string unknown_name(std::string_view what, std::string_view name, std::span
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
-  for (const char c : text.substr(0, limit)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
+  std::size_t at = 0;
+  for (; at < text.size() && at < limit;) {
+    const CodePoint next = code_point_at(text, at);
+    char escaped[16];
+    if (next.size == 0) {  // no UTF-8
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(text[at]));
+    } else if (next.value < 0x100) {
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(next.value));
     } else {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(next.value));
+    }
+    const std::size_t size = std::max<std::size_t>(1, next.size);
+    if (next.size > 0 && is_visible(next.value)) {
+      out += text.substr(at, size);
+    } else {
       out += escaped;
     }
+    at += size;
   }
-  if (text.size() > limit) out += "...";
+  if (at < text.size()) out += "...";
   return out;
 }
 
@@ -179,13 +215,15 @@ std::string exact(double value) {
 
 std::string format_seconds(double seconds) {
   char text[48];
+  constexpr double kLongest = 1e6 * 3600;
+  if (!(seconds >= 0 && seconds < kLongest)) return seconds >= kLongest ? "over a million hours" : "an unknown time";
   if (seconds < 60) {
     std::snprintf(text, sizeof text, "%.1f s", seconds);
   } else if (seconds < 3600) {
     std::snprintf(text, sizeof text, "%d min %02d s", static_cast<int>(seconds) / 60, static_cast<int>(seconds) % 60);
   } else {
-    std::snprintf(text, sizeof text, "%d h %02d min", static_cast<int>(seconds) / 3600,
-                  static_cast<int>(seconds) / 60 % 60);
+    std::snprintf(text, sizeof text, "%d h %02d min", static_cast<int>(seconds / 3600),
+                  static_cast<int>(std::fmod(seconds / 60, 60)));
   }
   return text;
 }

@@ -35,7 +35,8 @@ std::string exact(double value);
 /// "1 h 02 min", "3 min 05 s", "12.3 s".
 std::string format_seconds(double seconds);
 
-/// `text` with control characters escaped and cut to `limit` characters, safe to show in a message.
+/// `text` as one may show it: control characters, those that turn or hide text and what is no UTF-8 escaped, cut behind
+/// `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 80);
 
 /// @throws UsageError naming `what` if `text` is not entirely one finite number (an integer for parse_integer).

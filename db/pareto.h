@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/errors.h"
+
 namespace frontier {
 
 enum class Direction { kMin, kMax };
@@ -28,5 +30,10 @@ std::string_view to_string(Direction direction);
 
 /// Whether numbers of several protocols may share one front.
 enum class Mixing { kRefuse, kAllow };
+
+/// They may not, and a front was asked for over several.
+struct MixedProtocols : UsageError {
+  using UsageError::UsageError;
+};
 
 }  // namespace frontier

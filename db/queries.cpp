@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/pareto.h"
+#include "common/table.h"
 #include "common/text.h"
 #include "db/internal/store_impl.h"
 
@@ -142,10 +143,11 @@ class Selection {
       const std::string column = field.column;
       const auto known = texts(db_, "SELECT DISTINCT " + column + " FROM protocols ORDER BY " + column + " LIMIT 1000");
       const std::string text = text_of(*field.wanted);
+      Value value = *field.wanted;
       if (known.size() < 1000 && std::find(known.begin(), known.end(), text) == known.end())
-        refuse_value(field.option, text, known);
+        value = only_one_beginning(field.option, text, known);
       wanted += (wanted.empty() ? "" : " AND ") + column + " = ?";
-      values_.push_back(*field.wanted);
+      values_.push_back(value);
     }
     if (wanted.empty()) return;
     conditions_ +=
@@ -162,6 +164,16 @@ class Selection {
     const std::string guess = nearest(field, known);
     throw UsageError(complaint + (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
                      "In this database: " + join_names(known));
+  }
+
+  /// Values are long: the start of one is enough where no other has it. @throws UsageError otherwise.
+  std::string only_one_beginning(const std::string& option, const std::string& text,
+                                 const std::vector<std::string>& known) const {
+    std::vector<std::string> found;
+    for (const std::string& value : known)
+      if (!text.empty() && value.starts_with(text)) found.push_back(value);
+    if (found.size() != 1 || option == "--seed") refuse_value(option, text, found.empty() ? known : found);
+    return found.front();
   }
 
   [[noreturn]] void refuse_value(const std::string& option, const std::string& value,
@@ -191,48 +203,59 @@ class Selection {
   std::vector<Value> values_;
 };
 
-/// The text of the refusal to mix protocols: a table of those found, and the options that tell them apart.
+/// One option as a shell reads it.
+std::string shell_quoted(const std::string& text) {
+  const bool plain =
+      !text.empty() &&
+      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
+  if (plain) return text;
+  std::string escaped;
+  for (const char c : text) escaped += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return "'" + escaped + "'";
+}
+
+/// The text of the refusal to mix protocols: what tells those found apart, in whole, and a command that chooses one.
 std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts) {
   constexpr std::size_t kShown = 8;
-  constexpr std::size_t kRecipe = 7;  // its column is shown where something was trained
   const auto fields = protocol_fields({});
-  std::vector<std::vector<std::string>> rows(1);
-  for (const auto& field : fields) rows[0].emplace_back(field.column);
-  rows[0].emplace_back("results");
-  std::vector<bool> differs(fields.size(), false);
+  std::vector<std::pair<std::size_t, std::vector<std::string>>> protocols;  // results, values by field
   for (const auto& [id, count] : counts) {
     auto row = db.query(
         "SELECT evaluator, dataset, split, fidelity, calibration, checkpoint, seed, recipe FROM protocols WHERE id = ?",
         id);
-    std::vector<std::string> cells;
     row.step();
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      const std::string text = row.text(static_cast<int>(i));
-      cells.push_back(text.empty() ? "-" : printable(text, 24));
-      if (rows.size() > 1 && rows[1][i] != cells[i]) differs[i] = true;
-    }
-    cells.push_back(std::to_string(count));
-    rows.push_back(std::move(cells));
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < fields.size(); ++i) values.push_back(row.text(static_cast<int>(i)));
+    protocols.emplace_back(count, std::move(values));
   }
-  if (!differs[kRecipe] && rows[1][kRecipe] == "-")
-    for (auto& row : rows) row.erase(row.begin() + static_cast<std::ptrdiff_t>(kRecipe));
-  std::string options;
+  std::stable_sort(protocols.begin(), protocols.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<std::size_t> differing;
   for (std::size_t i = 0; i < fields.size(); ++i)
-    if (differs[i]) options += std::string(options.empty() ? "" : ", ") + fields[i].option;
-  std::string table;
-  const std::size_t shown = std::min(rows.size(), kShown + 1);
-  for (std::size_t r = 0; r < shown; ++r) {
-    table += "\n ";
-    for (std::size_t c = 0; c < rows[r].size(); ++c) {
-      std::size_t width = 0;
-      for (std::size_t other = 0; other < shown; ++other) width = std::max(width, rows[other][c].size());
-      table += " " + rows[r][c] + (c + 1 < rows[r].size() ? std::string(width - rows[r][c].size() + 1, ' ') : "");
-    }
+    if (std::any_of(protocols.begin(), protocols.end(),
+                    [&](const auto& p) { return p.second[i] != protocols.front().second[i]; }))
+      differing.push_back(i);
+  std::string command = "frontier pareto";
+  for (const std::size_t i : differing)
+    command += std::string(" ") + fields[i].option + " " + shell_quoted(protocols.front().second[i]);
+  std::vector<Table::Column> columns;
+  for (const std::size_t i : differing) columns.push_back({fields[i].column});
+  columns.push_back({"results", Align::kRight});
+  Table table(std::move(columns));
+  for (std::size_t p = 0; p < std::min(protocols.size(), kShown); ++p) {
+    std::vector<std::string> cells;
+    for (const std::size_t i : differing)
+      cells.push_back(protocols[p].second[i].empty() ? "-" : printable(protocols[p].second[i], 200));
+    cells.push_back(std::to_string(protocols[p].first));
+    table.add(std::move(cells));
   }
-  if (rows.size() > shown) table += "\n  and " + std::to_string(rows.size() - shown) + " more";
-  return "these results were measured under " + std::to_string(counts.size()) +
-         " protocols, and such numbers do not belong in one front; choose one with " +
-         (options.empty() ? "--checkpoint" : options) + " (or --run), or allow it with --mix-protocols:" + table;
+  std::string text = "these results were measured under " + std::to_string(counts.size()) +
+                     " protocols, and such numbers do not belong in one front; choose one (the start of a value is "
+                     "enough), as in\n  " +
+                     command + "\n  (or --run), or allow it with --mix-protocols:";
+  for (const std::string& line : split(table.text(), '\n'))
+    if (!line.empty()) text += "\n  " + line;
+  if (protocols.size() > kShown) text += "\n  and " + std::to_string(protocols.size() - kShown) + " more";
+  return text;
 }
 
 }  // namespace
@@ -343,7 +366,7 @@ Front Store::pareto(std::span<const Objective> objectives, const Filter& filter,
       }
     }
   }
-  if (protocols.size() > 1 && mixing == Mixing::kRefuse) throw UsageError(mixed_protocols(impl_->db, protocols));
+  if (protocols.size() > 1 && mixing == Mixing::kRefuse) throw MixedProtocols(mixed_protocols(impl_->db, protocols));
 
   std::vector<std::size_t> members = pareto_front(points, dims);
   const auto point = [&](std::size_t i) { return std::span(points).subspan(i * dims, dims); };

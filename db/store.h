@@ -213,8 +213,8 @@ class Store {
   /// second.
   std::vector<Result> table_results(const ResultTable& table) const;
   /// The non-dominated results among those that have all objectives; equal points are all kept.
-  /// @throws UsageError if they were measured under several protocols and `mixing` does not allow it (the message lists
-  /// them), or an objective is unknown.
+  /// @throws MixedProtocols if they were measured under several protocols and `mixing` does not allow it (the message
+  /// lists them), UsageError if an objective is unknown.
   Front pareto(std::span<const Objective> objectives, const Filter& filter, Mixing mixing = Mixing::kRefuse) const;
 
  private:

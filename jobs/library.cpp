@@ -1,5 +1,4 @@
 #include <dlfcn.h>
-#include <sched.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -9,20 +8,14 @@
 
 namespace frontier {
 
-int num_usable_cores() {
-  cpu_set_t cores;
-  if (::sched_getaffinity(0, sizeof cores, &cores) != 0) throw Error("cannot tell which cores this process may use");
-  return CPU_COUNT(&cores);
-}
-
 void open_torch_library(Registries& registries, const DeviceOptions& options) {
   namespace fs = std::filesystem;
-  const int cores = num_usable_cores();
+  const int threads = options.threads > 0 ? options.threads : num_usable_cores();
   // Read by libgomp when it is loaded. Threads that wait long give their core away; and threads that have a core each
   // stay there: without that, the scheduler may keep two of them on one core as soon as anything else runs (a training
   // beside one busy process on two cores: 3 steps a second, bound 8).
   ::setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
-  if ((options.threads == 0 || options.threads == cores) && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
+  if (threads == num_allowed_cores() && std::getenv("GOMP_CPU_AFFINITY") == nullptr)
     ::setenv("OMP_PROC_BIND", "true", /*overwrite=*/0);
   constexpr const char* kName = "libfrontier_engine.so";
   std::vector<fs::path> places;

@@ -62,6 +62,12 @@ class RunRecorder {
   /// Before a checkpoint is committed: what is stored in it about the run.
   nlohmann::json checkpoint_note();
   bool should_stop() { return observer_.should_stop(); }
+  void note(const std::string& line) { observer_.note(line); }
+  /// A part of the job that takes no optimiser steps: measuring, say. Its progress, not the run's.
+  void begin_part(const std::string& what, std::int64_t total, const std::string& unit) {
+    observer_.begin(what, 0, total, unit);
+  }
+  void part_progress(std::int64_t done, const std::string& detail) { observer_.progress(done, detail); }
 
   /// Runs the job and closes the run as done, interrupted or failed.
   template <class Job>

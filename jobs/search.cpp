@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/text.h"
 #include "jobs/evaluate.h"
 #include "jobs/run_recorder.h"
@@ -24,7 +25,7 @@ constexpr std::int64_t kBenchmarkGeneration = 1;  // nothing is shared, and sear
 std::optional<std::int64_t> last_run(const Store& store, const nlohmann::json& config) {
   std::optional<std::int64_t> found;
   for (const auto& run : store.runs({.kind = "search"})) {
-    if (nlohmann::json::parse(run.config, nullptr, false) != config) continue;
+    if (parse_json_or_discard(run.config) != config) continue;
     found = run.id;
   }
   return found;

@@ -210,7 +210,7 @@ void SearchRepeats::run(std::int64_t repeats, int threads, Observer& observer) {
     for (std::size_t i = 0; i < used.size(); ++i) used_[i] = static_cast<char>(used_[i] | used[i]);
   };
   {
-    const int cores = threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    const int cores = threads > 0 ? threads : num_usable_cores();
     std::vector<std::jthread> helpers;
     for (int t = 1; t < std::min<std::int64_t>(cores, repeats); ++t) helpers.emplace_back(work, false);
     work(true);

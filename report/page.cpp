@@ -537,6 +537,7 @@ class Page {
   void add_curve_charts(const RunCurves& curves, std::size_t r) {
     std::map<std::string, std::vector<const Curve*>> charts;
     for (const Curve& curve : curves.curves) {
+      if (curve.points.empty()) continue;  // a damaged database may name a curve and have none of it
       const auto parts = split(curve.name, '/');
       charts[parts.size() > 2 ? parts[0] + "/" + parts[1] : curve.name].push_back(&curve);
     }

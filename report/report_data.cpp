@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/pareto.h"
 #include "common/text.h"
 #include "db/store.h"
@@ -35,7 +36,7 @@ std::vector<T> thinned(const std::vector<T>& items, std::size_t limit) {
 
 /// What a run's configuration says under "max_macs": a count, a list of them, or text like "2M,4M".
 std::vector<std::int64_t> budgets_of(const Run& run) {
-  const auto config = nlohmann::json::parse(run.config, nullptr, false);
+  const auto config = parse_json_or_discard(run.config);
   if (!config.is_object() || !config.contains("max_macs")) return {};
   const auto& value = config["max_macs"];
   std::vector<std::int64_t> budgets;
@@ -199,7 +200,7 @@ std::vector<Drawing> make_drawings(const std::vector<Panel>& panels) {
 
 /// Whether the run's curves are means and quantiles of repeated searches.
 bool is_repeated(const Run& run) {
-  const auto config = nlohmann::json::parse(run.config, nullptr, false);
+  const auto config = parse_json_or_discard(run.config);
   return config.is_object() && config.contains("repeat") && config["repeat"].is_number_integer() &&
          config.contains("table") && config["table"].is_object();
 }
@@ -219,7 +220,7 @@ std::vector<RegretChart> make_regrets(const Store& store, const std::vector<Run>
   std::map<std::vector<std::string>, RegretChart> charts;
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     if (!is_repeated(*run)) continue;
-    const auto config = nlohmann::json::parse(run->config);
+    const auto config = parse_json_or_discard(run->config);
     for (const std::string& name : store.curve_names(run->id)) {
       const bool is_report = name.starts_with("report_regret/");
       if (!(is_report || name.starts_with("regret/")) || !name.ends_with("/mean")) continue;

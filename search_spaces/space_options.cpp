@@ -1,6 +1,7 @@
 #include "search_spaces/space_options.h"
 
 #include "common/errors.h"
+#include "common/options.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -24,7 +25,7 @@ SpaceRequest from_json(std::string_view text) {
 }
 
 nlohmann::json value_of(const std::string& text) {
-  const nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json value = parse_json_or_discard(text);
   return value.is_boolean() || value.is_number() ? value : nlohmann::json(text);
 }
 

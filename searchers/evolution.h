@@ -2,7 +2,7 @@
 
 #include <deque>
 
-#include "searchers/internal/proposals.h"
+#include "searchers/proposals.h"
 
 namespace frontier {
 

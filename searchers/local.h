@@ -3,7 +3,7 @@
 #include <deque>
 #include <unordered_map>
 
-#include "searchers/internal/proposals.h"
+#include "searchers/proposals.h"
 
 namespace frontier {
 

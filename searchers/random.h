@@ -1,6 +1,6 @@
 #pragma once
 
-#include "searchers/internal/proposals.h"
+#include "searchers/proposals.h"
 
 namespace frontier {
 

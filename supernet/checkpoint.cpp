@@ -24,10 +24,10 @@ constexpr const char* kWeights = "weights.safetensors";
 constexpr const char* kState = "state.safetensors";
 constexpr const char* kRun = "run.json";
 
-fs::path beside(fs::path folder, const char* suffix) {
-  if (folder.filename().empty()) folder = folder.parent_path();  // "dir/"
-  folder += suffix;
-  return folder;
+fs::path beside(const fs::path& folder, const char* suffix) {
+  fs::path path = checkpoint_folder(folder);
+  path += suffix;
+  return path;
 }
 
 /// Where a crash between the two renames left the last good checkpoint.
@@ -42,8 +42,16 @@ fs::path readable(const fs::path& folder) {
 
 }  // namespace
 
+fs::path checkpoint_folder(const fs::path& folder) {
+  fs::path named = folder.filename().empty() ? folder.parent_path() : folder;  // "dir/"
+  std::error_code error;
+  for (int links = 0; links < 40 && fs::is_symlink(named, error); ++links)  // the last may lead to nothing yet
+    named = named.parent_path() / fs::read_symlink(named, error);
+  return named;
+}
+
 void require_checkpoint_folder(const fs::path& folder) {
-  const fs::path target = beside(folder, "");
+  const fs::path target = checkpoint_folder(folder);
   std::error_code error;
   const auto status = fs::status(target, error);
   if (!fs::exists(status)) return;
@@ -56,6 +64,10 @@ void require_checkpoint_folder(const fs::path& folder) {
                        "', which is no part of a checkpoint and would be lost; choose a folder of its own");
   }
   if (error) failed("cannot read folder", target, error);
+  if (target.extension() != ".tmp" && fs::exists(target / kWeights) && !has_checkpoint(folder))
+    throw UsageError(target.string() +
+                     " holds weights but no run.json, so nothing says what they are of; they would be "
+                     "lost: move them away, or choose another folder");
 }
 
 void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
@@ -78,7 +90,7 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
     fs::remove_all(fresh, error);
     throw;
   }
-  const fs::path target = beside(folder, "");
+  const fs::path target = checkpoint_folder(folder);
   const fs::path parent = target.has_parent_path() ? target.parent_path() : ".";
   if (!fs::exists(target)) {
     fs::rename(fresh, target, error);
@@ -104,14 +116,13 @@ void save_checkpoint(const fs::path& folder, const Checkpoint& checkpoint) {
 
 bool has_checkpoint(const fs::path& folder) { return fs::exists(readable(folder) / kRun); }
 
-Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
-  if (!has_checkpoint(given))
-    throw UsageError("there is no checkpoint in " + given.string() +
-                     " (no run.json); give the folder that train wrote with --out");
-  const fs::path folder = readable(given);
+namespace {
+
+/// @param folder where the files are.  @param run the text of its run.json.
+Checkpoint read_checkpoint(const fs::path& folder, const std::string& run, bool with_state) {
   const std::string run_path = (folder / kRun).string();
   Checkpoint checkpoint;
-  checkpoint.run = parse_json(read_file(folder / kRun), run_path);
+  checkpoint.run = parse_json(run, run_path);
   if (!checkpoint.run.is_object() || !checkpoint.run.contains("format") ||
       !checkpoint.run["format"].is_number_integer())
     throw UsageError(run_path + " is not a checkpoint's run.json: it has no format number");
@@ -122,9 +133,9 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
     const std::string bytes = read_file(folder / name);
     const std::string path = (folder / name).string();
     const nlohmann::json::json_pointer place(std::string("/checksums/") + name);
-    const auto& run = checkpoint.run;
+    const auto& values = checkpoint.run;
     const std::string expected =
-        run.contains(place) && run[place].is_string() ? run[place].get<std::string>() : std::string();
+        values.contains(place) && values[place].is_string() ? values[place].get<std::string>() : std::string();
     if (const std::string seen = crc32_hex(bytes); seen != expected)
       throw UsageError(path + " is damaged: its checksum is " + seen + ", run.json says " +
                        (expected.empty() ? "nothing" : expected));
@@ -133,6 +144,26 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
   checkpoint.weights = read(kWeights);
   if (with_state) checkpoint.state = read(kState);
   return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
+  constexpr int kAttempts = 100;  // a training may replace the folder while it is read
+  for (int attempt = 1;; ++attempt) {
+    if (!has_checkpoint(given))
+      throw UsageError("there is no checkpoint in " + given.string() +
+                       " (no run.json); give the folder that train wrote with --out");
+    const fs::path folder = readable(given);
+    std::string run;
+    try {
+      run = read_file(folder / kRun);
+      return read_checkpoint(folder, run, with_state);
+    } catch (const UsageError&) {
+      const bool replaced = !fs::exists(folder / kRun) || read_file(folder / kRun) != run;
+      if (!replaced || attempt == kAttempts) throw;
+    }
+  }
 }
 
 CheckpointWriter::~CheckpointWriter() {

@@ -21,6 +21,9 @@ struct Checkpoint {
   nlohmann::json run = nlohmann::json::object();
 };
 
+/// Where the files of a checkpoint are: `folder` without a slash at its end, or what it leads to where it is a link.
+std::filesystem::path checkpoint_folder(const std::filesystem::path& folder);
+
 /// @throws UsageError unless save_checkpoint() may replace what is at `folder`: nothing, an empty folder or a
 /// checkpoint. For checks before the work starts.
 void require_checkpoint_folder(const std::filesystem::path& folder);

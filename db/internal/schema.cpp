@@ -198,6 +198,16 @@ std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {
   return static_cast<std::size_t>(version);
 }
 
+/// Triggers run at every write, whoever made the file: one may delete what is stored next.
+void refuse_triggers(sqlite::Database& db) {
+  auto query = db.query("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name LIMIT 1");
+  if (!query.step()) return;
+  const std::string name = printable(query.text(0));
+  throw UsageError(db.path().string() + " has the trigger '" + name +
+                   "', which Frontier did not make and which would run whenever it writes; drop it (DROP TRIGGER in " +
+                   "sqlite3) or give another path");
+}
+
 /// A table that others refer to is replaced by dropping it, which would count as deleting its rows.
 class ForeignKeysOff {
  public:
@@ -220,6 +230,8 @@ class ForeignKeysOff {
 std::span<const char* const> migrations() { return kMigrations; }
 
 void migrate(sqlite::Database& db, std::span<const char* const> steps) {
+  version_of_ours(db, steps.size());  // another program's database is that first
+  refuse_triggers(db);
   const ForeignKeysOff as_tables_are_made_anew(db);
   while (version_of_ours(db, steps.size()) < steps.size()) {
     sqlite::Transaction transaction(db);

@@ -1,5 +1,6 @@
 #include "db/internal/sqlite.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cassert>
@@ -78,6 +79,13 @@ Handle open(const fs::path& path, Access access) {
   return std::move(handle);
 }
 
+/// Device and inode; 0 where there is none.
+std::pair<std::uint64_t, std::uint64_t> file_at(const fs::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? std::pair<std::uint64_t, std::uint64_t>(status.st_dev, status.st_ino)
+                                            : std::pair<std::uint64_t, std::uint64_t>();
+}
+
 }  // namespace
 
 void Query::bind(int index, std::int64_t value) {
@@ -120,13 +128,23 @@ std::string Query::text(int column) const {
                          : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
-Database::Database(const fs::path& path, Access access) : path_(path), handle_(open(path, access)) {
+Database::Database(const fs::path& path, Access access)
+    : path_(path), place_(fs::absolute(path)), handle_(open(path, access)) {
+  file_ = file_at(place_);
   exec("PRAGMA foreign_keys = ON");
   exec("PRAGMA cache_size = -65536");  // KiB; the keys of a million architectures do not fit into the usual 2 MiB
   if (access == Access::kRead) {
     exec("PRAGMA query_only = ON");
+    exec("PRAGMA trusted_schema = OFF");    // writers need json_valid(), which SQLite counts among what may do harm
     exec("PRAGMA mmap_size = 2147418112");  // the system then reads ahead: a cold front takes half the time
   }
+}
+
+void Database::require_in_place() const {
+  const auto now = file_at(place_);
+  if (now == file_) return;
+  throw Error("database " + path_.string() + " was " + (now.second == 0 ? "deleted" : "replaced by another file") +
+              " while it was in use; what was stored since it was opened is lost");
 }
 
 void Database::exec(const std::string& sql) {
@@ -204,6 +222,7 @@ Transaction::~Transaction() {
 void Transaction::commit() {
   db_.query(outermost_ ? "COMMIT" : "RELEASE inner_step").run();
   open_ = false;
+  if (outermost_) db_.require_in_place();
 }
 
 }  // namespace frontier::sqlite

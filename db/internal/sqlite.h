@@ -91,6 +91,9 @@ class Database {
   /// Readers and a writer then do not wait for each other.
   void use_write_ahead_log();
   const std::filesystem::path& path() const { return path_; }
+  /// @throws Error if the file was deleted, or another one put in its place, since it was opened: what is committed
+  /// then goes with it.
+  void require_in_place() const;
 
   /// Throws what `code` means for the user.
   [[noreturn]] void fail(int code) const;
@@ -99,7 +102,9 @@ class Database {
   sqlite3_stmt* prepared(std::string_view sql);
 
   std::filesystem::path path_;
-  Handle handle_;  // before the statements: they go first
+  std::filesystem::path place_;                   ///< absolute: the process may change its folder
+  std::pair<std::uint64_t, std::uint64_t> file_;  ///< device and inode
+  Handle handle_;                                 // before the statements: they go first
   std::unordered_map<std::string, Statement> statements_;
 };
 

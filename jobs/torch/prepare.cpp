@@ -3,6 +3,8 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "common/files.h"
 #include "common/text.h"
 #include "jobs/torch/trained.h"
@@ -38,6 +40,34 @@ void prepare_teacher(Prepared& p) {
   } else if (write_options(teacher) != write_options(TeacherOptions{})) {
     throw UsageError("settings of the teacher have no effect without teacher.checkpoint");
   }
+}
+
+/// Overwrites the values of `config` by those of `given`, object by object.
+void replace_values(nlohmann::json& config, const nlohmann::json& given) {
+  for (const auto& [key, value] : given.items()) {
+    if (value.is_object() && config.contains(key) && config[key].is_object()) {
+      replace_values(config[key], value);
+    } else {
+      config[key] = value;
+    }
+  }
+}
+
+/// Without what decides no number: how often is saved, how images are read ahead, where files are.
+nlohmann::json numbers_decided_by(nlohmann::json settings) {
+  for (const char* key : {"checkpoint_steps", "checkpoint_seconds"}) settings.erase(key);
+  for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
+  settings["data"].erase("path");
+  settings["teacher"].erase("checkpoint");  // its weights and architecture stay
+  return settings;
+}
+
+void require_same(const std::string& setting, const nlohmann::json& began, const nlohmann::json& given,
+                  const std::string& place) {
+  if (began == given) return;
+  throw UsageError("the training in '" + printable(place) + "' began with " + setting + " = " +
+                   printable(began.dump()) + ", not " + printable(given.dump()) +
+                   "; --resume goes on with its settings: leave this one out, or start anew with --overwrite");
 }
 
 /// A share of the training images is kept for a stream exactly where the sampler uses it.
@@ -129,13 +159,36 @@ const nlohmann::json& config_of(const nlohmann::json& run) {
   return run["config"];
 }
 
+nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json& given, const std::string& place) {
+  if (!given.is_object()) return given;  // refused where it is read
+  nlohmann::json config = began;
+  replace_values(config, given);
+  // A sampler has settings of its own, and so has a space: with another one the rest cannot be read.
+  if (given.contains("space")) require_same("space", began["space"], space_name(given["space"]), place);
+  const nlohmann::json::json_pointer name("/sampler/name");
+  if (given.contains(name) && began.contains(name)) require_same("sampler.name", began[name], given[name], place);
+  return config;
+}
+
+void require_resumed(const nlohmann::json& began, const nlohmann::json& now, const std::string& place) {
+  TrainConfig config;  // with today's defaults where the checkpoint's version had fewer settings
+  read_options(began, "", config);
+  nlohmann::json before = numbers_decided_by(write_options(config)), after = numbers_decided_by(now);
+  if (after["epochs"] == 0 || before["trainer"]["steps"] == after["trainer"]["steps"])  // the steps are what counts
+    for (nlohmann::json* settings : {&before, &after}) settings->erase("epochs");
+  const auto seen = before.flatten();
+  const auto wanted = after.flatten();
+  for (const auto& [pointer, value] : wanted.items()) {
+    std::string name = pointer.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    require_same(name, seen.contains(pointer) ? seen[pointer] : nlohmann::json(), value, place);
+  }
+}
+
 std::string recipe_of(const Prepared& p) {
-  nlohmann::json settings = write_options(p.config);
-  for (const char* key : {"seed", "checkpoint_steps", "checkpoint_seconds", "final_random_subnets", "epochs"})
-    settings.erase(key);  // the epochs are in trainer.steps
-  for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
-  settings["data"].erase("path");
-  settings["teacher"].erase("checkpoint");  // its weights and architecture stay
+  nlohmann::json settings = numbers_decided_by(write_options(p.config));
+  for (const char* key : {"seed", "final_random_subnets", "epochs"})
+    settings.erase(key);  // epochs are in trainer.steps
   settings["sampler"].erase("arch");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());

@@ -57,6 +57,13 @@ Supernet make_supernet(const Prepared& prepared);
 /// The checkpoint's configuration. @throws UsageError if there is none.
 const nlohmann::json& config_of(const nlohmann::json& run);
 
+/// The settings with which a training goes on: those that it began with, and `given` over them. @param place of the
+/// checkpoint, for messages.  @throws UsageError for another space or sampler, with both.
+nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json& given, const std::string& place);
+/// @param now resumed_config() with everything filled in. @throws UsageError for a setting that differs, with both
+/// values, unless it decides no number (how often is saved, where files are).
+void require_resumed(const nlohmann::json& began, const nlohmann::json& now, const std::string& place);
+
 /// Checksum of all that decides what a training from scratch ends in, besides its seed: settings and training images.
 std::string recipe_of(const Prepared& prepared);
 

@@ -89,18 +89,15 @@ class FromScratch {
 
   void measure(nlohmann::ordered_json& results) {
     Training training(config(), out_, settings_.existing, device_);
-    const auto only = training.only_subnet();
-    if (!only) throw UsageError("the checkpoint is of a supernet, not of one network");
-    if (*only != arch_)
-      throw UsageError("the checkpoint in '" + printable(out_) + "' is of " + training.space().to_string(*only) +
-                       ", not of " + training.space().to_string(arch_));
     std::vector<Evaluation> evaluations;
     for (const char* split : kSplits) evaluations.push_back(evaluation_of(training, arch_, split));
     if (!out_.empty() || !reuse(training, evaluations)) {
       training.run(recorder_);
       for (auto& evaluation : evaluations) {
         evaluation.metrics =
-            training.measure(images_of(training, evaluation.protocol.split), std::span(&arch_, 1)).front().metrics;
+            training.measure(images_of(training, evaluation.protocol.split), std::span(&arch_, 1), recorder_)
+                .front()
+                .metrics;
         evaluation.seconds = training.seconds();
         evaluation.run = recorder_.run();
       }

@@ -1,5 +1,7 @@
 #include "jobs/torch/training.h"
 
+#include <ATen/Parallel.h>
+
 #include <filesystem>
 
 #include "common/text.h"
@@ -29,6 +31,16 @@ std::pair<Dataset, Dataset> keep_apart(const Dataset& images, std::size_t kept, 
   return {images.subset(all.subspan(kept)), images.subset(all.first(kept))};
 }
 
+/// The first batch norm that sees one value a channel in a batch of so many images; empty: none. Its output would then
+/// be its bias whatever came in, and no layer before it would learn.
+std::string norm_of_one_value(const NetworkGraph& graph, std::int64_t batch) {
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
+    const Shape& shape = graph[v].output;
+    if (graph[v].is("batch_norm") && batch * shape.height.value() * shape.width.value() == 1) return graph[v].name;
+  }
+  return "";
+}
+
 /// What train() adds to a checkpoint's run.json besides the configuration. @throws UsageError if it is not as it writes
 /// it.
 void check_progress(const nlohmann::json& run) {
@@ -39,11 +51,6 @@ void check_progress(const nlohmann::json& run) {
   if (!run["metrics"].is_object()) refuse("metrics must be a JSON object");
   for (const auto& [name, value] : run["metrics"].items())
     if (!value.is_number()) refuse("metrics." + printable(name) + " must be a number");
-}
-
-std::string without_slashes(std::string folder) {
-  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
-  return folder;
 }
 
 /// A checkpoint is replaced by renaming its folder, which needs a name.
@@ -65,10 +72,15 @@ std::vector<std::pair<std::string, double>> curve_values(const StepReport& repor
 
 }  // namespace
 
+std::unique_ptr<FolderLock> Training::lock_folder(const std::string& out) {
+  if (out.empty()) return nullptr;
+  require_folder_name(out);
+  return std::make_unique<FolderLock>(checkpoint_folder(out));
+}
+
 std::optional<Checkpoint> Training::to_resume(const std::string& out, const std::string& existing) {
   if (out.empty()) return std::nullopt;
-  require_folder_name(out);
-  const std::string folder = without_slashes(out);
+  const std::string folder = checkpoint_folder(out).string();
   for (const char* suffix : {"", ".tmp", ".old"})
     require_checkpoint_folder(folder + suffix);  // those that saving replaces
   if (existing == "overwrite" || !has_checkpoint(out)) return std::nullopt;
@@ -85,13 +97,15 @@ std::optional<Checkpoint> Training::to_resume(const std::string& out, const std:
 Training::Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device)
     : out_(out),
       device_(device),
+      lock_(lock_folder(out)),
       from_(to_resume(out, existing)),
-      prepared_(prepare(from_ ? config_of(from_->run) : config)),
+      prepared_(prepare(from_ ? resumed_config(config_of(from_->run), config, out) : config)),
       supernet_(make_supernet(prepared_)),
       teachers_(load_teachers(prepared_, device)),
       task_(prepared_.config.trainer.label_smoothing) {
   if (!out.empty()) writer_ = std::make_unique<CheckpointWriter>(out);
   make_streams();
+  if (from_) require_resumed(config_of(from_->run), write_options(prepared_.config), out);
   if (from_) supernet_.bank.load(from_->weights);
   supernet_.bank.to(device_);
   TrainConfig& settings = prepared_.config;
@@ -106,6 +120,33 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   resolved_ = write_options(settings);
 }
 
+std::string Training::norm_of_one_value(std::int64_t batch) const {
+  if (batch > 1) return "";
+  const FeasibleSet all(space(), input(), Budget{});
+  const auto only = only_subnet();
+  for (const Architecture& arch : {only ? *only : all.least_macs().arch, only ? *only : all.most_macs().arch})
+    if (std::string name = frontier::norm_of_one_value(space().build(arch, input()), batch); !name.empty()) return name;
+  return "";
+}
+
+/// Images of one stream, as batches in each of which every batch norm has something to normalise by.
+std::shared_ptr<Loader> Training::make_loader(const Dataset& images, std::string_view stream) {
+  LoaderOptions options = prepared_.config.loader;
+  const std::string norm = norm_of_one_value(options.batch_size);
+  const auto one_value = [&](const std::string& layer) {
+    return "batch norm '" + layer + "' sees one value a channel in a batch of 1 image: ";
+  };
+  if (!norm.empty())
+    throw UsageError(one_value(norm) + "it would let nothing through, and no layer before it would learn; raise " +
+                     "loader.batch_size (--batch-size) to 2 or more");
+  const std::int64_t last = images.size() % options.batch_size;
+  if (const std::string layer = norm_of_one_value(last == 0 || options.drop_last ? 2 : last); !layer.empty()) {
+    options.drop_last = true;
+    notes_.push_back(one_value(layer) + "the last batch of every epoch is left out");
+  }
+  return std::make_shared<Loader>(images, options, prepared_.stream("loader." + std::string(stream)));
+}
+
 void Training::make_streams() {
   TrainConfig& settings = prepared_.config;
   Dataset weight_images = data().train;
@@ -115,25 +156,29 @@ void Training::make_streams() {
     const auto count = static_cast<std::size_t>(fraction * static_cast<double>(data().train.size()));
     auto [others, kept] = keep_apart(weight_images, count, prepared_.stream("data." + name));
     weight_images = others;
-    batches_[stream] =
-        source(std::make_shared<Loader>(kept, settings.loader, prepared_.stream("loader." + name)), device_);
+    batches_[stream] = source(make_loader(kept, name), device_);
   };
   keep(Stream::kArchitecture, settings.arch_fraction);
   keep(Stream::kHeldOut, settings.held_out_fraction);
-  loader_ = std::make_shared<Loader>(weight_images, settings.loader, prepared_.stream("loader.train"));
+  loader_ = make_loader(weight_images, to_string(Stream::kTrain));
   if (settings.epochs > 0) settings.trainer.steps = settings.epochs * loader_->steps_per_epoch();
   batches_[Stream::kTrain] = source(loader_, device_);
 }
 
 void Training::run(RunRecorder& recorder) {
   recorder.begin(resolved_, trainer_->steps_done(), config().trainer.steps);
+  if (lock_) lock_->set_owner("run " + std::to_string(recorder.run()));
+  for (const std::string& note : notes_) recorder.note(note);
+  if (lock_ && !lock_->is_held())
+    recorder.note("the file system of '" + printable(out_) + "' has no locks: nothing keeps others from writing there");
   start_ = Clock::now();
   if (!from_) save(recorder);
   last_save_ = Clock::now();
   while (!trainer_->finished()) step(recorder);
   if (!metrics_.is_null()) return;  // the checkpoint is of a finished training, with averaged weights
+  save(recorder);                   // whoever stops the measuring, or whatever does, the training is kept
   trainer_->use_averages();
-  metrics_ = final_metrics();
+  metrics_ = final_metrics(recorder);
   save(recorder);
   if (writer_) writer_->wait();
 }
@@ -155,9 +200,12 @@ void Training::step(RunRecorder& recorder) {
   }
   if (!stop) return;
   if (writer_) writer_->wait();
-  throw Interrupted("stopped at step " + std::to_string(report.step) +
-                    (out_.empty() ? "; no checkpoint is kept without --out"
-                                  : "; the checkpoint in " + out_ + " is complete, --resume goes on from it"));
+  throw Interrupted("stopped at step " + std::to_string(report.step) + to_go_on());
+}
+
+std::string Training::to_go_on() const {
+  return out_.empty() ? "; no checkpoint is kept without --out"
+                      : "; the checkpoint in " + out_ + " is complete, --resume goes on from it";
 }
 
 double Training::seconds() const {
@@ -172,6 +220,7 @@ void Training::save(RunRecorder& recorder) const {
   checkpoint.run = {{"config", resolved_},
                     {"trainer", trainer_->state()},
                     {"seconds", seconds()},
+                    {"threads", at::get_num_threads()},
                     {"note", recorder.checkpoint_note()}};
   const bool averaged = !metrics_.is_null() && trainer_->has_average();
   checkpoint.run["weights"] = {{"kind", weights_name(averaged ? WeightsKind::kAverage : WeightsKind::kRaw)}};
@@ -184,18 +233,32 @@ SupernetAccuracy Training::evaluator(const Dataset& images) const {
   return {supernet_, task_, data().train, images, config().evaluation};
 }
 
-std::vector<Measurement> Training::measure(const Dataset& images, std::span<const Architecture> archs) const {
-  return evaluator(images).evaluate(archs);
+std::vector<Measurement> Training::measure(const Dataset& images, std::span<const Architecture> archs,
+                                           RunRecorder& recorder) const {
+  SupernetAccuracy accuracy = evaluator(images);
+  std::int64_t done = 0, batches = 0;
+  recorder.begin_part("measure", static_cast<std::int64_t>(archs.size()), archs.size() == 1 ? "network" : "subnets");
+  accuracy.set_check([&] {
+    recorder.part_progress(done, "batch " + std::to_string(++batches));
+    if (!recorder.should_stop()) return;
+    if (writer_) writer_->wait();
+    throw Interrupted("stopped while measuring" + to_go_on());
+  });
+  accuracy.set_measured([&](std::span<const std::size_t> places, std::span<const Measurement>) {
+    done += static_cast<std::int64_t>(places.size());
+    recorder.part_progress(done, "");
+  });
+  return accuracy.evaluate(archs);
 }
 
-nlohmann::json Training::final_metrics() const {
+nlohmann::json Training::final_metrics(RunRecorder& recorder) const {
   if (const auto only = only_subnet())
-    return {{"top1", measure(data().search, std::span(&*only, 1)).front().metrics.at("top1")}};
+    return {{"top1", measure(data().search, std::span(&*only, 1), recorder).front().metrics.at("top1")}};
   const FeasibleSet all(space(), input(), Budget{});
   std::vector<Architecture> archs{all.least_macs().arch, all.most_macs().arch};
   Rng draws = prepared_.stream("final");
   for (std::int64_t i = 0; i < config().final_random_subnets; ++i) archs.push_back(space().random(draws));
-  const auto measured = measure(data().search, archs);
+  const auto measured = measure(data().search, archs, recorder);
   double mean = 0;
   for (std::size_t i = 2; i < measured.size(); ++i)
     mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);

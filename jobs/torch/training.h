@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/folder_lock.h"
 #include "jobs/run_recorder.h"
 #include "jobs/torch/prepare.h"
 #include "supernet/trainer.h"
@@ -20,7 +21,7 @@ struct TrainSettings {
   std::string name;                 ///< of the run; may be empty
   std::string out;                  ///< checkpoint folder
   std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
-  nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; a resumed checkpoint's own is used instead
+  nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; of a resumed training what it began with, or less
   int threads = 0;
   std::string device = "cpu";
 };
@@ -60,20 +61,26 @@ class Training {
   nlohmann::json result() const;
   /// How measure() evaluates on some images.
   SupernetAccuracy evaluator(const Dataset& images) const;
-  /// Accuracy on some images with the weights as they are.
-  std::vector<Measurement> measure(const Dataset& images, std::span<const Architecture> archs) const;
+  /// Accuracy on some images with the weights as they are. @throws Interrupted when the recorder says to stop.
+  std::vector<Measurement> measure(const Dataset& images, std::span<const Architecture> archs,
+                                   RunRecorder& recorder) const;
   double seconds() const;
 
  private:
   using Clock = std::chrono::steady_clock;
+  static std::unique_ptr<FolderLock> lock_folder(const std::string& out);
   static std::optional<Checkpoint> to_resume(const std::string& out, const std::string& existing);
+  std::string norm_of_one_value(std::int64_t batch) const;
+  std::shared_ptr<Loader> make_loader(const Dataset& images, std::string_view stream);
   void make_streams();
   void step(RunRecorder& recorder);
   void save(RunRecorder& recorder) const;
-  nlohmann::json final_metrics() const;
+  nlohmann::json final_metrics(RunRecorder& recorder) const;
+  std::string to_go_on() const;
 
   std::string out_;
   at::Device device_;
+  std::unique_ptr<FolderLock> lock_;  ///< null: no checkpoint is kept
   std::optional<Checkpoint> from_;
   Prepared prepared_;
   Supernet supernet_;
@@ -82,6 +89,7 @@ class Training {
   std::shared_ptr<Loader> loader_;
   BatchSources batches_;
   nlohmann::json resolved_;
+  std::vector<std::string> notes_;  ///< for the user, when the work begins
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<CheckpointWriter> writer_;  ///< null: no checkpoint is kept
   nlohmann::json metrics_;                    ///< null until the training is finished

@@ -130,6 +130,7 @@ class WrongJob : public testing_support::BadInputTest {
     write_file(f / "malformed.json", "{\n  \"trainer\": {\n    \"lr\": 0.1,,\n  }\n}");
     write_file(f / "huge_number.json", "{\"trainer\": {\"lr\": 1e999}}");
     write_file(f / "list.json", "[1, 2]");
+    write_file(f / "twice.json", R"({"trainer": {"lr": 0.1, "lr": 0.2}})");
     write_file(f / "deep.json", "{\"trainer\": {\"lr\": " + testing_support::nested(200000) + "}}");
     write_file(f / "unknown.json", "{\"trainer\": {\"warmup_step\": 5}}");
 
@@ -153,6 +154,7 @@ TEST_F(WrongJob, InConfig) {
                 train({"--out", "fresh", "--config", "huge_number.json"}),
                 2,
                 {"huge_number.json", "too large", "1e999"}},
+       BadInput{"KeyTwice", train({"--out", "fresh", "--config", "twice.json"}), 2, {"the key 'lr' twice"}},
        BadInput{"List", train({"--out", "fresh", "--config", "list.json"}), 2, {"list.json must hold a JSON object"}},
        BadInput{"NestedDeeply",
                 train({"--out", "fresh", "--config", "deep.json"}),
@@ -204,8 +206,15 @@ TEST_F(WrongJob, InSettings) {
        BadInput{"EmptyPart", train_with("trainer..lr=1"), 2, {"--set 'trainer..lr=1'"}},
        BadInput{"NotUtf8", train_with("data.path=\xff"), 2, {"UTF-8"}},
        BadInput{"EpochsAndSteps", train({"--out", "fresh", "--epochs", "3"}), 2, {"--epochs or --steps, not both"}},
+       BadInput{"EpochsNone",
+                train_on({"synthetic", "--epochs", "0"}),
+                2,
+                {"--epochs", "0 is out of range; allowed: 1 to 1000000000"}},
        BadInput{"EpochsAreText", train({"--out", "fresh", "--epochs", "abc"}), 2, {"--epochs", "abc"}},
-       BadInput{"SeedNegative", train({"--out", "fresh", "--seed", "-1"}), 2, {"seed = -1"}},
+       BadInput{"SeedNegative",
+                train({"--out", "fresh", "--seed", "-1"}),
+                2,
+                {"--seed: -1 is out of range; allowed: 0 to 9007199254740992"}},
        BadInput{"UnknownSampler",
                 train({"--out", "fresh", "--sampler", "sandwhich"}),
                 2,
@@ -250,7 +259,10 @@ TEST_F(WrongJob, InSettings) {
                 {R"(sampler.arch must be a string, not 22212220)", R"(--set 'sampler.arch="22212220"')"}},
        BadInput{"InputDoesNotFit", train({"--out", "fresh", "--input", "3x32x32"}), 2, {"3x32x32", "1x28x28"}},
        BadInput{"ClassesDoNotFit", train({"--out", "fresh", "--classes", "11"}), 2, {"11 classes", "10 classes"}},
-       BadInput{"ThreadsNegative", train({"--out", "fresh", "--threads", "-1"}), 2, {"--threads", "-1", "0 to 4096"}},
+       BadInput{"ThreadsNegative",
+                train({"--out", "fresh", "--threads", "-1"}),
+                2,
+                {"--threads", "-1", "-1 is out of range; allowed: 0 to "}},
        BadInput{"ThreadsText", train({"--out", "fresh", "--threads", "many"}), 2, {"--threads", "many"}},
        BadInput{"UnknownDevice", train({"--out", "fresh", "--device", "gpu"}), 2, {"--device 'gpu'", "cpu or cuda"}}});
 }
@@ -419,17 +431,22 @@ TEST_F(FailingJob, KilledAfterItsLastCheckpointLeavesNothingBehindOnceResumed) {
   EXPECT_FALSE(fs::exists(folder_ / "supernet.tmp"));
 }
 
-/// Sends SIGINT once the checkpoint has passed `step`.
+/// Until the checkpoint has passed `step`.
+void wait_for_checkpoint(const fs::path& folder, std::int64_t step) {
+  for (int i = 0; i < 3000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    try {
+      const auto run = nlohmann::json::parse(read_file(folder / "run.json"));
+      if (run["trainer"]["step"].get<std::int64_t>() >= step) break;
+    } catch (const std::exception&) {  // not there yet, or just being replaced
+    }
+  }
+}
+
+/// Then sends SIGINT.
 std::function<void(pid_t)> interrupt_after_checkpoint(const fs::path& folder, std::int64_t step) {
   return [=](pid_t child) {
-    for (int i = 0; i < 3000; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      try {
-        const auto run = nlohmann::json::parse(read_file(folder / "run.json"));
-        if (run["trainer"]["step"].get<std::int64_t>() >= step) break;
-      } catch (const std::exception&) {  // not there yet, or just being replaced
-      }
-    }
+    wait_for_checkpoint(folder, step);
     ::kill(child, SIGINT);
   };
 }
@@ -454,6 +471,147 @@ TEST_F(FailingJob, InterruptedTrainingGoesOnToTheSameWeights) {
     EXPECT_EQ(crc32_hex(read_file(folder_ / ("stopped" + std::string(name)))),
               crc32_hex(read_file(folder_ / ("reference" + std::string(name)))))
         << name;
+}
+
+TEST_F(FailingJob, EverySignalThatAsksToStopSavesFirst) {
+  for (const int signal : {SIGTERM, SIGHUP, SIGUSR1}) {
+    SCOPED_TRACE(signal);
+    const auto send = [&](pid_t child) {
+      wait_for_checkpoint(folder_ / "a", 1);
+      ::kill(child, signal);
+    };
+    const Outcome outcome = run(train({"--out", "a", "--overwrite", "--set", "checkpoint_steps=1"}, "100000"), send);
+    testing_support::expect_refused(outcome, {"", {}, 130, {"stopped at step ", "--resume goes on"}});
+    fs::remove_all(folder_ / "a");
+  }
+}
+
+TEST_F(FailingJob, StoppedWhileItMeasuresKeepsTheTraining) {
+  const Arguments settings{"--out", "a", "--set", "final_random_subnets=200", "--set", "evaluation.population=2"};
+  const Outcome outcome = run(train(settings), interrupt_after_checkpoint(folder_ / "a", 2));
+  testing_support::expect_refused(outcome, {"", {}, 130, {"stopped while measuring", "--resume goes on"}});
+  EXPECT_FALSE(checkpoint("a").contains("metrics"));
+  EXPECT_EQ(runs().back().state, RunState::kInterrupted);
+  ASSERT_EQ(run(train({"--out", "a", "--resume", "--set", "final_random_subnets=200"})).exit_code, 0);
+  EXPECT_TRUE(checkpoint("a").contains("metrics"));
+}
+
+TEST_F(FailingJob, ResumedWithOtherSettingsIsRefusedWithBothValues) {
+  const Arguments settings = {"--lr", "0.1", "--set", "checkpoint_seconds=7"};
+  ASSERT_EQ(run(train({"--out", "a", "--lr", "0.1", "--set", "checkpoint_seconds=7"})).exit_code, 0);
+  const auto before = testing_support::checksums(folder_ / "a");
+  const auto resumed = [&](const Arguments& more) {
+    Arguments all{"train", "--quiet", "--db", "results.db", "--out", "a", "--resume"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  const std::vector<BadInput> cases{
+      {"Lr", {"--lr", "0.5"}, 2, {"the training in 'a' began with trainer.lr = 0.1, not 0.5", "--overwrite"}},
+      {"Steps", {"--steps", "40"}, 2, {"trainer.steps = 2, not 40"}},
+      {"Epochs", {"--epochs", "3"}, 2, {"epochs = 0, not 3"}},
+      {"Seed", {"--seed", "1"}, 2, {"seed = 0, not 1"}},
+      {"Space", {"--space", "nas_bench_macro"}, 2, {R"(space = "mobile_cnn", not "nas_bench_macro")"}},
+      {"NoSuchSpace", {"--space", "no_such_space"}, 2, {R"(space = "mobile_cnn", not "no_such_space")"}},
+      {"Sampler", {"--sampler", "sandwich"}, 2, {R"(sampler.name = "uniform", not "sandwich")"}},
+      {"Data", {"--data", "mnist"}, 2, {"mnist"}},
+      {"Nested", {"--set", "loader.flip=true"}, 2, {"loader.flip = false, not true"}},
+      {"Unknown", {"--set", "trainer.nonsense=4"}, 2, {"unknown trainer setting 'nonsense'"}},
+      {"OfTheSampler", {"--set", "sampler.nonsense=4"}, 2, {"nonsense"}}};
+  for (const auto& wrong : cases) {
+    SCOPED_TRACE(wrong.name);
+    testing_support::expect_refused(resumed(wrong.arguments), wrong);
+  }
+  for (const Arguments& equal : {Arguments{}, settings, Arguments{"--steps", "2", "--batch-size", "32"}}) {
+    const Outcome outcome = resumed(equal);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+  // How often is saved decides no number.
+  EXPECT_EQ(resumed({"--set", "checkpoint_seconds=1", "--set", "loader.prefetch=0"}).exit_code, 0);
+  EXPECT_EQ(testing_support::checksums(folder_ / "a"), before);
+}
+
+TEST_F(FailingJob, IntoAFolderThatAnotherTrainingWritesNamesThatOne) {
+  const auto others = [&](pid_t child) {
+    wait_for_checkpoint(folder_ / "a", 1);
+    for (const char* how : {"--resume", "--overwrite"})
+      testing_support::expect_refused(run(train({"--out", "a", how}, "100000")),
+                                      {how, {}, 2, {"run 1 (process " + std::to_string(child) + ") writes into 'a'"}});
+    ::kill(child, SIGINT);
+  };
+  EXPECT_EQ(run(train({"--out", "a", "--set", "checkpoint_steps=1"}, "100000"), others).exit_code, 130);
+  EXPECT_FALSE(fs::exists(folder_ / "a.lock"));
+  EXPECT_EQ(run(train({"--out", "a", "--overwrite"})).exit_code, 0);
+}
+
+TEST_F(FailingJob, InterruptedTrainingGoesOnWithItsThreadsWhateverTheMachineHas) {
+  const auto to = [&](const std::string& out, const Arguments& more) {
+    Arguments all{"--out", out, "--set", "checkpoint_steps=5"};
+    all.insert(all.end(), more.begin(), more.end());
+    return train(all, "60");
+  };
+  ASSERT_EQ(run(to("reference", {"--threads", "1"})).exit_code, 0);
+  ASSERT_EQ(run(to("stopped", {"--threads", "1"}), interrupt_after_checkpoint(folder_ / "stopped", 5)).exit_code, 130);
+  ASSERT_EQ(checkpoint("stopped")["threads"], 1);
+  Arguments again = to("stopped", {"--resume"});
+  again.erase(std::find(again.begin(), again.end(), "--quiet"));
+  const Outcome outcome = run(again);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  if (std::thread::hardware_concurrency() > 1) {
+    EXPECT_THAT(outcome.err, ::testing::HasSubstr("the training began with 1 thread and goes on with"));
+  }
+  EXPECT_EQ(crc32_hex(read_file(folder_ / "stopped/weights.safetensors")),
+            crc32_hex(read_file(folder_ / "reference/weights.safetensors")));
+}
+
+TEST_F(FailingJob, WhoseDatabaseIsDeletedSaysSo) {
+  const auto remove = [&](pid_t) {
+    wait_for_checkpoint(folder_ / "a", 1);
+    fs::remove(folder_ / "results.db");
+  };
+  testing_support::expect_refused(run(train({"--out", "a", "--set", "checkpoint_steps=1"}, "200"), remove),
+                                  {"", {}, 1, {"database results.db was deleted while it was in use"}});
+}
+
+TEST_F(FailingJob, WhereBatchNormWouldSeeOneValueNamesTheLayer) {
+  const auto with = [](const std::string& batch, const Arguments& more) {
+    Arguments all{"train",
+                  "--db",
+                  "results.db",
+                  "--data",
+                  "synthetic",
+                  "--steps",
+                  "1",
+                  "--out",
+                  "a",
+                  "--set",
+                  "data.synthetic.train_size=61",
+                  "--set",
+                  "data.synthetic.test_size=20",
+                  "--set",
+                  "final_random_subnets=0",
+                  "--space",
+                  "darts(cells=8,channels=4)",
+                  "--set",
+                  "data.search_size=9",
+                  "--set",
+                  "evaluation.calibration_images=8",
+                  "--set",
+                  "evaluation.calibration_batch=8",
+                  "--batch-size",
+                  batch};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  testing_support::expect_refused(run(with("1", {})), {"",
+                                                       {},
+                                                       2,
+                                                       {"batch norm '", "one value a channel in a batch of 1 image",
+                                                        "raise loader.batch_size (--batch-size) to 2 or more"}});
+  EXPECT_FALSE(fs::exists(folder_ / "a"));
+  // Of 61 images 9 are held out for search: a last batch of one image is left out, and that is said.
+  const Outcome trained = run(with("17", {"--set", "loader.drop_last=false"}));
+  EXPECT_EQ(trained.exit_code, 0);
+  EXPECT_THAT(trained.err, ::testing::HasSubstr("the last batch of every epoch is left out"));
 }
 
 /// Sends SIGINT once the database holds a result.

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "support/program.h"
+#include "support/bad_input.h"
 
 namespace frontier {
 namespace {
@@ -20,8 +20,16 @@ TEST(Doctor, SaysThatEveryCoreIsUsedUnlessTold) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     return nlohmann::json::parse(outcome.out)["threads"].get<int>();
   };
-  EXPECT_EQ(threads({}), CPU_COUNT(&cores));
+  ::unsetenv("OMP_NUM_THREADS");
+  EXPECT_LE(threads({}), CPU_COUNT(&cores));  // a quota may allow fewer
   EXPECT_EQ(threads({"--threads", "1"}), 1);
+  ::setenv("OMP_NUM_THREADS", "1", /*overwrite=*/1);
+  const auto limited = nlohmann::json::parse(program.run({"doctor", "--json"}).out);
+  EXPECT_EQ(limited["threads"], 1);
+  EXPECT_EQ(limited["threads_by"], CPU_COUNT(&cores) > 1 ? "OMP_NUM_THREADS" : "1 core");
+  EXPECT_EQ(threads({"--threads", "2"}), 2);
+  ::unsetenv("OMP_NUM_THREADS");
+  testing_support::expect_refused(program.run({"doctor", "--threads", "100000"}), {"", {}, 2, {"--threads", "100000"}});
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST_F(Scratch, InterruptedItGoesOnToTheSameNumbers) {
   testing_support::expect_refused(scratch({"--arch", kArch, "--out", "cut"}, "60"),
                                   {"", {}, 2, {"'cut' holds a checkpoint already"}});
   testing_support::expect_refused(scratch({"--arch", kOther, "--out", "cut", "--resume"}, "60"),
-                                  {"", {}, 2, {"the checkpoint in 'cut' is of " + kArch + ", not of " + kOther}});
+                                  {"", {}, 2, {"sampler.arch = \"" + kArch + "\", not \"" + kOther + "\""}});
   EXPECT_EQ(metrics_by_split(scratch({"--arch", kArch, "--out", "cut", "--resume"}, "60")), whole);
   EXPECT_EQ(read_file(folder_ / "cut/weights.safetensors"), read_file(folder_ / "whole/weights.safetensors"));
   testing_support::expect_refused(scratch({"--arch", kArch, "--resume"}), {"", {}, 2, {"--resume needs --out"}});

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,6 +73,24 @@ TEST(Files, DevicesAreWrittenIntoAndNotReplaced) {
 TEST(Files, Crc32HasTheCatalogueValue) {
   EXPECT_EQ(crc32_hex("123456789"), "cbf43926");
   EXPECT_EQ(crc32_hex(""), "00000000");
+}
+
+TEST(Files, DevicesAreNotRead) {
+  for (const char* device : {"/dev/zero", "/dev/urandom", "/dev/null"})
+    EXPECT_THROWS_WITH(read_file(device), UsageError, std::string(device) + ": it is a device");
+}
+
+TEST(Files, APipeIsReadToItsEnd) {
+  const TemporaryFolder folder;
+  const std::string pipe = folder / "pipe", content(300000, 'x');
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    write_file(pipe, content);
+    ::_exit(0);
+  }
+  EXPECT_EQ(read_file(pipe), content);
+  ::waitpid(child, nullptr, 0);
 }
 
 }  // namespace

@@ -92,6 +92,19 @@ TEST(Options, JsonErrorsNameTheLine) {
   EXPECT_EQ(parse_json("{\"a\": [1]}", "x")["a"][0], 1);
 }
 
+TEST(Options, TheSameKeyTwiceIsRefused) {
+  EXPECT_THROWS_WITH(parse_json(R"({"lr": 0.1, "steps": 3, "lr": 0.2})", "a.json"), UsageError,
+                     "a.json has the key 'lr' twice in one object");
+  EXPECT_THROWS_WITH(parse_json(R"([{"a": {"b": 1, "b": 1}}])", "a.json"), UsageError, "the key 'b' twice");
+  EXPECT_EQ(parse_json(R"({"a": {"x": 1}, "b": {"x": 2}, "x": [{"x": 3}, {"x": 4}]})", "a.json").size(), 3U);
+}
+
+TEST(Options, StoredTextIsReadOrDiscarded) {
+  EXPECT_EQ(parse_json_or_discard(R"({"a": 1})")["a"], 1);
+  EXPECT_TRUE(parse_json_or_discard("{\"a\": ").is_discarded());
+  EXPECT_TRUE(parse_json_or_discard(std::string(100000, '[') + std::string(100000, ']')).is_discarded());
+}
+
 // Copying and printing JSON recurse, so a hostile depth would overflow the stack.
 TEST(Options, DepthIsLimited) {
   const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };

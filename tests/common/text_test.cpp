@@ -43,6 +43,18 @@ TEST(Text, PrintableEscapesAndCuts) {
   EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
 }
 
+TEST(Text, PrintableShowsNothingThatTurnsHidesOrBreaksText) {
+  EXPECT_EQ(printable("Grüße, 日本, 🙂"), "Grüße, 日本, 🙂");
+  EXPECT_EQ(printable("a\u202Eb\u2066c\u200Bd\uFEFF"), "a\\u202eb\\u2066c\\u200bd\\ufeff");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m"),
+            "\\x9b"
+            "31m");                                                             // CSI as one character
+  EXPECT_EQ(printable("\xff\xc3(\xed\xa0\x80"), "\\xff\\xc3(\\xed\\xa0\\x80");  // no UTF-8
+  EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");                               // overlong
+  EXPECT_EQ(printable("ééé", 3), "éé...");                                      // not through a character
+}
+
 TEST(Text, ParsesCounts) {
   EXPECT_EQ(parse_count("4M", "n"), 4000000);
   EXPECT_EQ(parse_count("600k", "n"), 600000);
@@ -79,6 +91,9 @@ TEST(Text, FormatsCountsAndSeconds) {
   EXPECT_EQ(format_seconds(12.34), "12.3 s");
   EXPECT_EQ(format_seconds(185), "3 min 05 s");
   EXPECT_EQ(format_seconds(3725), "1 h 02 min");
+  EXPECT_EQ(format_seconds(3e9), "833333 h 20 min");
+  EXPECT_EQ(format_seconds(1e300), "over a million hours");
+  EXPECT_EQ(format_seconds(-1), "an unknown time");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <functional>
 
 #include "common/errors.h"
@@ -180,6 +181,16 @@ TEST_F(StoreFiles, AFullDiskLosesNothingStored) {
   EXPECT_EQ(cell_of(file_, "PRAGMA integrity_check"), "ok");
   fill(25);
   EXPECT_EQ(Store(file_, kRead).results().size(), 25U + static_cast<std::size_t>(stored));
+}
+
+TEST_F(StoreFiles, AFileThatIsDeletedOrReplacedWhileInUseIsNoticed) {
+  Store store(file_, kWrite);
+  add(store, sample("a"));
+  Store(folder_ / "other.db", kWrite);
+  std::filesystem::rename(folder_ / "other.db", file_);
+  EXPECT_THROWS_WITH(add(store, sample("b")), Error, "was replaced by another file while it was in use");
+  std::filesystem::remove(file_);
+  EXPECT_THROWS_WITH(add(store, sample("c")), Error, "was deleted while it was in use");
 }
 
 }  // namespace

@@ -117,14 +117,18 @@ TEST_F(FrontTest, RefusesToMixProtocols) {
   seeded.protocol.seed = 4;
   store_.record(std::vector{sample("a", 0.9), sample("b", 0.91), test, seeded});
   EXPECT_THROWS_WITH(front("top1:max,macs:min"), UsageError,
-                     "measured under 3 protocols, and such numbers do not belong in one front; choose one with "
-                     "--split, --seed (or --run), or allow "
-                     "it with --mix-protocols:\n"
-                     "  evaluator  dataset        split   fidelity      calibration   checkpoint  seed  results\n"
-                     "  supernet   fashion_mnist  search  10000 images  recalibrated  0123abcd    0     2\n");
-  EXPECT_THROWS_WITH(front("top1:max", {.split = "search"}), UsageError, "choose one with --seed (or --run)");
+                     "measured under 3 protocols, and such numbers do not belong in one front; choose one (the start "
+                     "of a value is enough), as in\n"
+                     "  frontier pareto --split search --seed 0\n"
+                     "  (or --run), or allow it with --mix-protocols:\n"
+                     "  split   seed  results\n"
+                     "  search  0           2\n");
+  EXPECT_THROWS_WITH(front("top1:max", {.split = "search"}), MixedProtocols, "\n  frontier pareto --seed 0\n");
   EXPECT_EQ(keys_of(front("top1:max", {.split = "search", .seed = 0})), Keys{"b"});
   EXPECT_EQ(keys_of(front("top1:max", {.split = "test"})), Keys{"a"});
+  EXPECT_EQ(keys_of(front("top1:max", {.split = "te"})), Keys{"a"});
+  EXPECT_THROWS_WITH(front("top1:max", {.split = "tes_t"}), UsageError,
+                     "no results with 'tes_t'; did you mean 'test'?");
   EXPECT_EQ(front("top1:max", {}, Mixing::kAllow).num_considered, 4U);
 }
 

@@ -63,6 +63,20 @@ TEST_F(Program, PrintsTheFrontAsATable) {
   EXPECT_EQ(run("pareto DB --split search --where 'macs>5M'").err, "no result matches and has all objectives\n");
 }
 
+TEST_F(Program, PrintsTheLastSearchsFrontWhereProtocolsWouldMix) {
+  const Outcome outcome = run("pareto DB");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out,
+            "   top1    macs  params  run  space  arch\n"
+            "95.12 %  3.00 M   300 k    1  toy    k3,\"e6\"\n");
+  EXPECT_EQ(outcome.err,
+            "of run 1, the last search, on its search split; choose others with --run, --split, ...\n"
+            "1 of 1 results are on the front\n");
+  const auto document = nlohmann::json::parse(run("pareto DB --json").out);
+  EXPECT_EQ(document["of"], (nlohmann::json{{"run", 1}, {"split", "search"}}));
+  EXPECT_FALSE(nlohmann::json::parse(run("pareto DB --split search --json").out).contains("of"));
+}
+
 TEST_F(Program, PrintsTheFrontAsJson) {
   const Outcome outcome = run("pareto DB --split search --objectives top1:max,macs:min --json");
   EXPECT_EQ(outcome.exit_code, 0);
@@ -111,7 +125,7 @@ TEST_F(Program, ExplainsWrongUsage) {
   expect_refused("pareto DB --objctives top1:max", "unknown option '--objctives'; did you mean '--objectives'?");
   expect_refused("pareto DB more", "unexpected argument 'more'; see frontier pareto --help");
   expect_refused("--jso", "unknown option '--jso'");
-  expect_refused("pareto DB --limit 0", "--limit: Value 0 not in range");
+  expect_refused("pareto DB --limit 0", "--limit: 0 is out of range; allowed: 1 to 1000000000");
   expect_refused("pareto DB --limit x", "--limit");
   expect_refused("pareto DB --seed 1.5", "--seed");
   expect_refused("pareto DB --objectives", "--objectives");
@@ -126,7 +140,7 @@ TEST_F(Program, ExplainsWrongInput) {
   expect_refused("runs --db mysql://x", "write a path or sqlite:///path");
   write_file(folder_ / "text.db", "not a database, and long enough to show it");
   expect_refused("pareto --db text.db", "text.db is not a SQLite database");
-  expect_refused("pareto DB", "measured under 2 protocols");
+  expect_refused("pareto DB --evaluator supernet", "measured under 2 protocols");
   expect_refused("pareto DB --split search --run 7", "no run 7");
   expect_refused("pareto DB --split search --run firts", "did you mean 'first'?");
   expect_refused("pareto DB --split train", "--split: no results with 'train'; In this database: 'search', 'test'");

@@ -144,5 +144,16 @@ TEST_F(SchemaTest, RefusesAndKeepsTheDatabaseOfAnotherProgram) {
   EXPECT_THROWS_WITH(Store(marked, Store::Mode::kReadWrite), UsageError, "of another program");
 }
 
+TEST_F(SchemaTest, RefusesToWriteWhereATriggerWouldRun) {
+  make_store();
+  rows_of(file_, "CREATE TRIGGER wipe AFTER INSERT ON runs BEGIN DELETE FROM metrics; DELETE FROM evaluations; END");
+  EXPECT_THROWS_WITH(Store(file_, Store::Mode::kReadWrite), UsageError,
+                     "has the trigger 'wipe', which Frontier did not make");
+  EXPECT_EQ(Store(file_, Store::Mode::kReadOnly).results().size(), 1U);
+  rows_of(file_, "DROP TRIGGER wipe");
+  Store(file_, Store::Mode::kReadWrite).begin_run({.kind = "train"});
+  EXPECT_EQ(Store(file_, Store::Mode::kReadOnly).results().size(), 1U);
+}
+
 }  // namespace
 }  // namespace frontier

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs a build into a temporary folder, builds examples/linked against it, runs it twice: the second time it resumes.
+# Installs a build into a temporary folder, builds examples/linked and a file that includes every installed header
+# against it, runs it twice: the second time it resumes.
 # Usage: linked.sh BUILD SOURCE CMAKE [cmake arguments]
 set -eu
 build=$1 source=$2 cmake=$3
@@ -8,6 +9,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$cmake" --install "$build" --prefix "$work/installed" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cp -r "$source/examples/linked" "$work/source"
+headers=$work/installed/include/frontier
+(cd "$headers" && find . -name '*.h' | sed 's#^\./##' | sort -r) > "$work/headers"
+grep -rho '^#include "[^"]*"' "$headers" | sort -u | sed 's/.*"\(.*\)"/\1/' | while read -r header; do
+  [ -e "$headers/$header" ] || { echo "an installed header includes $header, which is not installed"; exit 1; }
+done
+sed 's/.*/#include "&"/' "$work/headers" > "$work/source/every_header.cpp"
+echo 'target_sources(linked PRIVATE every_header.cpp)' >> "$work/source/CMakeLists.txt"
 "$cmake" -S "$work/source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/installed" "$@" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 "$cmake" --build "$work/build" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 mkdir "$work/run"

@@ -8,6 +8,7 @@
 #include <regex>
 
 #include "common/files.h"
+#include "common/rng.h"
 #include "support/program.h"
 #include "support/sample_report_db.h"
 
@@ -241,6 +242,27 @@ TEST_F(ReportProgram, MakesAPageWithoutResults) {
   EXPECT_EQ(document["evaluations"], 0);
   EXPECT_EQ(document["runs"], 2);
   EXPECT_EQ(document["results"].size(), 0U);
+}
+
+TEST_F(ReportProgram, OfADamagedDatabaseIsAPageOrAMessage) {
+  write({.num_results = 60, .num_steps = 200});
+  Store(folder_ / "sample.db", Store::Mode::kReadWrite);  // the last connection that closes leaves no log
+  const std::string whole = read_file(folder_ / "sample.db");
+  Rng rng(1);
+  for (int i = 0; i < 60; ++i) {
+    SCOPED_TRACE("damage " + std::to_string(i));
+    std::string bytes = whole;
+    for (int flips = 0; flips < 20; ++flips) {
+      char& byte = bytes[4096 + rng.below(bytes.size() - 4096)];
+      byte = static_cast<char>(byte ^ (1 << rng.below(8)));
+    }
+    write_file(folder_ / "sample.db", bytes);
+    const Outcome outcome = run("--db sample.db --out report.html");
+    EXPECT_TRUE(outcome.exit_code == 0 || outcome.exit_code == 1 || outcome.exit_code == 2) << outcome.exit_code;
+    if (outcome.exit_code != 0) {
+      EXPECT_THAT(outcome.err, StartsWith("frontier: error: "));
+    }
+  }
 }
 
 TEST_F(ReportProgram, ABandBelongsToTheStepsItWasMeasuredAt) {

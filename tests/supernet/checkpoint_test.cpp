@@ -1,6 +1,9 @@
 #include "supernet/checkpoint.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <torch/types.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -112,6 +115,42 @@ TEST(Checkpoint, ReplacesNothingButACheckpoint) {
   fs::create_directory(temporary / "empty");
   save_checkpoint(temporary / "empty", sample(1));
   expect_sample(temporary / "empty", 1);
+}
+
+TEST(Checkpoint, FollowsALink) {
+  TemporaryFolder temporary;
+  fs::create_directory(temporary / "disk");
+  fs::create_directory_symlink(temporary / "disk/run", temporary / "run");  // leads to nothing yet
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    save_checkpoint(temporary / "run", sample(seed));
+    expect_sample(temporary / "run", seed);
+    expect_sample(temporary / "disk/run", seed);
+    EXPECT_TRUE(fs::is_symlink(temporary / "run"));
+  }
+}
+
+TEST(Checkpoint, WeightsWhoseRunFileIsLostAreNotReplaced) {
+  TemporaryFolder temporary;
+  save_checkpoint(temporary / "run", sample(1));
+  fs::remove(temporary / "run/run.json");
+  const std::string weights = read_file(temporary / "run/weights.safetensors");
+  EXPECT_THROWS_WITH(save_checkpoint(temporary / "run", sample(2)), UsageError, "holds weights but no run.json");
+  EXPECT_THROWS_WITH(require_checkpoint_folder(temporary / "run"), UsageError, "holds weights but no run.json");
+  EXPECT_EQ(read_file(temporary / "run/weights.safetensors"), weights);
+}
+
+TEST(Checkpoint, IsReadWholeWhileItIsReplaced) {
+  TemporaryFolder temporary;
+  save_checkpoint(temporary / "run", sample(0));
+  const pid_t writer = ::fork();
+  if (writer == 0)
+    for (std::uint64_t seed = 1;; ++seed) save_checkpoint(temporary / "run", sample(seed));
+  for (int i = 0; i < 300; ++i) {
+    const Checkpoint read = load_checkpoint(temporary / "run", true);
+    expect_equal(read.weights, sample(read.run.at("seed")).weights);
+  }
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, nullptr, 0);
 }
 
 TEST(Checkpoint, ADamagedFileIsRefused) {

@@ -1,4 +1,4 @@
-#include "searchers/internal/proposals.h"
+#include "searchers/proposals.h"
 
 #include <algorithm>
 #include <cmath>
