@@ -72,6 +72,9 @@ class SupernetAccuracy : public Evaluator {
   std::pair<std::size_t, std::size_t> layers_run_;
 };
 
+/// What SupernetAccuracy::calibration() says.
+std::string calibration_of(const Dataset& training, const SupernetAccuracyOptions& options);
+
 /// A subnet as a network of its own: its slices of the weights, and batch norm calibrated as SupernetAccuracy
 /// calibrates it.
 Network extract_network(const Supernet& supernet, const Architecture& arch, const Dataset& training,

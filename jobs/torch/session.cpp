@@ -21,9 +21,7 @@ class Session : public SupernetSession {
     if (fingerprint.empty())
       fingerprint = part(split).fingerprint();  // reads every byte, and a search asks once a generation
     const SupernetAccuracy& accuracy = evaluator(split);
-    return {
-        fingerprint, accuracy.images(),
-        accuracy.calibration() + (trained_.averages_unfinished ? ", averaged weights of an unfinished training" : "")};
+    return {fingerprint, accuracy.images(), trained_.calibration()};
   }
 
   std::vector<std::string> metrics() const override { return task_.metrics(); }

@@ -1,0 +1,119 @@
+// Exported networks of every space, run by others: ONNX Runtime and PyTorch.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "common/files.h"
+#include "exports/onnx.h"
+#include "exports/pytorch.h"
+#include "exports/random_models.h"
+#include "search_spaces/registry.h"
+#include "supernet/safetensors.h"
+#include "support/branch_spaces.h"
+#include "support/small_spaces.h"
+#include "support/temporary_folder.h"
+#include "support/token_spaces.h"
+
+namespace frontier {
+namespace {
+
+constexpr std::int64_t kMostParams = 10'000'000;  // of spaces that the usual run exports two networks of
+
+bool is_thorough() { return std::getenv("FRONTIER_THOROUGH") != nullptr; }
+
+/// Kinds that no space of the field has: shuffles, slices, bilinear resizing, layers behind linear ones, an even
+/// kernel.
+SearchSpace rare_space() {
+  return SearchSpace("rare", {3, 12, 10, 6}, [](Builder& b, Signal x, std::int64_t classes) {
+    x = b.conv_bn("stem", x, {.out = 16, .kernel = b.choose("kernel", {2, 4}), .stride = 2}, Activation::kGELU);
+    x = b.channel_shuffle(x, b.choose("groups", {2, 4}));
+    x = b.resize_bilinear(b.concat({b.slice(x, 3, 8), b.truncate(x, 8)}), 7, 9);
+    x = b.pixel_shuffle(b.batch_norm("plain", x, /*affine=*/false), 2);
+    x = b.multiply(x, b.activation(x, Activation::kHSigmoid));
+    x = b.activation(b.linear("hidden", x, 12, /*bias=*/false), Activation::kHSwish);
+    x = b.add(x, b.conv("behind", x, {.out = 12, .bias = true}));
+    return b.linear("classifier", x, classes);
+  });
+}
+
+/// A model in both formats, and its outputs for one image and for seven.
+void write_case(const std::filesystem::path& folder, const std::string& name, const Model& model,
+                const InputShape& input) {
+  const auto path = [&](const char* end) { return folder / (name + end); };
+  const PytorchFiles program = to_pytorch(model);
+  write_file(path(".onnx"), to_onnx(model));
+  write_file(path(".py"), program.code);
+  write_file(path(".safetensors"), program.weights);
+  const at::Tensor pixels = testing_support::random_pixels(7, input, 77);
+  const at::Tensor images =
+      model.info.input == kBytes ? pixels : normalised(pixels, model.info.mean, model.info.stddev);
+  write_file(path(".expected"), to_safetensors({{"images", images},
+                                                {"of_one", model(images.narrow(0, 0, 1).contiguous())},
+                                                {"of_seven", model(images)}}));
+}
+
+void write_space(const std::filesystem::path& folder, const SearchSpace& space, int count) {
+  const InputShape input = testing_support::small_input(space);
+  Rng rng(11);
+  for (int i = 0; i < count; ++i) {
+    const Architecture arch = space.random(rng);
+    SCOPED_TRACE(space.to_string(arch));
+    const std::string name = space.name() + "-" + std::to_string(i);
+    const auto seed = static_cast<std::uint64_t>(i);
+    write_case(folder, name, testing_support::random_model(space, arch, input, seed, i % 2 == 0 ? kNormalised : kBytes),
+               input);
+    if (!is_thorough() && cost(space.build(arch, input)).params > kMostParams) return;
+  }
+}
+
+/// Runs a script over the folder; what it prints is shown. @returns its exit code.
+int run_script(const std::string& script, const std::filesystem::path& folder) {
+  const std::filesystem::path source = std::getenv("FRONTIER_SOURCE_DIR");
+  const char* chosen = std::getenv("FRONTIER_PYTHON");
+  const std::filesystem::path own = source / ".venv/bin/python";
+  const std::string python = chosen ? chosen : std::filesystem::exists(own) ? own.string() : "python3";
+  const std::string command =
+      "'" + python + "' '" + (source / "tests/exports" / script).string() + "' '" + folder.string() + "'";
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class Runtimes : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new testing::TemporaryFolder;
+    const int count = is_thorough() ? 20 : 2;
+    for (const auto& info : known_spaces()) write_space(folder_->path(), *make_space(info.name), count);
+    for (const char* name : {"darts(search=true)", "darts(partial=4,search=true)", "resnet_shape_20(norms=per_width)"})
+      write_space(folder_->path(), *make_space(name), 1);
+    write_space(folder_->path(), testing_support::cell_space(), 4);
+    write_space(folder_->path(), testing_support::all_layers_space(), 6);
+    write_space(folder_->path(), rare_space(), 4);
+    write_space(folder_->path(), testing_support::pyramid_space(), 6);
+    write_space(folder_->path(), testing_support::token_space(), 6);
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  static void expect_agreement(const std::string& script) {
+    constexpr int kMissing = 77;
+    const int code = run_script(script, folder_->path());
+    if (code == kMissing) GTEST_SKIP() << script << ": what it runs networks with is not installed (see above)";
+    EXPECT_EQ(code, 0);
+  }
+
+  static testing::TemporaryFolder* folder_;
+};
+
+testing::TemporaryFolder* Runtimes::folder_ = nullptr;
+
+TEST_F(Runtimes, OnnxRuntimeGivesOurOutputsAtEveryBatchSize) { expect_agreement("onnx_check.py"); }
+
+TEST_F(Runtimes, PyTorchGivesOurOutputs) { expect_agreement("pytorch_check.py"); }
+
+}  // namespace
+}  // namespace frontier
