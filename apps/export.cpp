@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 
 #include "apps/command.h"
@@ -19,7 +20,7 @@ nlohmann::json settings_of(const ExportOptions& options) {
           {"format", options.format},         {"out", options.out},
           {"overwrite", options.overwrite},   {"preprocess", options.preprocess},
           {"config", options.config()},       {"threads", num_threads(options)},
-          {"device", options.device}};
+          {"device", options.device},         {"db", options.db}};
 }
 
 std::string text_of(const nlohmann::ordered_json& document) {
@@ -68,7 +69,12 @@ void add_export_command(CLI::App& app) {
       ->add_option("--set", options->assignments,
                    "How batch norm is calibrated, e.g. evaluation.calibration_images=2048")
       ->take_all();
-  command->callback([options] { run_export(*options); });
+  command->callback([options, command] {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(options->db, error);
+    if (!is_there && command->count("--db") == 0) options->db.clear();  // nothing was measured here
+    run_export(*options);
+  });
 }
 
 }  // namespace frontier

@@ -11,6 +11,7 @@
 #include "common/rng.h"
 #include "datasets/loader.h"
 #include "search_spaces/merge.h"
+#include "supernet/safetensors.h"
 
 namespace frontier {
 
@@ -53,6 +54,22 @@ BatchNormStatistics calibrate(const NetworkGraph& graph, std::span<const Network
     program(evaluation_batch(images, first, batch).images.to(bank.device()));
   }
   return statistics;
+}
+
+/// "LAYER.mean" and "LAYER.variance" of every batch norm that one output needs.
+TensorMap statistics_by_name(const NetworkGraph& graph, NetworkGraph::Vertex output,
+                             const BatchNormStatistics& statistics) {
+  std::vector<bool> needed(graph.size());
+  needed[output] = true;
+  TensorMap tensors;
+  for (NetworkGraph::Vertex v = output + 1; v-- > 0;) {
+    if (!needed[v]) continue;
+    for (const NetworkGraph::Vertex input : graph.inputs(v)) needed[input] = true;
+    if (!graph[v].is("batch_norm")) continue;
+    tensors.emplace(graph[v].name + ".mean", statistics.at(v).mean);
+    tensors.emplace(graph[v].name + ".variance", statistics.at(v).variance);
+  }
+  return tensors;
 }
 
 }  // namespace
@@ -130,6 +147,8 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
         throw Error("the evaluation " + name + " of " + supernet_.space->to_string(archs[i]) +
                     " is not finite; the supernet's weights are unusable");
     results[i].seconds = seconds / static_cast<double>(archs.size());
+    if (keeps_statistics_)
+      results[i].statistics = to_safetensors(statistics_by_name(merged.graph, merged.outputs[i], statistics));
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "common/files.h"
 #include "common/text.h"
+#include "db/store.h"
 #include "exports/onnx.h"
 #include "exports/pytorch.h"
 #include "jobs/run_recorder.h"
@@ -78,8 +79,7 @@ Architecture chosen(const Trained& trained, const std::string& text) {
   return arch;
 }
 
-/// What the network says of itself, but for its calibration.
-ModelInfo info_of(const Trained& trained, const Architecture& arch, const NetworkGraph& graph) {
+ModelInfo info_of(const Trained& trained, const Architecture& arch, const NetworkGraph& graph, bool preprocess) {
   const Prepared& p = trained.prepared;
   const Cost price = cost(graph);
   const std::string key = p.space->to_string(arch);
@@ -91,18 +91,35 @@ ModelInfo info_of(const Trained& trained, const Architecture& arch, const Networ
           .macs = price.macs,
           .params = price.params,
           .checkpoint = trained.fingerprint,
+          .calibration = trained.calibration(),
           .dataset = p.config.data.name,
           .mean = p.data.train.mean,
-          .stddev = p.data.train.stddev};
+          .stddev = p.data.train.stddev,
+          .input = preprocess ? kBytes : kNormalised};
 }
 
-Model model_of(const Trained& trained, const Architecture& arch, ModelInfo info, bool preprocess) {
+/// What the network was measured with, where the results database has it.
+std::optional<std::string> stored_statistics(const std::string& db, const ModelInfo& info) {
+  if (db.empty()) return std::nullopt;
+  return Store(db, Store::Mode::kReadOnly)
+      .statistics(info.space, info.built_for, info.canonical, info.checkpoint, info.calibration);
+}
+
+Network network_of(const Trained& trained, const Architecture& arch, const std::optional<std::string>& statistics) {
   const Prepared& p = trained.prepared;
-  const Network network = extract_network(trained.supernet, arch, p.data.train, p.config.evaluation);
-  info.calibration = trained.calibration();
-  info.input = preprocess ? kBytes : kNormalised;
+  if (!statistics) return extract_network(trained.supernet, arch, p.data.train, p.config.evaluation);
+  NetworkGraph graph = trained.supernet.build(arch);
+  WeightBank weights = trained.supernet.bank.extract(graph);
+  auto by_vertex = statistics_of(graph, from_safetensors(*statistics, "the results database's batch-norm statistics"));
+  return {std::move(graph), std::move(weights), std::move(by_vertex)};
+}
+
+Model model_of(const Trained& trained, const Architecture& arch, const ModelInfo& info,
+               const std::optional<std::string>& statistics) {
+  const Prepared& p = trained.prepared;
+  const Network network = network_of(trained, arch, statistics);
   const std::int64_t images = std::min(kReferenceImages, p.data.search.size());
-  return make_model(network, std::move(info), p.data.search.images.narrow(0, 0, images));
+  return make_model(network, info, p.data.search.images.narrow(0, 0, images));
 }
 
 std::vector<File> written(const Model& model, const ExportSettings& settings) {
@@ -135,7 +152,7 @@ nlohmann::ordered_json exported(const ExportSettings& settings, Observer& observ
                         settings.config.value("evaluation", nlohmann::json()), device);
   const Architecture arch = chosen(trained, settings.arch);
   const NetworkGraph graph = finished(trained.supernet.build(arch)).graph;
-  const ModelInfo info = info_of(trained, arch, graph);
+  const ModelInfo info = info_of(trained, arch, graph, settings.preprocess);
   nlohmann::ordered_json document = {{"space", info.space},
                                      {"arch", info.arch},
                                      {"canonical", info.canonical},
@@ -147,12 +164,14 @@ nlohmann::ordered_json exported(const ExportSettings& settings, Observer& observ
   if (settings.format == "dot") {
     files = {{settings.out, to_dot(graph, info.space + ": " + info.arch)}};
   } else {
-    const Model model = model_of(trained, arch, info, settings.preprocess);
-    files = written(model, settings);
-    document["input"] = model.info.input;
-    document["calibration"] = model.info.calibration;
+    const auto statistics = stored_statistics(settings.db, info);
+    observer.note(statistics ? "batch-norm statistics are those that the network was measured with"
+                             : "no batch-norm statistics of this network are stored: " + info.calibration);
+    files = written(model_of(trained, arch, info, statistics), settings);
+    document["input"] = info.input;
+    document["calibration"] = info.calibration;
+    document["statistics"] = statistics ? "stored" : "calibrated";
     document["reference"] = proven(files);
-    observer.note(model.info.calibration);
   }
   for (const File& file : files) {
     write_file(file.path, file.content);

@@ -13,8 +13,9 @@ struct ExportSettings {
   std::string arch;             ///< in the space's notation or as JSON; empty: the one network of the checkpoint
   std::string format = "onnx";  ///< "onnx", "pytorch", "safetensors" or "dot"
   std::string out;              ///< file; of pytorch NAME.py, with NAME.safetensors beside it
-  bool overwrite = false;       ///< files that are there
-  bool preprocess = false;      ///< onnx, pytorch: the file's network takes pixels
+  std::string db;           ///< results database whose batch-norm statistics are taken where it has them; empty: none
+  bool overwrite = false;   ///< files that are there
+  bool preprocess = false;  ///< onnx, pytorch: the file's network takes pixels
   nlohmann::json config = nlohmann::json::object();  ///< "evaluation" alone: how batch norm is calibrated
   int threads = 0;
   std::string device = "cpu";
@@ -26,6 +27,7 @@ void describe(Fields& f, ExportSettings& s) {
   f("arch", s.arch);
   f("format", s.format, {"onnx", "pytorch", "safetensors", "dot"});
   f("out", s.out);
+  f("db", s.db);
   f("overwrite", s.overwrite);
   f("preprocess", s.preprocess);
   f("config", s.config);
@@ -34,8 +36,9 @@ void describe(Fields& f, ExportSettings& s) {
 }
 
 /// The job "export": one network of a checkpoint as a file of its own. The document is what `frontier export --json`
-/// prints: space, arch, canonical, macs, params, format, calibration, `files` (path, bytes) and, where the format holds
-/// weights, `reference` (images, difference, allowed).
+/// prints: space, arch, canonical, macs, params, format, `files` (path, bytes) and, where the format holds weights,
+/// input, calibration, statistics ("stored": those that the network was measured with, or "calibrated" now) and
+/// `reference` (images, difference, allowed).
 nlohmann::ordered_json export_network(const nlohmann::json& settings, Observer& observer);
 
 /// Settings of the job "check".

@@ -26,6 +26,8 @@ class Session : public SupernetSession {
 
   std::vector<std::string> metrics() const override { return task_.metrics(); }
 
+  void keep_statistics(bool kept) override { keeps_statistics_ = kept; }
+
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void()>& check, const GroupMeasured& measured) override {
     require_weights(archs);
@@ -33,6 +35,7 @@ class Session : public SupernetSession {
       SupernetAccuracy& accuracy = evaluator(split);
       accuracy.set_check(check);
       accuracy.set_measured(measured);
+      accuracy.keep_statistics(keeps_statistics_);
       return accuracy.evaluate(archs);
     });
   }
@@ -60,6 +63,7 @@ class Session : public SupernetSession {
   Trained trained_;
   std::map<std::string, std::string> data_fingerprints_;  ///< by split
   Classification task_;
+  bool keeps_statistics_ = false;
   std::map<std::string, SupernetAccuracy> evaluators_;  ///< by split
 };
 
