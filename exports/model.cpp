@@ -69,7 +69,8 @@ auto of_file(std::string_view source, const Work& work) {
 /// Texts are as they are, everything else is JSON.
 std::map<std::string, std::string> texts_of(const ModelInfo& info) {
   std::map<std::string, std::string> texts;
-  for (const auto& [key, value] : write_options(info).items())
+  const nlohmann::json json = write_options(info);
+  for (const auto& [key, value] : json.items())
     texts.emplace(key, value.is_string() ? value.get<std::string>() : value.dump());
   return texts;
 }

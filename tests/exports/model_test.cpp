@@ -7,6 +7,7 @@
 
 #include "common/errors.h"
 #include "common/files.h"
+#include "common/options.h"
 #include "exports/layer_writer.h"
 #include "exports/onnx.h"
 #include "exports/pytorch.h"
