@@ -31,6 +31,12 @@ inline void disturb(WeightBank& bank, std::uint64_t seed) {
   }
 }
 
+/// As in a trained network, no channel is all but constant: what its norm made of rounding would be all that is seen.
+inline void raise_variances(BatchNormStatistics& statistics) {
+  for (auto& [vertex, entry] : statistics.entries())
+    entry.variance = at::maximum(entry.variance, 0.2 * entry.variance.mean());
+}
+
 /// A network of random weights, its batch norms calibrated on noise.
 inline Network random_network(const SearchSpace& space, const Architecture& arch, const InputShape& input,
                               std::uint64_t seed) {
@@ -41,6 +47,7 @@ inline Network random_network(const SearchSpace& space, const Architecture& arch
   BatchNormStatistics statistics;
   run(graph, bank, normal_images({8, input.channels, input.height, input.width}, seed),
       {.norm = Norm::kCollect, .statistics = &statistics});
+  raise_variances(statistics);
   WeightBank own = bank.extract(graph);
   return {std::move(graph), std::move(own), std::move(statistics)};
 }
