@@ -108,7 +108,7 @@ std::optional<std::string> stored_statistics(const std::string& db, const ModelI
 Network network_of(const Trained& trained, const Architecture& arch, const std::optional<std::string>& statistics) {
   const Prepared& p = trained.prepared;
   if (!statistics) return extract_network(trained.supernet, arch, p.data.train, p.config.evaluation);
-  NetworkGraph graph = trained.supernet.build(arch);
+  NetworkGraph graph = finished(trained.supernet.build(arch)).graph;  // what was never run was never calibrated
   WeightBank weights = trained.supernet.bank.extract(graph);
   auto by_vertex = statistics_of(graph, from_safetensors(*statistics, "the results database's batch-norm statistics"));
   return {std::move(graph), std::move(weights), std::move(by_vertex)};
