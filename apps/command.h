@@ -35,9 +35,11 @@ inline CLI::Validator seed_number() { return whole_number(0, std::int64_t{1} << 
 
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
+void add_check_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
+void add_export_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_pareto_command(CLI::App& app);
 void add_report_command(CLI::App& app);

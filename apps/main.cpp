@@ -93,6 +93,8 @@ int run(int argc, char** argv) {
   add_train_command(app);
   add_search_command(app);
   add_evaluate_command(app);
+  add_export_command(app);
+  add_check_command(app);
   add_import_command(app);
   add_report_command(app);
   add_runs_command(app);

@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/Frontier)
 
-foreach(folder IN ITEMS common search_spaces supernet proxies searchers evaluators datasets db jobs report tables)
+foreach(folder IN ITEMS common search_spaces supernet proxies searchers evaluators exports datasets db jobs report tables)
   install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/frontier FILES_MATCHING PATTERN "*.h" PATTERN "internal" EXCLUDE PATTERN "kernels" EXCLUDE)
 endforeach()
 get_property(targets GLOBAL PROPERTY FRONTIER_INSTALLED_TARGETS)

@@ -155,6 +155,15 @@ void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value
   value = found->get<std::vector<std::int64_t>>();
 }
 
+void OptionsReader::operator()(const char* key, std::vector<double>& value) {
+  const auto* found = find(key);
+  if (found == nullptr) return;
+  if (!found->is_array() ||
+      !std::all_of(found->begin(), found->end(), [](const auto& item) { return item.is_number(); }))
+    wrong_type(key, "a list of numbers", *found);
+  value = found->get<std::vector<double>>();
+}
+
 void OptionsReader::operator()(const char* key, std::vector<std::string>& value) {
   const auto* found = find(key);
   if (found == nullptr) return;

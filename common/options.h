@@ -30,6 +30,7 @@ class OptionsReader {
   void operator()(const char* key, std::string& value);
   void operator()(const char* key, std::string& value, const std::vector<std::string>& allowed);
   void operator()(const char* key, std::vector<std::int64_t>& value);
+  void operator()(const char* key, std::vector<double>& value);
   void operator()(const char* key, std::vector<std::string>& value);
   void operator()(const char* key, nlohmann::json& value);
 

@@ -236,6 +236,10 @@ Recorded Store::Impl::record(const Evaluation& evaluation, std::int64_t* id) {
       refuse(evaluation, name, known->second, value);
     }
   }
+  if (!evaluation.statistics.empty())
+    db.query("INSERT OR IGNORE INTO statistics (evaluation, tensors) VALUES (?, ?)", place.id,
+             sqlite::Blob{evaluation.statistics})
+        .run();
   if (evaluation.run)
     db.query("INSERT OR IGNORE INTO run_evaluations (run, evaluation) VALUES (?, ?)", *evaluation.run, place.id).run();
   return recorded;
@@ -331,6 +335,19 @@ std::optional<Result> Store::find(std::string_view space, std::string_view built
                                   const Protocol& protocol) const {
   const std::string key(canonical);
   return find_many(space, built_for, {&key, 1}, protocol).front();
+}
+
+std::optional<std::string> Store::statistics(std::string_view space, std::string_view built_for,
+                                             std::string_view canonical, std::string_view checkpoint,
+                                             std::string_view calibration) const {
+  auto row = impl_->db.query(
+      "SELECT t.tensors FROM notations n JOIN spaces s ON s.id = n.space"
+      " JOIN evaluations e ON e.architecture = n.architecture JOIN protocols p ON p.id = e.protocol"
+      " JOIN statistics t ON t.evaluation = e.id"
+      " WHERE s.name = ? AND s.built_for = ? AND n.canonical = ? AND p.checkpoint = ? AND p.calibration = ?"
+      " ORDER BY e.id LIMIT 1",
+      space, built_for, canonical, checkpoint, calibration);
+  return row.step() ? std::optional(row.blob(0)) : std::nullopt;
 }
 
 std::vector<std::optional<Result>> Store::find_many(std::string_view space, std::string_view built_for,

@@ -55,6 +55,9 @@ struct Evaluation {
   std::map<std::string, double> metrics = {};  ///< finite; "top1" a fraction, "latency_ms", a proxy's name, ...
   double seconds = 0;                          ///< what it took
   std::optional<std::int64_t> run = {};        ///< the run that measured it
+  /// Batch-norm statistics that it was measured with, bytes of a safetensors file; empty: not kept. Only recorded: what
+  /// is read has none (Store::statistics).
+  std::string statistics = {};
 };
 
 /// An evaluation as stored.
@@ -187,7 +190,7 @@ class Store {
   std::optional<std::string> get_run_state(std::int64_t run, std::string_view key) const;
 
   /// Stores evaluations in one transaction; returns their ids. Of one (architecture, protocol) the first stays: stored
-  /// again, it only gains metrics that it lacked. Each is also linked to its `run`.
+  /// again, it only gains metrics and statistics that it lacked. Each is also linked to its `run`.
   /// @throws Error if a metric is not finite, an architecture is stored with other costs, or a metric with another
   /// value but for rounding (the message names both); nothing is stored then.
   std::vector<std::int64_t> record(std::span<const Evaluation> evaluations);
@@ -204,6 +207,10 @@ class Store {
   /// find() for many; result[i] belongs to canonicals[i].
   std::vector<std::optional<Result>> find_many(std::string_view space, std::string_view built_for,
                                                std::span<const std::string> canonicals, const Protocol& protocol) const;
+
+  /// Batch-norm statistics that a subnet with the weights of this checkpoint was measured with, calibrated in this way.
+  std::optional<std::string> statistics(std::string_view space, std::string_view built_for, std::string_view canonical,
+                                        std::string_view checkpoint, std::string_view calibration) const;
 
   /// In order of their ids, at most `limit`.
   std::vector<Result> results(const Filter& filter = {}, std::optional<std::size_t> limit = {}) const;

@@ -15,6 +15,8 @@ namespace frontier {
 struct Measurement {
   std::map<std::string, double> metrics;  ///< "top1" and "top5" fractions in [0, 1], "loss" in nats, ...
   double seconds = 0;                     ///< its share of the time spent
+  /// Batch-norm statistics it was measured with, bytes of a safetensors file; empty: not kept.
+  std::string statistics = {};
 };
 
 /// Told of each group of architectures as soon as it is measured: their places in what was given, and what was found.

@@ -11,18 +11,29 @@
 #include "common/rng.h"
 #include "datasets/loader.h"
 #include "search_spaces/merge.h"
+#include "supernet/safetensors.h"
 
 namespace frontier {
 
 namespace {
 
-Dataset draw_calibration(const Dataset& training, const SupernetAccuracyOptions& options) {
+/// Images in whole batches.
+std::int64_t num_calibration_images(const Dataset& training, const SupernetAccuracyOptions& options) {
   if (training.size() < options.calibration_batch)
     throw UsageError("evaluation.calibration_batch = " + std::to_string(options.calibration_batch) +
                      " is more than the " + std::to_string(training.size()) + " training images");
   const std::int64_t batches =
       std::max<std::int64_t>(1, std::min(options.calibration_images, training.size()) / options.calibration_batch);
-  return training.draw(batches * options.calibration_batch,
+  return batches * options.calibration_batch;
+}
+
+std::string calibration_text(std::int64_t images, const SupernetAccuracyOptions& options) {
+  return "batch norm recalibrated on " + std::to_string(images) + " training images in batches of " +
+         std::to_string(options.calibration_batch) + ", drawn by seed " + std::to_string(options.seed);
+}
+
+Dataset draw_calibration(const Dataset& training, const SupernetAccuracyOptions& options) {
+  return training.draw(num_calibration_images(training, options),
                        Rng(static_cast<std::uint64_t>(options.seed)).domain("evaluation.calibration"));
 }
 
@@ -45,6 +56,22 @@ BatchNormStatistics calibrate(const NetworkGraph& graph, std::span<const Network
   return statistics;
 }
 
+/// "LAYER.mean" and "LAYER.variance" of every batch norm that one output needs.
+TensorMap statistics_by_name(const NetworkGraph& graph, NetworkGraph::Vertex output,
+                             const BatchNormStatistics& statistics) {
+  std::vector<bool> needed(graph.size());
+  needed[output] = true;
+  TensorMap tensors;
+  for (NetworkGraph::Vertex v = output + 1; v-- > 0;) {
+    if (!needed[v]) continue;
+    for (const NetworkGraph::Vertex input : graph.inputs(v)) needed[input] = true;
+    if (!graph[v].is("batch_norm")) continue;
+    tensors.emplace(graph[v].name + ".mean", statistics.at(v).mean);
+    tensors.emplace(graph[v].name + ".variance", statistics.at(v).variance);
+  }
+  return tensors;
+}
+
 }  // namespace
 
 SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Task& task, const Dataset& training,
@@ -56,11 +83,7 @@ SupernetAccuracy::SupernetAccuracy(const Supernet& supernet, const Task& task, c
       calibration_images_(draw_calibration(training, options)),
       images_(draw_images(images, options)) {}
 
-std::string SupernetAccuracy::calibration() const {
-  return "batch norm recalibrated on " + std::to_string(calibration_images_.size()) +
-         " training images in batches of " + std::to_string(options_.calibration_batch) + ", drawn by seed " +
-         std::to_string(options_.seed);
-}
+std::string SupernetAccuracy::calibration() const { return calibration_text(calibration_images_.size(), options_); }
 
 std::string SupernetAccuracy::images() const {
   const std::string count = std::to_string(images_.size());
@@ -124,7 +147,13 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
         throw Error("the evaluation " + name + " of " + supernet_.space->to_string(archs[i]) +
                     " is not finite; the supernet's weights are unusable");
     results[i].seconds = seconds / static_cast<double>(archs.size());
+    if (keeps_statistics_)
+      results[i].statistics = to_safetensors(statistics_by_name(merged.graph, merged.outputs[i], statistics));
   }
+}
+
+std::string calibration_of(const Dataset& training, const SupernetAccuracyOptions& options) {
+  return calibration_text(num_calibration_images(training, options), options);
 }
 
 Network extract_network(const Supernet& supernet, const Architecture& arch, const Dataset& training,

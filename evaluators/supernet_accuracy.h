@@ -55,6 +55,8 @@ class SupernetAccuracy : public Evaluator {
   void set_check(std::function<void()> check) { check_ = std::move(check); }
   /// Called after each group, before the next is measured.
   void set_measured(GroupMeasured measured) { measured_ = std::move(measured); }
+  /// Whether measurements come with the batch-norm statistics that were calibrated for them.
+  void keep_statistics(bool kept) { keeps_statistics_ = kept; }
   /// How many layers the last call ran, and how many it would have run without sharing.
   std::pair<std::size_t, std::size_t> layers_run() const { return layers_run_; }
 
@@ -69,8 +71,12 @@ class SupernetAccuracy : public Evaluator {
   Dataset images_;
   std::function<void()> check_;
   GroupMeasured measured_;
+  bool keeps_statistics_ = false;
   std::pair<std::size_t, std::size_t> layers_run_;
 };
+
+/// What SupernetAccuracy::calibration() says.
+std::string calibration_of(const Dataset& training, const SupernetAccuracyOptions& options);
 
 /// A subnet as a network of its own: its slices of the weights, and batch norm calibrated as SupernetAccuracy
 /// calibrates it.

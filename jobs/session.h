@@ -29,6 +29,8 @@ class SupernetSession {
   virtual const std::string& fingerprint() const = 0;     ///< of the weights
   virtual MeasuredHow how(const std::string& split) = 0;  ///< "search" or "test"
   virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
+  /// Whether measurements come with the batch-norm statistics that they were made with.
+  virtual void keep_statistics(bool /*kept*/) {}
   virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                             const std::function<void()>& check, const GroupMeasured& measured) = 0;
 };

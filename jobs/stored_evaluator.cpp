@@ -10,10 +10,12 @@ StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& sp
 
 std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs,
                                                    const std::function<void(std::size_t)>& measured) {
+  session_.keep_statistics(true);
   auto results = measure(split, archs, [&](std::size_t done) {
     record();
     if (measured) measured(done);
   });
+  session_.keep_statistics(false);
   record();  // what was reused, where nothing was measured
   return results;
 }
@@ -67,7 +69,8 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
                         .protocol = protocol,
                         .metrics = found[k].metrics,
                         .seconds = found[k].seconds,
-                        .run = run_});
+                        .run = run_,
+                        .statistics = found[k].statistics});
     }
     done += group.size();
     if (measured) measured(done);

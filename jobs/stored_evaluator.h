@@ -17,8 +17,8 @@ class StoredEvaluator {
   StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store,
                   std::int64_t run, Observer& observer);
 
-  /// measure() and record() in one: what shares its work is stored before the next is measured. @param measured, if
-  /// any, is told how many are done.
+  /// measure() and record() in one: what shares its work is stored before the next is measured, with the batch-norm
+  /// statistics of each subnet. @param measured, if any, is told how many are done.
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void(std::size_t)>& measured = {});
   /// Without storing: the caller calls record(), inside a transaction of its own.

@@ -11,12 +11,12 @@ import pathlib
 import re
 import sys
 
-LEVELS = [["common"], ["search_spaces"], ["datasets", "supernet", "proxies"], ["evaluators", "searchers", "db"],
+LEVELS = [["common"], ["search_spaces"], ["datasets", "supernet", "proxies"], ["evaluators", "exports", "searchers", "db"],
           ["jobs", "report", "tables"], ["apps"]]
 LEVEL_OF = {folder: level for level, folders in enumerate(LEVELS) for folder in folders}
-WITH_TORCH = {"datasets", "supernet", "proxies", "evaluators", "jobs/torch"}
+WITH_TORCH = {"datasets", "supernet", "proxies", "evaluators", "exports", "jobs/torch"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
-TORCH = ("torch/", "ATen/", "c10/", "supernet/", "datasets/", "jobs/torch/")
+TORCH = ("torch/", "ATen/", "c10/", "supernet/", "datasets/", "exports/", "jobs/torch/")
 PAGE = "docs/architecture.md"
 NAMESPACE = re.compile(r"^namespace ([\w:]*)\s*\{|^\}\s*// namespace", re.MULTILINE)
 TYPE = re.compile(r"^(?:class|struct|enum class)\s+(?:\[\[\w+\]\]\s*)?(\w+)[^;{(]*\{", re.MULTILINE)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache git python3 python3-venv ca-certificates
   libtbb-dev libboost-dev libboost-graph-dev nlohmann-json3-dev libcli11-dev libfmt-dev libsqlite3-dev sqlite3
-  libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev dataset-fashion-mnist libjs-chart.js)
+  libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libonnx-dev libprotobuf-dev dataset-fashion-mnist libjs-chart.js)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -36,5 +36,14 @@ if [[ ! -e $stamp ]]; then
     # libtorch_cpu links these two small NVIDIA libraries; the other 3 GB are needed on GPUs only.
     .venv/bin/pip install -q --disable-pip-version-check --no-deps "torch==$torch" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
   fi
+  touch "$stamp"
+fi
+
+# ONNX Runtime, against which tests hold exported networks; NumPy comes with it, 150 MB together.
+onnxruntime=1.32.0
+stamp=.venv/.frontier-onnxruntime-$onnxruntime
+if [[ ! -e $stamp ]]; then
+  echo "setup: installing onnxruntime $onnxruntime into .venv" >&2
+  .venv/bin/pip install -q --disable-pip-version-check "onnxruntime==$onnxruntime"
   touch "$stamp"
 fi

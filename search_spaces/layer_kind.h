@@ -37,6 +37,18 @@ struct ParameterSpec {
   std::size_t num_centred = 0;  ///< so many last dimensions are cut around their centre: kernels, tables of offsets
 };
 
+/// An attribute of a kind of layer and what it may be in a hard network: what files of networks are checked against.
+struct AttributeRange {
+  std::string_view name;  ///< of static storage
+  std::int64_t smallest = 0;
+  std::int64_t largest = 0;
+  std::vector<std::string_view> names = {};  ///< of an enumeration: what its values are called, from 0 on
+};
+
+// No layer of a network read from a file is larger.
+inline constexpr std::int64_t kMostSide = 1 << 16;
+inline constexpr std::int64_t kMostChannels = 1 << 20;
+
 /// What a drawing of blocks says of a block's layers of one kind.
 struct BlockWords {
   std::string text;    ///< empty: nothing
@@ -64,7 +76,11 @@ enum class Beyond {
 /// What it computes is its other half (supernet/kernel.h). One file a kind in search_spaces/ops/, each a function of
 /// the kind's name, from which the build makes the table.
 struct LayerKind {
-  std::string_view name;  ///< "conv"
+  std::string_view name;                        ///< "conv"
+  std::vector<AttributeRange> attributes = {};  ///< that its layers have, all of them
+  std::size_t num_inputs = 1;                   ///< outputs of other layers that it reads
+  bool more_inputs = false;                     ///< or more
+  bool soft_only = false;                       ///< hard networks have none
   /// The output of a layer with these attributes. @throws std::logic_error saying what does not fit; the builder says
   /// where.
   Shape (*output)(const Layer& layer, InputShapes inputs) = nullptr;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "search_spaces/dim.h"
@@ -48,6 +49,7 @@ class Attributes {
   };
   Attributes() = default;
   Attributes(std::initializer_list<Entry> entries) : entries_(entries) {}
+  explicit Attributes(std::vector<Entry> entries) : entries_(std::move(entries)) {}
   /// @throws std::logic_error if there is none of that name.
   const Dim& operator[](std::string_view name) const;
   std::span<const Entry> entries() const { return entries_; }

@@ -31,10 +31,34 @@ const char* type_name(at::ScalarType type) {
   throw Error(std::string("tensors of type ") + c10::toString(type) + " are not written to safetensors");
 }
 
+UsageError bad(std::string_view source, const std::string& why) {
+  return UsageError(std::string(source) + " is not a valid safetensors file: " + why);
+}
+
+struct Parts {
+  nlohmann::json header;
+  std::string_view data;
+};
+
+Parts parts_of(std::string_view bytes, std::string_view source) {
+  if (bytes.size() < 8)
+    throw bad(source, "it has " + std::to_string(bytes.size()) + " bytes, fewer than its length field needs");
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), 8);
+  if (length > bytes.size() - 8)
+    throw bad(source, "its header should have " + std::to_string(length) + " bytes, the file has only " +
+                          std::to_string(bytes.size() - 8) + " more");
+  Parts parts{parse_json(bytes.substr(8, length), std::string(source) + " (header)"), bytes.substr(8 + length)};
+  if (!parts.header.is_object()) throw bad(source, "its header is no JSON object");
+  return parts;
+}
+
 }  // namespace
 
-std::string to_safetensors(const std::map<std::string, at::Tensor>& tensors) {
+std::string to_safetensors(const std::map<std::string, at::Tensor>& tensors,
+                           const std::map<std::string, std::string>& metadata) {
   nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t offset = 0;
   std::vector<at::Tensor> data;
   for (const auto& [name, tensor] : tensors) {
@@ -57,19 +81,8 @@ std::string to_safetensors(const std::map<std::string, at::Tensor>& tensors) {
 }
 
 std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::string_view source) {
-  const auto bad = [&](const std::string& why) -> UsageError {
-    return UsageError(std::string(source) + " is not a valid safetensors file: " + why);
-  };
-  if (bytes.size() < 8)
-    throw bad("it has " + std::to_string(bytes.size()) + " bytes, fewer than its length field needs");
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), 8);
-  if (length > bytes.size() - 8)
-    throw bad("its header should have " + std::to_string(length) + " bytes, the file has only " +
-              std::to_string(bytes.size() - 8) + " more");
-  const nlohmann::json header = parse_json(bytes.substr(8, length), std::string(source) + " (header)");
-  if (!header.is_object()) throw bad("its header is no JSON object");
-  const std::string_view data = bytes.substr(8 + length);
+  const auto bad = [&](const std::string& why) { return frontier::bad(source, why); };
+  const auto [header, data] = parts_of(bytes, source);
   std::map<std::string, at::Tensor> tensors;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
   for (const auto& [name, entry] : header.items()) {
@@ -117,6 +130,16 @@ std::map<std::string, at::Tensor> from_safetensors(std::string_view bytes, std::
   }
   if (used != data.size()) throw bad("some of its data belongs to no tensor");
   return tensors;
+}
+
+std::map<std::string, std::string> safetensors_metadata(std::string_view bytes, std::string_view source) {
+  const nlohmann::json header = parts_of(bytes, source).header;
+  const auto found = header.find("__metadata__");
+  if (found == header.end()) return {};
+  const bool texts = found->is_object() && std::all_of(found->begin(), found->end(),
+                                                       [](const nlohmann::json& value) { return value.is_string(); });
+  if (!texts) throw bad(source, "its __metadata__ is no object of texts");
+  return found->get<std::map<std::string, std::string>>();
 }
 
 }  // namespace frontier

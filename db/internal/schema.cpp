@@ -172,10 +172,21 @@ JOIN spaces s ON s.id = a.space
 JOIN protocols p ON p.id = e.protocol;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+// What a network was measured with and its weights do not say.
+constexpr const char* kVersion3 = R"sql(
+CREATE TABLE statistics (
+  evaluation INTEGER PRIMARY KEY REFERENCES evaluations (id) ON DELETE CASCADE,
+  tensors BLOB NOT NULL           -- of batch norms, a safetensors file
+);
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 // What a reader lays over a database of version v + 1, where it may not change the file, to see it as the newest.
-constexpr const char* kReadings[] = {"CREATE TEMP VIEW protocols AS SELECT *, '' AS recipe FROM main.protocols"};
+constexpr const char* kReadings[] = {
+    "CREATE TEMP VIEW protocols AS SELECT *, '' AS recipe FROM main.protocols;"
+    "CREATE TEMP VIEW statistics AS SELECT 0 AS evaluation, '' AS tensors WHERE 0",
+    "CREATE TEMP VIEW statistics AS SELECT 0 AS evaluation, '' AS tensors WHERE 0"};
 
 /// The schema version; 0 for a database without anything in it.
 std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {

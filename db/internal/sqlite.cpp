@@ -102,6 +102,12 @@ void Query::bind(int index, std::string_view value) {
   if (code != SQLITE_OK) db_->fail(code);
 }
 
+void Query::bind(int index, Blob value) {
+  const char* data = value.bytes.empty() ? "" : value.bytes.data();
+  const int code = sqlite3_bind_blob64(statement_, index, data, value.bytes.size(), SQLITE_TRANSIENT);
+  if (code != SQLITE_OK) db_->fail(code);
+}
+
 void Query::bind(int index, const std::optional<std::int64_t>& value) {
   if (value) bind(index, *value);  // else NULL, as every parameter starts
 }
@@ -126,6 +132,12 @@ std::string Query::text(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
   return text == nullptr ? std::string()
                          : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+std::string Query::blob(int column) const {
+  const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
+  return bytes == nullptr ? std::string()
+                          : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
 }
 
 Database::Database(const fs::path& path, Access access)

@@ -18,6 +18,11 @@ namespace frontier::sqlite {
 
 using Value = std::variant<std::int64_t, double, std::string>;
 
+/// Bytes of any kind.
+struct Blob {
+  std::string_view bytes;
+};
+
 struct CloseDatabase {
   void operator()(sqlite3* handle) const noexcept { sqlite3_close_v2(handle); }
 };
@@ -46,6 +51,7 @@ class Query {
   void bind(int index, std::int64_t value);
   void bind(int index, double value);
   void bind(int index, std::string_view value);
+  void bind(int index, Blob value);
   void bind(int index, const std::optional<std::int64_t>& value);
   void bind_value(int index, const Value& value);
 
@@ -59,6 +65,7 @@ class Query {
   std::int64_t integer(int column) const { return sqlite3_column_int64(statement_, column); }
   double real(int column) const { return sqlite3_column_double(statement_, column); }
   std::string text(int column) const;
+  std::string blob(int column) const;
   bool is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
  private:

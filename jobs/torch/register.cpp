@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include "jobs/torch/export.h"
 #include "jobs/torch/prepare.h"
 #include "supernet/kernels/kernels.h"
 #include "supernet/memory.h"
@@ -28,6 +29,8 @@ nlohmann::ordered_json describe_torch(const nlohmann::json& settings, Observer&)
 void register_torch(Registries& registries) {
   registries.jobs.add("train", train);
   registries.jobs.add("torch", describe_torch);
+  registries.jobs.add("export", export_network);
+  registries.jobs.add("check", check_network);
   registries.evaluators.add("supernet", session_jobs(registries, open_session));
   registries.evaluators.add("scratch", {evaluate_from_scratch});
 }

@@ -21,12 +21,12 @@ class Session : public SupernetSession {
     if (fingerprint.empty())
       fingerprint = part(split).fingerprint();  // reads every byte, and a search asks once a generation
     const SupernetAccuracy& accuracy = evaluator(split);
-    return {
-        fingerprint, accuracy.images(),
-        accuracy.calibration() + (trained_.averages_unfinished ? ", averaged weights of an unfinished training" : "")};
+    return {fingerprint, accuracy.images(), trained_.calibration()};
   }
 
   std::vector<std::string> metrics() const override { return task_.metrics(); }
+
+  void keep_statistics(bool kept) override { keeps_statistics_ = kept; }
 
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void()>& check, const GroupMeasured& measured) override {
@@ -35,6 +35,7 @@ class Session : public SupernetSession {
       SupernetAccuracy& accuracy = evaluator(split);
       accuracy.set_check(check);
       accuracy.set_measured(measured);
+      accuracy.keep_statistics(keeps_statistics_);
       return accuracy.evaluate(archs);
     });
   }
@@ -62,6 +63,7 @@ class Session : public SupernetSession {
   Trained trained_;
   std::map<std::string, std::string> data_fingerprints_;  ///< by split
   Classification task_;
+  bool keeps_statistics_ = false;
   std::map<std::string, SupernetAccuracy> evaluators_;  ///< by split
 };
 

@@ -32,4 +32,9 @@ Trained::Trained(Checkpoint checkpoint, const nlohmann::json& evaluation, at::De
   supernet.bank.to(device);
 }
 
+std::string Trained::calibration() const {
+  return calibration_of(prepared.data.train, prepared.config.evaluation) +
+         (averages_unfinished ? ", averaged weights of an unfinished training" : "");
+}
+
 }  // namespace frontier

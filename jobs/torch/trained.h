@@ -12,6 +12,9 @@ struct Trained {
   /// @throws UsageError for a checkpoint or settings that are wrong.
   Trained(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device);
 
+  /// What batch norm is calibrated on, as stored with every number.
+  std::string calibration() const;
+
   Prepared prepared;
   std::optional<Architecture> only;  ///< where it is of one network
   Supernet supernet;

@@ -19,11 +19,21 @@ std::string_view to_string(Activation activation) {
 Activation activation_of(const Layer& layer) { return static_cast<Activation>(layer.number("function")); }
 
 namespace ops {
+namespace {
+
+std::vector<std::string_view> function_names() {
+  std::vector<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(Activation::kGELU); ++i) names.push_back(to_string(static_cast<Activation>(i)));
+  return names;
+}
+
+}  // namespace
 
 /// A function of every number. Attribute: function (Activation).
 const LayerKind& activation() {
   static const LayerKind kKind = {
       .name = "activation",
+      .attributes = {{"function", 0, static_cast<std::int64_t>(Activation::kGELU), function_names()}},
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
       .beyond =
           [](const Layer& layer, InputShapes) {

@@ -16,6 +16,7 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& add() {
   static const LayerKind kKind = {
       .name = "add",
+      .num_inputs = 2,
       .output = output,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kSums; },
       .words = [](const BlockLayers&) { return BlockWords{"skip"}; },

@@ -20,6 +20,12 @@ Position position_of(const Layer& layer) { return static_cast<Position>(layer.nu
 namespace ops {
 namespace {
 
+std::vector<std::string_view> position_names() {
+  std::vector<std::string_view> names;
+  for (int i = 0; i <= static_cast<int>(Position::kRelative); ++i) names.push_back(to_string(static_cast<Position>(i)));
+  return names;
+}
+
 /// 1 where `a` divides `b`.
 Dim divides(const Dim& a, const Dim& b) { return Dim::equal(b / a * a, b); }
 
@@ -86,6 +92,12 @@ Beyond beyond(const Layer& layer, InputShapes inputs) {
 const LayerKind& attention() {
   static const LayerKind kKind = {
       .name = "attention",
+      .attributes = {{"heads", 1, kMostChannels},
+                     {"position", 0, static_cast<std::int64_t>(Position::kRelative), position_names()},
+                     {"grid_height", 0, kMostSide},
+                     {"grid_width", 0, kMostSide},
+                     {"max_distance", 0, kMostSide}},
+      .num_inputs = 3,
       .output = output,
       .macs = macs,
       .parameters = parameters,

@@ -6,6 +6,7 @@ namespace frontier::ops {
 const LayerKind& average_pool() {
   static const LayerKind kKind = {
       .name = "average_pool",
+      .attributes = {{"kernel", 1, kMostSide}, {"stride", 1, kMostSide}},
       .output = pooled_shape,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .label = label_with_kernel,

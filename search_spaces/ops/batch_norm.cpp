@@ -6,6 +6,7 @@ namespace frontier::ops {
 const LayerKind& batch_norm() {
   static const LayerKind kKind = {
       .name = "batch_norm",
+      .attributes = {{"affine", 0, 1}},
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
       .parameters =
           [](const Layer& layer, InputShapes inputs) {

@@ -19,6 +19,7 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& channel_shuffle() {
   static const LayerKind kKind = {
       .name = "channel_shuffle",
+      .attributes = {{"groups", 1, kMostChannels}},
       .output = output,
       .beyond =
           [](const Layer&, InputShapes inputs) {

@@ -8,10 +8,16 @@ namespace frontier::ops {
 const LayerKind& concat() {
   static const LayerKind kKind = {
       .name = "concat",
+      .num_inputs = 1,
+      .more_inputs = true,
       .output =
           [](const Layer&, InputShapes inputs) {
             Shape shape = *inputs[0];
-            for (const Shape* input : inputs.subspan(1)) shape.channels = shape.channels + input->channels;
+            for (const Shape* input : inputs.subspan(1)) {
+              if (!holds_somewhere(Dim::equal(input->height, shape.height) * Dim::equal(input->width, shape.width)))
+                throw std::logic_error("the inputs differ in height or width");
+              shape.channels = shape.channels + input->channels;
+            }
             return shape;
           },
       .beyond =

@@ -1,11 +1,20 @@
 #include <algorithm>
+#include <stdexcept>
 
 #include "search_spaces/ops/shared.h"
 
 namespace frontier::ops {
 namespace {
 
+/// Whether groups divide channels, as far as both are decided.
+bool may_divide(const Dim& groups, const Dim& channels) {
+  return !groups.is_constant() || !channels.is_constant() || groups.value() == 0 ||
+         channels.value() % groups.value() == 0;
+}
+
 Shape output(const Layer& layer, InputShapes inputs) {
+  if (!may_divide(layer["groups"], inputs[0]->channels) || !may_divide(layer["groups"], layer["out"]))
+    throw std::logic_error("the groups do not divide the channels");
   const Dim &kernel = layer["kernel"], &stride = layer["stride"];
   const bool even = kernel.is_constant() && kernel.value() % 2 == 0;
   const auto side = [&](const Dim& in) { return even ? (in - kernel) / stride + Dim(1) : reduced_side(in, stride); };
@@ -79,6 +88,12 @@ BlockWords words(const BlockLayers& layers) {
 const LayerKind& conv() {
   static const LayerKind kKind = {
       .name = "conv",
+      .attributes = {{"out", 1, kMostChannels},
+                     {"kernel", 1, kMostSide},
+                     {"stride", 1, kMostSide},
+                     {"groups", 1, kMostChannels},
+                     {"dilation", 1, kMostSide},
+                     {"bias", 0, 1}},
       .output = output,
       .macs = macs,
       .parameters = parameters,

@@ -21,6 +21,7 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& global_pool() {
   static const LayerKind kKind = {
       .name = "global_pool",
+      .attributes = {{"skip", 0, kMostChannels}},
       .output = output,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .words =

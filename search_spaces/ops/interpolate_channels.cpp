@@ -10,6 +10,8 @@ namespace frontier::ops {
 const LayerKind& interpolate_channels() {
   static const LayerKind kKind = {
       .name = "interpolate_channels",
+      .attributes = {{"channels", 1, kMostChannels}},
+      .soft_only = true,
       .output =
           [](const Layer& layer, InputShapes inputs) {
             if (layer["channels"].max() < inputs[0]->channels.max())

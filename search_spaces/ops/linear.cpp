@@ -18,6 +18,7 @@ std::vector<ParameterSpec> parameters(const Layer& layer, InputShapes inputs) {
 const LayerKind& linear() {
   static const LayerKind kKind = {
       .name = "linear",
+      .attributes = {{"out", 1, kMostChannels}, {"bias", 0, 1}},
       .output =
           [](const Layer& layer, InputShapes) {
             return Shape{layer["out"], 1, 1};

@@ -7,6 +7,7 @@ namespace frontier::ops {
 const LayerKind& mask() {
   static const LayerKind kKind = {
       .name = "mask",
+      .soft_only = true,
       .output = [](const Layer&, InputShapes inputs) { return *inputs[0]; },
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
       .masks = [](const Layer& layer, InputShapes) { return std::vector<Dim>{layer.output.channels}; },

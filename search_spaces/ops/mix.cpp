@@ -31,6 +31,9 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& mix() {
   static const LayerKind kKind = {
       .name = "mix",
+      .num_inputs = 1,
+      .more_inputs = true,
+      .soft_only = true,
       .output = output,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kSums; },
   };

@@ -21,6 +21,7 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& pixel_shuffle() {
   static const LayerKind kKind = {
       .name = "pixel_shuffle",
+      .attributes = {{"factor", 1, kMostSide}},
       .output = output,
       .beyond =
           [](const Layer&, InputShapes inputs) {

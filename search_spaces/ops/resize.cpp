@@ -6,6 +6,7 @@ namespace frontier::ops {
 const LayerKind& resize() {
   static const LayerKind kKind = {
       .name = "resize",
+      .attributes = {{"height", 1, kMostSide}, {"width", 1, kMostSide}},
       .output = resized_shape,
       .beyond = [](const Layer&, InputShapes) { return Beyond::kKeeps; },
   };

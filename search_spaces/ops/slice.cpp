@@ -19,6 +19,7 @@ Shape output(const Layer& layer, InputShapes inputs) {
 const LayerKind& slice() {
   static const LayerKind kKind = {
       .name = "slice",
+      .attributes = {{"begin", 0, kMostChannels}, {"channels", 1, kMostChannels}},
       .output = output,
       .beyond =
           [](const Layer&, InputShapes inputs) {

@@ -8,6 +8,7 @@ namespace frontier::ops {
 const LayerKind& truncate() {
   static const LayerKind kKind = {
       .name = "truncate",
+      .attributes = {{"channels", 1, kMostChannels}},
       .output =
           [](const Layer& layer, InputShapes inputs) {
             if (!holds_somewhere(1 - Dim::greater(layer["channels"], inputs[0]->channels)))

@@ -6,6 +6,7 @@ namespace frontier::ops {
 const LayerKind& zero() {
   static const LayerKind kKind = {
       .name = "zero",
+      .attributes = {{"channels", 1, kMostChannels}, {"height", 1, kMostSide}, {"width", 1, kMostSide}},
       .output =
           [](const Layer& layer, InputShapes) {
             return Shape{layer["channels"], layer["height"], layer["width"]};

@@ -20,6 +20,28 @@ class StoreTest : public ::testing::Test {
   std::string file_ = folder_ / "results.db";
 };
 
+TEST_F(StoreTest, KeepsStatisticsToTheByteAndTheFirstOfAnEvaluation) {
+  Store store(file_, Store::Mode::kReadWrite);
+  Evaluation e = sample("a");
+  const std::string kept = e.statistics = std::string("\0\xff\x80 bytes\0", 10);
+  add(store, e);
+  e.statistics = "others";
+  add(store, e);
+  const Protocol& p = kSampleProtocol;
+  const auto found = [&](std::string_view space, std::string_view key, std::string_view checkpoint,
+                         std::string_view calibration) {
+    return store.statistics(space, "1x28x28/10", key, checkpoint, calibration);
+  };
+  EXPECT_EQ(found("toy", "a", p.checkpoint, p.calibration), kept);
+  EXPECT_EQ(found("toy", "b", p.checkpoint, p.calibration), std::nullopt);
+  EXPECT_EQ(found("other", "a", p.checkpoint, p.calibration), std::nullopt);
+  EXPECT_EQ(found("toy", "a", "89abcdef", p.calibration), std::nullopt);
+  EXPECT_EQ(found("toy", "a", p.checkpoint, "otherwise"), std::nullopt);
+  add(store, sample("b"));
+  EXPECT_EQ(found("toy", "b", p.checkpoint, p.calibration), std::nullopt);
+  EXPECT_EQ(cell_of(file_, "SELECT typeof(tensors) FROM statistics"), "blob");
+}
+
 TEST_F(StoreTest, ReturnsWhatWasRecorded) {
   Evaluation e = sample("a", 0.875, 123456);
   e.metrics["latency_ms"] = 1.0 / 3;

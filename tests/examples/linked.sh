@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs a build into a temporary folder, builds examples/linked and a file that includes every installed header
 # against it, runs it twice: the second time it resumes.
+# Then exports a network of its checkpoint, and lets the other example run it.
 # Usage: linked.sh BUILD SOURCE CMAKE [cmake arguments]
 set -eu
 build=$1 source=$2 cmake=$3
@@ -25,3 +26,11 @@ echo "$first"
 case "$first" in "12 steps; best "*" on the test split") ;; *) echo "unexpected: $first"; exit 1 ;; esac
 [ "$first" = "$again" ] || { echo "resumed, but not to the same: $again"; exit 1; }
 "$work/installed/bin/frontier" runs --db "$work/run/frontier.db" --quiet
+{ printf 'P5\n# grey\n28 28\n255\n'; head -c 784 /dev/zero | tr '\0' '\200'; } > "$work/grey.pgm"
+for format in safetensors onnx; do
+  "$work/installed/bin/frontier" export --checkpoint "$work/run/supernet" --arch '8 | 8: k3e2 | 16: k3e2 | 32: k3e2' \
+    --format "$format" --out "$work/network.$format" --quiet > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+  "$work/build/run_exported" "$work/network.$format" "$work/grey.pgm" | tee "$work/out"
+  grep -q 'reference: largest difference' "$work/out"
+  grep -q 'grey.pgm:  class [0-9] [0-9.]* %' "$work/out"
+done

@@ -22,6 +22,7 @@ constexpr Reader kReaders[] = {
     {"options", options_harness},
     {"assignment", assignment_harness},
     {"csv", csv_harness},
+    {"graph", graph_harness},
     {"import", import_harness},
     {"where", where_harness},
     {"objectives", objectives_harness},

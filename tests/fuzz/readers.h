@@ -19,6 +19,9 @@ Harness objectives_harness();
 Harness limits_harness();
 Harness input_shape_harness();
 
+/// The graph of an exported network.
+Harness graph_harness();
+
 /// A map, a NUL byte and a table, or two to be joined with another NUL byte between them, of NAS-Bench-201.
 Harness import_harness();
 
