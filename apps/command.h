@@ -27,6 +27,7 @@ inline CLI::Validator not_empty() {
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_cost_command(CLI::App& app);
+void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_import_command(CLI::App& app);

@@ -55,8 +55,8 @@ class Training {
   /// Trains to the end, saving as it goes, and measures some subnets on the search split.
   /// @throws Interrupted when the recorder says to stop.
   void run(RunRecorder& recorder);
-  /// {"steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs", "seconds", "metrics"} and,
-  /// where the sampler has settled on one, "derived".
+  /// {"classes" (names), "input", "steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs",
+  /// "seconds", "metrics"} and, where the sampler has settled on one, "derived".
   nlohmann::json result() const;
   /// How measure() evaluates on some images.
   SupernetAccuracy evaluator(const Dataset& images) const;
@@ -82,6 +82,7 @@ class Training {
   std::shared_ptr<Loader> loader_;
   BatchSources batches_;
   nlohmann::json resolved_;
+  nlohmann::json data_note_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<CheckpointWriter> writer_;  ///< null: no checkpoint is kept
   nlohmann::json metrics_;                    ///< null until the training is finished

@@ -248,8 +248,8 @@ TEST_F(WrongJob, InSettings) {
                        "sampler.arch=22212220"}),
                 2,
                 {R"(sampler.arch must be a string, not 22212220)", R"(--set 'sampler.arch="22212220"')"}},
-       BadInput{"InputDoesNotFit", train({"--out", "fresh", "--input", "3x32x32"}), 2, {"3x32x32", "1x28x28"}},
-       BadInput{"ClassesDoNotFit", train({"--out", "fresh", "--classes", "11"}), 2, {"11 classes", "10 classes"}},
+       BadInput{"InputDoesNotFit", train_with("input=3x32x32"), 2, {"3x32x32", "1x28x28"}},
+       BadInput{"ClassesDoNotFit", train_with("classes=11"), 2, {"11 classes", "10 classes"}},
        BadInput{"ThreadsNegative", train({"--out", "fresh", "--threads", "-1"}), 2, {"--threads", "-1", "0 to 4096"}},
        BadInput{"ThreadsText", train({"--out", "fresh", "--threads", "many"}), 2, {"--threads", "many"}},
        BadInput{"UnknownDevice", train({"--out", "fresh", "--device", "gpu"}), 2, {"--device 'gpu'", "cpu or cuda"}}});
