@@ -55,8 +55,10 @@ RawPicture scale_and_cut(const RawPicture& raw, const PictureShape& shape) {
   part.left = first_of(part.left, part.width, columns, orientation.flips_columns());
   RawPicture cut{.height = part.height, .width = part.width, .channels = raw.channels, .orientation = orientation};
   cut.pixels.resize(static_cast<std::size_t>(cut.height * cut.width * cut.channels));
-  resize_bilinear({raw.pixels.data(), raw.height, raw.width, raw.channels, raw.width * raw.channels}, rows, columns,
-                  part, cut.pixels.data());
+  PixelView view{raw.pixels.data(), raw.height, raw.width, raw.channels, raw.width * raw.channels};
+  view.seen_height = static_cast<double>(raw.full_height) / static_cast<double>(raw.scale);
+  view.seen_width = static_cast<double>(raw.full_width) / static_cast<double>(raw.scale);
+  resize_bilinear(view, rows, columns, part, cut.pixels.data());
   return cut;
 }
 

@@ -31,7 +31,8 @@ Orientation exif_orientation(std::string_view tiff);
 struct RawPicture {
   std::int64_t height = 0, width = 0, channels = 0;
   std::vector<std::uint8_t> pixels{};            ///< [height, width, channels]
-  std::int64_t full_height = 0, full_width = 0;  ///< before it was decoded at a smaller scale
+  std::int64_t full_height = 0, full_width = 0;  ///< before it was decoded at a smaller scale:
+  std::int64_t scale = 1;                        ///< one pixel for so many by so many
   Orientation orientation{};
 };
 

@@ -24,8 +24,8 @@ void note_missing_classes(const Dataset& dataset, std::vector<std::string>& note
   if (missing.empty()) return;
   const std::size_t count = missing.size();
   missing.resize(std::min(kNamed, count));
-  notes.push_back("no " + dataset.part + " image shows " + (count == 1 ? "class " : "the classes ") + join(missing) +
-                  (count > kNamed ? ", ..." : ""));
+  notes.push_back("no " + std::string(dataset.part == "train" ? "training" : "test") + " image shows " +
+                  (count == 1 ? "class " : "the classes ") + join(missing) + (count > kNamed ? ", ..." : ""));
 }
 
 void note_one_sided_classes(const Dataset& train, std::vector<std::string>& notes) {

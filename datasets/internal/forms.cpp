@@ -109,10 +109,11 @@ RawData join_parts(std::string form, std::vector<LabelledImages> parts) {
   data.classes = static_cast<int>(values.size());
   data.facts.form = std::move(form);
   data.facts.notes = gap_notes(data.class_names);
+  const std::string shape = shape_text(parts.front().images);
   for (auto& part : parts) {
-    if (shape_text(part.images) != shape_text(parts.front().images))
-      throw UsageError(part.file + ": expected images of " + shape_text(parts.front().images) + " as in " +
-                       parts.front().file + ", saw " + shape_text(part.images));
+    if (shape_text(part.images) != shape)
+      throw UsageError(part.file + ": expected images of " + shape + " as in " + parts.front().file + ", saw " +
+                       shape_text(part.images));
     RawImages raw{std::move(part.images), empty_labels(static_cast<std::int64_t>(part.labels.size())), {}, {}};
     std::transform(
         part.labels.begin(), part.labels.end(), raw.labels.mutable_data_ptr<std::int64_t>(),

@@ -89,8 +89,13 @@ class JpegReader {
     codec_.out_color_space = four ? JCS_CMYK : shape.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
     codec_.dct_method = JDCT_ISLOW;
     guarded(errors_, [&] { jpeg_calc_output_dimensions(&codec_); });
-    RawPicture picture{codec_.output_height, codec_.output_width, codec_.out_color_components, {}, codec_.image_height,
-                       codec_.image_width,   orientation_};
+    RawPicture picture{.height = codec_.output_height,
+                       .width = codec_.output_width,
+                       .channels = codec_.out_color_components,
+                       .full_height = codec_.image_height,
+                       .full_width = codec_.image_width,
+                       .scale = codec_.scale_denom,
+                       .orientation = orientation_};
     picture.pixels.resize(static_cast<std::size_t>(picture.height * picture.width * picture.channels));
     read_rows(picture.pixels.data(), static_cast<std::size_t>(picture.width * picture.channels));
     if (four) to_rgb(picture);

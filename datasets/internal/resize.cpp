@@ -39,8 +39,9 @@ Taps taps_of(std::int64_t i, double scale, std::int64_t input_size) {
   return taps;
 }
 
-std::vector<Taps> all_taps(std::int64_t input_size, std::int64_t output_size, std::int64_t first, std::int64_t count) {
-  const double scale = static_cast<double>(input_size) / static_cast<double>(output_size);
+std::vector<Taps> all_taps(std::int64_t input_size, double seen, std::int64_t output_size, std::int64_t first,
+                           std::int64_t count) {
+  const double scale = (seen > 0 ? seen : static_cast<double>(input_size)) / static_cast<double>(output_size);
   std::vector<Taps> taps;
   for (std::int64_t i = first; i < first + count; ++i) taps.push_back(taps_of(i, scale, input_size));
   return taps;
@@ -88,8 +89,8 @@ void sum_columns(const std::vector<std::int32_t>& row, const std::vector<Taps>& 
 
 void resize_bilinear(const PixelView& from, std::int64_t height, std::int64_t width, const Window& part,
                      std::uint8_t* out) {
-  const auto down = all_taps(from.height, height, part.top, part.height);
-  const auto across = all_taps(from.width, width, part.left, part.width);
+  const auto down = all_taps(from.height, from.seen_height, height, part.top, part.height);
+  const auto across = all_taps(from.width, from.seen_width, width, part.left, part.width);
   const auto [first, last] = columns_of(across);
   std::vector<std::int32_t> row(static_cast<std::size_t>((last - first) * from.channels));
   for (const Taps& taps : down) {

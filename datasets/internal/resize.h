@@ -9,6 +9,8 @@ struct PixelView {
   const std::uint8_t* pixels = nullptr;  ///< of its upper left corner
   std::int64_t height = 0, width = 0, channels = 1;
   std::int64_t row_bytes = 0;  ///< from one row to the next
+  /// Size of what is seen, in these pixels, where only a part of the last row or column is; 0: all of them.
+  double seen_height = 0, seen_width = 0;
 };
 
 /// Part of an image that is resized: the whole of it is never made.

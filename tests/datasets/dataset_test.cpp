@@ -140,7 +140,7 @@ TEST(Idx, GzipAndPlainGiveTheSameImages) {
   const RawData b = read_idx_folder(packed.path(), numbered_classes(10));
   EXPECT_TRUE(a.train.images.equal(b.train.images));
   EXPECT_TRUE(a.train.labels.equal(b.train.labels));
-  EXPECT_TRUE(a.test.images.equal(b.test.images));
+  EXPECT_TRUE(a.test->images.equal(b.test->images));
   EXPECT_EQ(a.train.images[0][0][1][2].item<int>(), (1 * 4 + 2) * 7);
 }
 

@@ -285,7 +285,7 @@ TEST(BrokenPictures, RefuseTheDataSetOrAreLeftOutAndCounted) {
     options.picture = picture_options;
     options.broken = "refuse";
     const std::string message = error_of(options);
-    EXPECT_THAT(message, HasSubstr("2 of 18 pictures cannot be read"));
+    EXPECT_THAT(message, HasSubstr("2 of 19 pictures cannot be read"));
     EXPECT_THAT(message, HasSubstr("ant/broken.jpg: damaged JPEG: Premature end"));
     EXPECT_THAT(message, HasSubstr("bee/pointer.png: no picture but a Git LFS pointer"));
     EXPECT_THAT(message, HasSubstr("--set data.broken=skip"));
@@ -294,7 +294,7 @@ TEST(BrokenPictures, RefuseTheDataSetOrAreLeftOutAndCounted) {
     EXPECT_EQ(data.train.size() + data.search.size() + data.test.size(), 17);
     ASSERT_EQ(data.facts.broken.size(), 2u);
     EXPECT_THAT(data.facts.broken[0].first, HasSubstr("ant/broken.jpg"));
-    EXPECT_THAT(data.facts.notes, Contains(HasSubstr("2 of 18 pictures cannot be read")));
+    EXPECT_THAT(data.facts.notes, Contains(HasSubstr("2 of 19 pictures cannot be read")));
     EXPECT_THAT(data.facts.notes,
                 Contains(HasSubstr("1 file in class folders have no picture's name and were not read")));
     EXPECT_EQ(data.facts.pictures.size(), 17u);
