@@ -98,6 +98,7 @@ void run_data(const DataCommandOptions& options) {
   }
   if (options.json) return print_json(document);
   print(facts_text(document) + "\n" + counts_text(document));
+  if (options.quiet) return;
   for (const auto& line : document["notes"]) note("note: " + line.get<std::string>());
 }
 

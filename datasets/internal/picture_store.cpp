@@ -88,7 +88,7 @@ class PictureStore : public ImageStore {
       if (hash_bytes(bytes_of(file), 0) != digest(index)) throw UsageError("it was changed since it was first read");
       buffer = read_picture(file, shape_).pixels;
     } catch (const UsageError& error) {
-      throw UsageError(path.string() + ": " + error.what());
+      throw Error(path.string() + ": " + error.what());  // it was fine before the work began
     }
     return buffer.data();
   }
