@@ -37,6 +37,7 @@ inline CLI::Validator seed_number() { return whole_number(0, std::int64_t{1} << 
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_check_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
+void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);

@@ -27,8 +27,6 @@ nlohmann::json ConfigOptions::config() const {
     config[place] = *value;
   };
   set("/space", space);
-  set("/input", input);
-  set("/classes", classes);
   set("/seed", seed);
   set("/data/name", data);
   set("/data/path", data_path);
@@ -66,10 +64,10 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--set", options.assignments, "One setting, e.g. trainer.lr=0.1; may be repeated")->take_all();
   command.add_option("--space", options.space, "The search space");
   command.add_option("--sampler", options.sampler, "Which subnets are trained: uniform, sandwich, darts, fixed");
-  command.add_option("--data", options.data, "Data set: fashion_mnist, mnist, cifar10, synthetic");
-  command.add_option("--data-path", options.data_path, "Folder with its files");
-  command.add_option("--input", options.input, "Channels x height x width (default: the data's)");
-  command.add_option("--classes", options.classes, "Number of classes (default: the data's)")->check(whole_number());
+  command.add_option("--data", options.data,
+                     "Data set: fashion_mnist, mnist, cifar10, synthetic, or the path of your own images "
+                     "(a folder with one folder a class, a CSV, arrays; see frontier data PATH)");
+  command.add_option("--data-path", options.data_path, "Folder with the files of a data set with a name");
   command.add_option("--epochs", options.epochs, "Passes over the training images")
       ->check(whole_number(1, 1'000'000'000));
   command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs")->check(whole_number());

@@ -90,6 +90,7 @@ int run(int argc, char** argv) {
       "input, 130 interrupted.");
   add_spaces_command(app);
   add_cost_command(app);
+  add_data_command(app);
   add_train_command(app);
   add_search_command(app);
   add_evaluate_command(app);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "apps/command.h"
@@ -15,6 +16,15 @@ struct TrainOptions : CommonOptions, ConfigOptions, DeviceOptions {
   bool resume = false, overwrite = false;
 };
 
+/// "37: cat, dog, ...".
+std::string classes_text(const nlohmann::ordered_json& names) {
+  constexpr std::size_t kNamed = 12;
+  std::vector<std::string> named;
+  for (std::size_t i = 0; i < std::min(kNamed, names.size()); ++i)
+    named.push_back(printable(names[i].get<std::string>()));
+  return std::to_string(names.size()) + ": " + join(named) + (names.size() > kNamed ? ", ..." : "");
+}
+
 void run_train(TrainOptions options) {
   ProgressObserver observer(options.quiet);
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
@@ -31,6 +41,8 @@ void run_train(TrainOptions options) {
                      format_seconds(document["seconds"].get<double>()) + "\n";
   for (const auto& [name, value] : document["metrics"].items())
     text += "  " + name + "  " + readable("top1", value.get<double>()) + "\n";
+  text += "  classes  " + classes_text(document["classes"]) + ", from images of " +
+          document["input"].get<std::string>() + "\n";
   if (document.contains("derived")) text += "  derived  " + document["derived"].get<std::string>() + "\n";
   print(text);
 }

@@ -46,7 +46,7 @@ def work_on(options, space, sampler, optimizer, steps):
     folder.mkdir(parents=True, exist_ok=True)
     common = ["--db", str(folder / "frontier.db"), "--quiet"]
     checkpoint = folder / "supernet"
-    train = ["train", "--space", space, "--sampler", sampler, "--data", "fashion_mnist", "--input", "1x28x28", "--steps", str(steps), "--batch-size", "64", "--seed", "0",
+    train = ["train", "--space", space, "--sampler", sampler, "--data", "fashion_mnist", "--steps", str(steps), "--batch-size", "64", "--seed", "0",
                "--out", str(checkpoint), "--resume", *common]
     for setting in [*OPTIMIZERS[optimizer], "trainer.warmup_steps=100", f"checkpoint_steps={max(1, steps // 20)}"]:
         train += ["--set", setting]

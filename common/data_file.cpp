@@ -3,6 +3,8 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstdio>
 
@@ -25,7 +27,24 @@ std::FILE* open_file(const std::filesystem::path& path) {
   return file;
 }
 
+/// Whether `text` begins so, in whatever case.
+bool begins_like(std::string_view text, std::string_view start) {
+  return text.size() >= start.size() && std::equal(start.begin(), start.end(), text.begin(), [](char a, char b) {
+           return a == std::tolower(static_cast<unsigned char>(b));
+         });
+}
+
 }  // namespace
+
+std::optional<std::string> stand_in(std::string_view start) {
+  if (start.starts_with("version https://git-lfs"))
+    return "a Git LFS pointer; fetch the file that it stands for: git lfs pull";
+  if (start.starts_with("\xef\xbb\xbf")) start.remove_prefix(3);
+  start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+  if (begins_like(start, "<!doctype html") || begins_like(start, "<html"))
+    return "a web page (HTML); download the file itself";
+  return std::nullopt;
+}
 
 struct DataFile::Stream {
   explicit Stream(const std::filesystem::path& path) : file(open_file(path)) {}
@@ -50,10 +69,11 @@ DataFile::DataFile(std::filesystem::path path) : path_(std::move(path)), stream_
   if (error) throw UsageError("cannot read " + path_.string() + ": " + error.message());
   most_bytes_ = file_bytes_;
 
-  const int first = std::fgetc(stream_->file);
-  const int second = std::fgetc(stream_->file);
+  std::array<char, 512> start{};
+  const std::string_view first(start.data(), std::fread(start.data(), 1, start.size(), stream_->file));
   std::rewind(stream_->file);
-  if (first != 0x1f || second != 0x8b) return;
+  if (const auto other = stand_in(first)) fail("data", *other);
+  if (!first.starts_with("\x1f\x8b")) return;
   if (::inflateInit2(&stream_->zlib, kGzipWindow) != Z_OK) throw Error("cannot start zlib (out of memory?)");
   stream_->gzip = true;
   stream_->input.resize(kChunk);

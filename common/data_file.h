@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace frontier {
 
 /// Reads a data file front to back, plain or gzip (told apart by the first bytes, not by the name). Memory grows with
-/// what the file really holds, whatever its header announces. Every failure is a UsageError "<path>: expected ..., saw
+/// what the file really holds, whatever its header announces. A Git LFS pointer or a web page in its place is refused
+/// by name. Every failure is a UsageError "<path>: expected ..., saw
 /// ...". Thread-safety: none.
 class DataFile {
  public:
@@ -44,6 +46,10 @@ class DataFile {
   std::uint64_t most_bytes_ = 0;
   std::uint64_t position_ = 0;
 };
+
+/// What stands where data should, told by its first bytes: a Git LFS pointer ("... run git lfs pull") or a web page;
+/// none for anything else.
+std::optional<std::string> stand_in(std::string_view start);
 
 /// `folder/name` or `folder/name.gz`, whichever is there. @throws UsageError naming both if neither is.
 std::filesystem::path find_data_file(const std::filesystem::path& folder, const std::string& name);

@@ -115,11 +115,21 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   sync_folder(path.parent_path());
 }
 
-std::string crc32_hex(std::string_view bytes) {
-  const auto crc = ::crc32_z(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+void Crc32::add(std::string_view bytes) {
+  sum_ =
+      static_cast<std::uint32_t>(::crc32_z(sum_, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+}
+
+std::string Crc32::hex() const {
   char text[16];
-  std::snprintf(text, sizeof text, "%08lx", static_cast<unsigned long>(crc));
+  std::snprintf(text, sizeof text, "%08lx", static_cast<unsigned long>(sum_));
   return text;
+}
+
+std::string crc32_hex(std::string_view bytes) {
+  Crc32 sum;
+  sum.add(bytes);
+  return sum.hex();
 }
 
 }  // namespace frontier

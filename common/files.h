@@ -22,7 +22,17 @@ void write_new_file(const std::filesystem::path& path, std::string_view content)
 /// Makes a rename inside `folder` durable. @throws Error.
 void sync_folder(const std::filesystem::path& folder);
 
-/// CRC-32 (zlib's), 8 hexadecimal digits.
+/// CRC-32 (zlib's) of pieces one after another.
+class Crc32 {
+ public:
+  void add(std::string_view bytes);
+  std::string hex() const;  ///< 8 hexadecimal digits
+
+ private:
+  std::uint32_t sum_ = 0;
+};
+
+/// That of one piece.
 std::string crc32_hex(std::string_view bytes);
 
 }  // namespace frontier

@@ -35,6 +35,9 @@ std::string exact(double value);
 /// "1 h 02 min", "3 min 05 s", "12.3 s".
 std::string format_seconds(double seconds);
 
+/// `bytes` in the 64 letters of RFC 4648, as in data: addresses.
+std::string base64(std::string_view bytes);
+
 /// `text` as one may show it: control characters, those that turn or hide text and what is no UTF-8 escaped, cut behind
 /// `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 80);

@@ -57,9 +57,27 @@ void describe(Fields& f, RandomErasingOptions& o) {
   f("aspect", o.aspect, 0.01, 1.0);
 }
 
+/// A rectangle of each image, drawn anew whenever it is shown, resized to what networks see: bilinear, averaging where
+/// it shrinks. Szegedy et al., "Going Deeper with Convolutions", arXiv 1409.4842, section 6, as torchvision's
+/// RandomResizedCrop draws it: area uniform, logarithm of the aspect uniform, the middle after ten rectangles that do
+/// not fit. Takes the place of the crop, `loader.pad` included.
+/// Differs from the paper: the rectangle is cut from the picture as it is kept (data.resize), not as it lies in its
+/// file.
+struct RandomResizedCropOptions {
+  double smallest = 1;      ///< share of the image's area; 1: off. Paper: 0.08
+  double aspect = 3.0 / 4;  ///< width to height is drawn from [aspect, 1 / aspect]
+};
+
+template <class Fields>
+void describe(Fields& f, RandomResizedCropOptions& o) {
+  f("smallest", o.smallest, 0.01, 1.0);
+  f("aspect", o.aspect, 0.1, 1.0);
+}
+
 /// What happens to training images besides `loader.pad` and `loader.flip`, which come first: in the order of the
 /// fields, on 8-bit images; mixup and cutmix last, on the normalised batch. Everything is off by default.
 struct AugmentOptions {
+  RandomResizedCropOptions random_resized_crop{};
   ColorJitterOptions color_jitter{};
   RandAugmentOptions rand_augment{};
   RandomErasingOptions random_erasing{};
@@ -80,6 +98,7 @@ struct AugmentOptions {
 
 template <class Fields>
 void describe(Fields& f, AugmentOptions& o) {
+  f("random_resized_crop", o.random_resized_crop);
   f("color_jitter", o.color_jitter);
   f("rand_augment", o.rand_augment);
   f("random_erasing", o.random_erasing);

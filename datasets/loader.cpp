@@ -9,11 +9,15 @@
 #include <numeric>
 #include <vector>
 
+#include <oneapi/tbb/parallel_for.h>
+
 #include "common/errors.h"
 #include "common/options.h"
 #include "common/rng.h"
+#include "datasets/internal/image_store.h"
 #include "datasets/internal/mixing.h"
 #include "datasets/internal/prefetcher.h"
+#include "datasets/internal/resize.h"
 #include "datasets/internal/transforms.h"
 
 namespace frontier {
@@ -28,14 +32,17 @@ struct Crop {
 /// For tensors of a batch.
 at::TensorOptions batch_memory(at::ScalarType type) { return at::TensorOptions(type).pinned_memory(at::hasCUDA()); }
 
-/// Turns images from bytes [C, H, W] into normalised floats [H, W, C] in one pass, by a table of 256 floats a channel.
+/// Turns images from bytes [C, H, W] into normalised floats [h, w, C] of what networks see, in one pass, by a table of
+/// 256 floats a channel.
 class Normaliser {
  public:
   explicit Normaliser(const Dataset& dataset)
-      : images_(dataset.images.contiguous()),
+      : source_(dataset),
         channels_(dataset.channels()),
-        height_(dataset.height()),
-        width_(dataset.width()),
+        height_(source_.shape().height),
+        width_(source_.shape().width),
+        seen_height_(dataset.height()),
+        seen_width_(dataset.width()),
         table_(static_cast<std::size_t>(channels_) * 256) {
     for (std::size_t i = 0; i < table_.size(); ++i) {
       const std::size_t c = i / 256;
@@ -43,72 +50,105 @@ class Normaliser {
     }
   }
 
-  std::int64_t floats_per_image() const { return channels_ * height_ * width_; }
+  std::int64_t floats_per_image() const { return channels_ * seen_height_ * seen_width_; }
+  /// Rows and columns that networks do not see.
+  std::int64_t spare_rows() const { return height_ - seen_height_; }
+  std::int64_t spare_columns() const { return width_ - seen_width_; }
+  Crop middle() const { return {spare_rows() / 2, spare_columns() / 2, false}; }
+  /// Whether an image takes long to read.
+  bool decodes() const { return source_.decodes(); }
 
   at::Tensor empty_batch(std::int64_t count) const {
-    return at::empty({count, channels_, height_, width_},
+    return at::empty({count, channels_, seen_height_, seen_width_},
                      batch_memory(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
   }
 
   /// @param out room for floats_per_image().
-  void write(std::int64_t index, const Crop& crop, float* out) const { write(image_at(index), crop, out); }
-  void write(const ByteImage& image, float* out) const { write(image.pixels.data(), {}, out); }
+  void write(std::int64_t index, const Crop& crop, float* out) const {
+    std::vector<std::uint8_t> buffer;
+    write(source_.image(index, buffer), {height_, width_}, crop, out);
+  }
+  void write(const ByteImage& image, float* out) const {
+    write(image.pixels.data(), {seen_height_, seen_width_}, {}, out);
+  }
 
   ByteImage cut(std::int64_t index, const Crop& crop) const {
-    ByteImage result{channels_, height_, width_,
-                     std::vector<std::uint8_t>(static_cast<std::size_t>(floats_per_image()))};
-    const std::uint8_t* from = image_at(index);
+    ByteImage result = empty_image();
+    std::vector<std::uint8_t> buffer;
+    const std::uint8_t* from = source_.image(index, buffer);
     auto* out = result.pixels.data();
-    for (std::int64_t row = 0; row < channels_ * height_; ++row, out += width_) {
-      const std::int64_t y = row % height_ + crop.dy;
+    for (std::int64_t row = 0; row < channels_ * seen_height_; ++row, out += seen_width_) {
+      const std::int64_t y = row % seen_height_ + crop.dy;
       if (y < 0 || y >= height_) continue;
-      const std::uint8_t* line = from + (row / height_ * height_ + y) * width_;
-      for (std::int64_t x = 0; x < width_; ++x)
-        if (x + crop.dx >= 0 && x + crop.dx < width_) out[crop.flip ? width_ - 1 - x : x] = line[x + crop.dx];
+      const std::uint8_t* line = from + (row / seen_height_ * height_ + y) * width_;
+      for (std::int64_t x = 0; x < seen_width_; ++x)
+        if (x + crop.dx >= 0 && x + crop.dx < width_) out[crop.flip ? seen_width_ - 1 - x : x] = line[x + crop.dx];
     }
     return result;
   }
 
- private:
-  const std::uint8_t* image_at(std::int64_t index) const {
-    return images_.const_data_ptr<std::uint8_t>() + index * floats_per_image();
+  /// A rectangle of the image, resized to what networks see.
+  ByteImage cut_resized(std::int64_t index, const RandomResizedCropOptions& options, bool flip, Rng rng) const {
+    const Window from = draw_rectangle(options, height_, width_, rng);
+    ByteImage result = empty_image();
+    std::vector<std::uint8_t> buffer;
+    const std::uint8_t* pixels = source_.image(index, buffer);
+    for (std::int64_t c = 0; c < channels_; ++c) {
+      const std::uint8_t* corner = pixels + (c * height_ + from.top) * width_ + from.left;
+      resize_bilinear({corner, from.height, from.width, 1, width_}, seen_height_, seen_width_,
+                      {0, 0, seen_height_, seen_width_}, result.plane(c).data());
+    }
+    if (!flip) return result;
+    for (auto row = result.pixels.begin(); row != result.pixels.end(); row += seen_width_)
+      std::reverse(row, row + seen_width_);
+    return result;
   }
 
-  void write(const std::uint8_t* image, const Crop& crop, float* out) const {
+ private:
+  struct Size {
+    std::int64_t height, width;
+  };
+
+  ByteImage empty_image() const {
+    return {channels_, seen_height_, seen_width_,
+            std::vector<std::uint8_t>(static_cast<std::size_t>(floats_per_image()))};
+  }
+
+  void write(const std::uint8_t* image, const Size& size, const Crop& crop, float* out) const {
     switch (channels_) {
-      case 1: return write_image<1>(image, crop, out);
-      case 3: return write_image<3>(image, crop, out);
-      default: return write_image<0>(image, crop, out);
+      case 1: return write_image<1>(image, size, crop, out);
+      case 3: return write_image<3>(image, size, crop, out);
+      default: return write_image<0>(image, size, crop, out);
     }
   }
 
-  /// @tparam kChannels known at compile time for speed; 0: any number.
+  /// @tparam kChannels known at compile time for speed; 0: any number.  @param size of `image`.
   template <int kChannels>
-  void write_image(const std::uint8_t* image, const Crop& crop, float* out) const {
+  void write_image(const std::uint8_t* image, const Size& size, const Crop& crop, float* out) const {
     const std::int64_t channels = kChannels > 0 ? kChannels : channels_;
-    const std::int64_t plane = height_ * width_;
-    const std::int64_t first = std::clamp<std::int64_t>(-crop.dx, 0, width_);  // columns that show input pixels:
-    const std::int64_t last = std::clamp<std::int64_t>(width_ - crop.dx, first, width_);  // [first, last)
+    const std::int64_t plane = size.height * size.width;
+    const std::int64_t first = std::clamp<std::int64_t>(-crop.dx, 0, seen_width_);  // columns that show input pixels:
+    const std::int64_t last = std::clamp<std::int64_t>(size.width - crop.dx, first, seen_width_);  // [first, last)
     const std::int64_t step = crop.flip ? -channels : channels;
-    for (std::int64_t y = 0; y < height_; ++y, out += width_ * channels) {
-      float* target = crop.flip ? out + (width_ - 1) * channels : out;
+    for (std::int64_t y = 0; y < seen_height_; ++y, out += seen_width_ * channels) {
+      float* target = crop.flip ? out + (seen_width_ - 1) * channels : out;
       const auto put = [&](auto value_of) {
         for (std::int64_t c = 0; c < channels; ++c) target[c] = table_[static_cast<std::size_t>(c * 256 + value_of(c))];
         target += step;
       };
       const auto zero = [](std::int64_t) { return 0; };
-      const bool outside = y + crop.dy < 0 || y + crop.dy >= height_;
-      const std::int64_t begin = outside ? width_ : first;
-      const std::int64_t end = outside ? width_ : last;
+      const bool outside = y + crop.dy < 0 || y + crop.dy >= size.height;
+      const std::int64_t begin = outside ? seen_width_ : first;
+      const std::int64_t end = outside ? seen_width_ : last;
       for (std::int64_t x = 0; x < begin; ++x) put(zero);
-      const std::int64_t row = (y + crop.dy) * width_ + crop.dx;
+      const std::int64_t row = (y + crop.dy) * size.width + crop.dx;
       for (std::int64_t x = begin; x < end; ++x) put([&](std::int64_t c) { return image[c * plane + row + x]; });
-      for (std::int64_t x = end; x < width_; ++x) put(zero);
+      for (std::int64_t x = end; x < seen_width_; ++x) put(zero);
     }
   }
 
-  at::Tensor images_;
-  std::int64_t channels_, height_, width_;
+  PixelSource source_;
+  std::int64_t channels_, height_, width_, seen_height_, seen_width_;
   std::vector<float> table_;
 };
 
@@ -139,11 +179,16 @@ class BatchMaker {
     float* images = batch.images.mutable_data_ptr<float>();
     auto* labels = batch.labels.mutable_data_ptr<std::int64_t>();
     const auto* all_labels = labels_.const_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < count; ++i) {
+    const auto make_image = [&](std::int64_t i) {
       const std::int64_t position = first + i;
       const std::int64_t index = order ? (*order)[static_cast<std::size_t>(position)] : position;
       labels[i] = all_labels[index];
       write_image(index, epoch_rng, position, images + i * normaliser_.floats_per_image());
+    };
+    if (normaliser_.decodes()) {
+      tbb::parallel_for(std::int64_t{0}, count, make_image);
+    } else {
+      for (std::int64_t i = 0; i < count; ++i) make_image(i);
     }
     mixer_.mix(batch, rng_.domain("mix").split(static_cast<std::uint64_t>(step)));
     return batch;
@@ -154,9 +199,11 @@ class BatchMaker {
 
   void write_image(std::int64_t index, const Rng& epoch_rng, std::int64_t position, float* out) const {
     const Crop crop = draw_crop(epoch_rng, position);
-    if (transforms_.empty()) return normaliser_.write(index, crop, out);  // in one pass
+    if (transforms_.empty() && !resizes()) return normaliser_.write(index, crop, out);  // in one pass
     const Rng image_rng = epoch_rng.split(static_cast<std::uint64_t>(position));
-    ByteImage image = normaliser_.cut(index, crop);
+    ByteImage image = resizes() ? normaliser_.cut_resized(index, options_.augment.random_resized_crop, crop.flip,
+                                                          image_rng.domain("random_resized_crop"))
+                                : normaliser_.cut(index, crop);
     for (const Transform& transform : transforms_) {
       Rng rng = image_rng.domain(transform.name);
       transform.apply(image, rng);
@@ -164,16 +211,18 @@ class BatchMaker {
     normaliser_.write(image, out);
   }
 
+  bool resizes() const { return options_.augment.random_resized_crop.smallest < 1; }
+
   Crop draw_crop(const Rng& epoch_rng, std::int64_t position) const {
     Crop crop;
-    if (options_.pad == 0 && !options_.flip) return crop;
     Rng rng = epoch_rng.split(static_cast<std::uint64_t>(position));
-    const auto offset = [&] {
-      return static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(2 * options_.pad + 1))) - options_.pad;
+    const auto offset = [&](std::int64_t spare) {
+      const auto places = static_cast<std::uint64_t>(2 * options_.pad + spare + 1);
+      return places > 1 ? static_cast<std::int64_t>(rng.below(places)) - options_.pad : 0;
     };
-    if (options_.pad > 0) {
-      crop.dy = offset();
-      crop.dx = offset();
+    if (!resizes()) {
+      crop.dy = offset(normaliser_.spare_rows());
+      crop.dx = offset(normaliser_.spare_columns());
     }
     if (options_.flip) crop.flip = rng.below(2) == 1;
     return crop;
@@ -212,6 +261,14 @@ LoaderOptions checked(const Dataset& dataset, const LoaderOptions& options) {
     throw UsageError("loader.batch_size = " + std::to_string(copy.batch_size) + " is more than the " +
                      std::to_string(dataset.size()) + " images of " + dataset.name + "/" + dataset.part +
                      "; lower it, or set loader.drop_last to false");
+  const auto& crop = copy.augment.random_resized_crop;
+  if (crop.smallest < 1 && copy.pad > 0)
+    throw UsageError("loader.pad = " + std::to_string(copy.pad) +
+                     " has no effect with loader.augment.random_resized_crop, which takes the place of the crop");
+  if (crop.smallest == 1 && crop.aspect != RandomResizedCropOptions{}.aspect)
+    throw UsageError(
+        "loader.augment.random_resized_crop.aspect has no effect while "
+        "loader.augment.random_resized_crop.smallest is 1");
   if (copy.prefetch == 0 && copy.threads > 1)
     throw UsageError("loader.threads = " + std::to_string(copy.threads) +
                      " has no effect with loader.prefetch = 0, which makes every batch when it is asked for");
@@ -256,7 +313,14 @@ Batch evaluation_batch(const Dataset& dataset, std::int64_t first, std::int64_t 
   Batch batch{normaliser.empty_batch(count), at::empty({count}, batch_memory(at::kLong)), {}, 0};
   batch.labels.copy_(dataset.labels.narrow(0, first, count));
   float* images = batch.images.mutable_data_ptr<float>();
-  for (std::int64_t i = 0; i < count; ++i) normaliser.write(first + i, {}, images + i * normaliser.floats_per_image());
+  const auto write = [&](std::int64_t i) {
+    normaliser.write(first + i, normaliser.middle(), images + i * normaliser.floats_per_image());
+  };
+  if (normaliser.decodes()) {
+    for_each_index(count, write);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) write(i);
+  }
   return batch;
 }
 

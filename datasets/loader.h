@@ -48,10 +48,11 @@ void describe(Fields& f, LoaderOptions& o) {
 /// An endless stream of training batches, made ahead of their use by worker threads of its own.
 ///
 /// Batch `step` is a pure function of (data set, options, rng, step): the order of epoch e comes from rng.split(e), and
-/// the image at position p of that order draws its row offset, its column offset (each below 2 * pad + 1, where pad >
-/// 0) and its flip (below 2, where flip is set) from rng.split(e).split(p). Offsets count from the upper left corner of
-/// the padded image; a crop is flipped after it is cut. Every further transform draws from the domain of its name of
-/// that generator, and what is done to the whole batch from rng.domain("mix").split(step). So neither threads nor
+/// the image at position p of that order draws its row offset, its column offset (each below 2 * pad + 1 + what the
+/// image is larger than networks see, where that is above 1) and its flip (below 2, where flip is set) from
+/// rng.split(e).split(p). Offsets count from the upper left corner of the padded image; a crop is flipped after it is
+/// cut. Every further transform, and a random resized crop in place of the offsets, draws from the domain of its name
+/// of that generator, and what is done to the whole batch from rng.domain("mix").split(step). So neither threads nor
 /// prefetch change a batch, no transform changes what another one draws, and after seek(step) the stream goes on
 /// exactly as if it had never stopped.
 ///
@@ -79,8 +80,8 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The images [first, first + count) in order, as they are: no crop, no flip. The last batch is shorter where the data
-/// set ends.
+/// The images [first, first + count) in order, as they are: their middle where networks see less, no flip. The last
+/// batch is shorter where the data set ends.
 /// @throws UsageError unless 0 <= first < size and count > 0.
 Batch evaluation_batch(const Dataset& dataset, std::int64_t first, std::int64_t count);
 

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "report/assets.h"
+
 namespace frontier {
 namespace {
 
@@ -33,6 +35,19 @@ std::string html(std::string_view text) {
     }
   }
   return escaped;
+}
+
+std::string page_head(std::string_view title) {
+  std::string head =
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
+      "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>";
+  head += html(title);
+  head += "</title>\n<style>\n";
+  head += report_assets::kStyle;
+  return head + "</style>\n</head>\n<body>\n";
 }
 
 std::string script_json(const nlohmann::ordered_json& document) {

@@ -182,17 +182,7 @@ class Page {
   void add(std::string_view text) { out_ += text; }
   void add_text(std::string_view text) { out_ += html(text); }
 
-  void add_head() {
-    add("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; script-src 'unsafe-inline'; "
-        "style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<title>");
-    add_text(report_.title);
-    add("</title>\n<style>\n");
-    add(report_assets::kStyle);
-    add("</style>\n</head>\n<body>\n");
-  }
+  void add_head() { add(page_head(report_.title)); }
 
   void add_header() {
     add("<header>\n<h1>");

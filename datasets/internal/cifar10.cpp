@@ -42,7 +42,9 @@ RawImages read_part(const Paths& paths) {
   }
   const std::size_t count = bytes.size() / kRecord;
   RawImages part{empty_images(static_cast<std::int64_t>(count), 3, 32, 32),
-                 empty_labels(static_cast<std::int64_t>(count))};
+                 empty_labels(static_cast<std::int64_t>(count)),
+                 {},
+                 {}};
   auto* images = part.images.mutable_data_ptr<std::uint8_t>();
   auto* labels = part.labels.mutable_data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < count; ++i) {
@@ -88,7 +90,13 @@ RawData read_cifar10_folder(const std::filesystem::path& folder) {
   const auto unpacked = folder / "cifar-10-batches-bin";  // what the published archive unpacks to
   std::error_code error;
   const CifarFiles files = find_files(std::filesystem::is_directory(unpacked, error) ? unpacked : folder);
-  return {read_part(files.train), read_part(files.test), kClasses};
+  RawData data;
+  data.train = read_part(files.train);
+  data.test = read_part(files.test);
+  data.classes = kClasses;
+  data.class_names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+  data.facts.form = "CIFAR-10 records";
+  return data;
 }
 
 }  // namespace frontier

@@ -1,21 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
+
+#include "datasets/picture.h"
 
 namespace frontier {
-
-/// An image of bytes while it is augmented.
-struct ByteImage {
-  std::int64_t channels = 0, height = 0, width = 0;
-  std::vector<std::uint8_t> pixels{};  ///< [channels, height, width]
-
-  std::int64_t area() const { return height * width; }
-  std::span<std::uint8_t> plane(std::int64_t channel) {
-    return std::span(pixels).subspan(static_cast<std::size_t>(channel * area()), static_cast<std::size_t>(area()));
-  }
-};
 
 /// Operations on 8-bit images, in place, with the arithmetic of Pillow (which the papers' code uses). Images have one
 /// channel (grey) or three (red, green, blue).

@@ -1,23 +1,12 @@
 #include "datasets/internal/prefetcher.h"
 
-#include <omp.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <future>
 #include <utility>
-#include <vector>
 
 namespace frontier {
 namespace {
-
-/// How many threads may run at once: what TBB allows, and at least OpenMP's number of cores, because TBB counts only
-/// the cores of the thread that asks first, which OpenMP may have bound to one.
-std::size_t most_threads() {
-  const auto limit = tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism);
-  return std::max(limit, static_cast<std::size_t>(omp_get_num_procs()));
-}
 
 /// How many of `threads` workers TBB has; asked for more, it would print a warning.
 int available(int threads) {
@@ -26,22 +15,6 @@ int available(int threads) {
 }
 
 }  // namespace
-
-Prefetcher::EveryCore::EveryCore(tbb::task_arena& arena) : tbb::task_scheduler_observer(arena) { observe(true); }
-Prefetcher::EveryCore::~EveryCore() { observe(false); }
-
-void Prefetcher::EveryCore::on_scheduler_entry(bool is_worker) {
-  if (!is_worker) return;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  std::vector<int> ids;
-  for (int place = 0; place < omp_get_num_places(); ++place) {
-    ids.resize(static_cast<std::size_t>(omp_get_place_num_procs(place)));
-    omp_get_place_proc_ids(place, ids.data());
-    for (const int id : ids) CPU_SET(id, &cores);
-  }
-  if (CPU_COUNT(&cores) > 0) ::sched_setaffinity(0, sizeof cores, &cores);
-}
 
 /// One batch, made by whoever claims it first: a worker, the consumer, or nobody once it is cancelled.
 struct Prefetcher::Job {
@@ -60,7 +33,6 @@ struct Prefetcher::Job {
 
 Prefetcher::Prefetcher(Make make, int prefetch, int threads)
     : make_(std::make_shared<const Make>(std::move(make))),
-      limit_(tbb::global_control::max_allowed_parallelism, most_threads()),
       prefetch_(available(threads) > 0 ? static_cast<std::size_t>(prefetch) : 0),
       arena_(std::max(available(threads), 1), /*reserved_for_masters=*/0),  // starts nothing until it is used
       every_core_(arena_) {}

@@ -5,10 +5,9 @@
 #include <functional>
 #include <memory>
 
-#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
-#include <oneapi/tbb/task_scheduler_observer.h>
 
+#include "datasets/internal/every_core.h"
 #include "datasets/loader.h"
 
 namespace frontier {
@@ -32,19 +31,11 @@ class Prefetcher {
 
  private:
   struct Job;
-  /// Lets workers run on every core that OpenMP has: they inherit the cores of the thread that starts them, and with
-  /// OMP_PROC_BIND that is one.
-  class EveryCore : public tbb::task_scheduler_observer {
-   public:
-    explicit EveryCore(tbb::task_arena& arena);
-    ~EveryCore() override;
-    void on_scheduler_entry(bool is_worker) override;
-  };
   void fill();
   void cancel() noexcept;
 
   std::shared_ptr<const Make> make_;  // shared with jobs that TBB may drop only after this object is gone
-  tbb::global_control limit_;
+  ThreadLimit limit_;
   std::size_t prefetch_;
   std::int64_t position_ = 0;
   std::deque<std::shared_ptr<Job>> pending_;  // pending_[i] makes step position_ + i

@@ -48,7 +48,7 @@ void draw_image(int label, const SyntheticOptions& o, Rng rng, std::uint8_t* out
 }
 
 RawImages make_part(std::int64_t count, const SyntheticOptions& o, const Rng& rng) {
-  RawImages part{empty_images(count, o.channels, o.height, o.width), empty_labels(count)};
+  RawImages part{empty_images(count, o.channels, o.height, o.width), empty_labels(count), {}, {}};
   auto* images = part.images.mutable_data_ptr<std::uint8_t>();
   auto* labels = part.labels.mutable_data_ptr<std::int64_t>();
   const std::int64_t pixels = std::int64_t{o.channels} * o.height * o.width;
@@ -64,8 +64,13 @@ RawImages make_part(std::int64_t count, const SyntheticOptions& o, const Rng& rn
 
 RawData make_synthetic(const SyntheticOptions& options) {
   const Rng rng = Rng(static_cast<std::uint64_t>(options.seed)).domain("data.synthetic");
-  return {make_part(options.train_size, options, rng.split(0)), make_part(options.test_size, options, rng.split(1)),
-          options.classes};
+  RawData data;
+  data.train = make_part(options.train_size, options, rng.split(0));
+  data.test = make_part(options.test_size, options, rng.split(1));
+  data.classes = options.classes;
+  data.class_names = numbered_classes(options.classes);
+  data.facts.form = "synthetic images";
+  return data;
 }
 
 }  // namespace frontier

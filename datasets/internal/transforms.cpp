@@ -154,6 +154,25 @@ void apply(RandAugmentOperation operation, double strength, int sign, std::uint8
   }
 }
 
+Window draw_rectangle(const RandomResizedCropOptions& options, std::int64_t height, std::int64_t width, Rng& rng) {
+  constexpr int kTries = 10;
+  const double area = static_cast<double>(height * width), widest = -std::log(options.aspect);
+  for (int i = 0; i < kTries; ++i) {
+    const double target = uniform(options.smallest, 1, rng) * area;
+    const double aspect = std::exp(uniform(-widest, widest, rng));
+    const std::int64_t w = std::llround(std::sqrt(target * aspect)), h = std::llround(std::sqrt(target / aspect));
+    if (h < 1 || w < 1 || h > height || w > width) continue;
+    const std::int64_t top = below(height - h + 1, rng);
+    return {top, below(width - w + 1, rng), h, w};
+  }
+  // The largest rectangle in the middle whose aspect is allowed.
+  const double aspect =
+      std::clamp(static_cast<double>(width) / static_cast<double>(height), options.aspect, 1 / options.aspect);
+  const std::int64_t w = std::min<std::int64_t>(width, std::llround(static_cast<double>(height) * aspect));
+  const std::int64_t h = std::min<std::int64_t>(height, std::llround(static_cast<double>(width) / aspect));
+  return {(height - h) / 2, (width - w) / 2, h, w};
+}
+
 std::vector<Transform> make_transforms(const AugmentOptions& options, const Dataset& dataset) {
   check_colours(options, dataset);
   check_areas(options, dataset);

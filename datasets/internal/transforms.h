@@ -9,6 +9,7 @@
 #include "datasets/augment.h"
 #include "datasets/dataset.h"
 #include "datasets/internal/image_ops.h"
+#include "datasets/internal/resize.h"
 
 namespace frontier {
 
@@ -17,6 +18,9 @@ struct Transform {
   std::string_view name;  ///< its random domain: what it draws is not moved by another transform
   std::function<void(ByteImage& image, Rng& rng)> apply;
 };
+
+/// The rectangle that a random resized crop shows of an image.
+Window draw_rectangle(const RandomResizedCropOptions& options, std::int64_t height, std::int64_t width, Rng& rng);
 
 /// Those that `options` turn on, in their order.
 /// @throws UsageError naming the setting where one cannot act on these images.

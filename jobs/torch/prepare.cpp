@@ -57,7 +57,7 @@ void replace_values(nlohmann::json& config, const nlohmann::json& given) {
 nlohmann::json numbers_decided_by(nlohmann::json settings) {
   for (const char* key : {"checkpoint_steps", "checkpoint_seconds"}) settings.erase(key);
   for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
-  settings["data"].erase("path");
+  for (const char* key : {"path", "memory_share"}) settings["data"].erase(key);
   settings["teacher"].erase("checkpoint");  // its weights and architecture stay
   return settings;
 }
@@ -89,19 +89,79 @@ void require_images_of_streams(const Prepared& p) {
                      " together leave no images to train the weights on");
 }
 
+/// Whether the user (or a checkpoint) says what `key` of `part` is to be.
+bool is_given(const nlohmann::json& settings, const char* part, const char* key) {
+  return settings.contains(part) && settings[part].is_object() && settings[part].contains(key);
+}
+
+/// Images of the smallest training stream.
+std::int64_t smallest_stream(const Prepared& p) {
+  const auto total = static_cast<double>(p.data.train.size());
+  double smallest = total * (1 - p.config.arch_fraction - p.config.held_out_fraction);
+  for (const double fraction : {p.config.arch_fraction, p.config.held_out_fraction})
+    if (fraction > 0) smallest = std::min(smallest, total * fraction);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(smallest));
+}
+
+/// Sizes that nobody gave become what few images allow; those that were given must fit.
+void fit_to_data(Prepared& p, const nlohmann::json& settings) {
+  constexpr std::int64_t kLeastStepsAnEpoch = 4;
+  LoaderOptions& loader = p.config.loader;
+  if (!is_given(settings, "loader", "batch_size"))
+    loader.batch_size = std::min(loader.batch_size, std::max<std::int64_t>(1, smallest_stream(p) / kLeastStepsAnEpoch));
+  SupernetAccuracyOptions& evaluation = p.config.evaluation;
+  const std::int64_t images = p.data.train.size();
+  const auto fit = [&](const char* key, std::int64_t& value) {
+    if (value <= images) return;
+    if (is_given(settings, "evaluation", key))
+      throw UsageError("evaluation." + std::string(key) + " = " + std::to_string(value) + " is more than the " +
+                       std::to_string(images) +
+                       " training images; lower it, or leave it out: it then follows the data");
+    value = std::max<std::int64_t>(2, images);
+  };
+  fit("calibration_images", evaluation.calibration_images);
+  if (!is_given(settings, "evaluation", "calibration_batch"))
+    evaluation.calibration_batch = std::min(evaluation.calibration_batch, evaluation.calibration_images);
+  fit("calibration_batch", evaluation.calibration_batch);
+}
+
+void require_two_classes(const DataSplits& data) {
+  if (data.train.classes >= 2) return;
+  throw UsageError("all images of " + data.train.name + " show one class, '" + printable(data.train.class_names.at(0)) +
+                   "'; a network needs at least two to tell apart");
+}
+
+/// @throws UsageError where the data is no longer what a checkpoint was trained with: an image that was trained on
+/// would be among those that rank subnets.
+void require_same_data(const DataSplits& data, const nlohmann::json& run) {
+  if (!run.contains("data") || !run["data"].is_object()) return;  // earlier versions did not say
+  const nlohmann::json now = data_note(data);
+  const auto differs = [&](const char* key) { return run["data"].value(key, nlohmann::json()) != now[key]; };
+  if (differs("class_names"))
+    throw UsageError("the data set " + data.train.name + " has other classes than when the checkpoint was trained");
+  for (const char* part : {"train", "search"})
+    if (differs(part))
+      throw UsageError("the images of " + data.train.name + "/" + part +
+                       " are not those that the checkpoint was trained with (images were added, removed or changed); "
+                       "bring the old ones back, or train anew");
+}
+
 }  // namespace
 
 Rng Prepared::stream(std::string_view purpose) const {
   return Rng(static_cast<std::uint64_t>(config.seed)).domain(purpose);
 }
 
-Prepared prepare(const nlohmann::json& json) {
+Prepared prepare(const nlohmann::json& json, const nlohmann::json& run) {
   Prepared p;
   nlohmann::json settings = json;
   if (settings.is_object() && settings.contains("space")) settings["space"] = space_name(settings["space"]);
   read_options(settings, "", p.config);
   p.space = make_space(p.config.space);
   p.data = load_data(p.config.data);
+  p.config.data = p.data.options;
+  require_same_data(p.data, run);
+  require_two_classes(p.data);
   const Dataset& train = p.data.train;
   const std::string data_input =
       std::to_string(train.channels()) + "x" + std::to_string(train.height()) + "x" + std::to_string(train.width());
@@ -112,6 +172,7 @@ Prepared prepare(const nlohmann::json& json) {
                      " classes does not fit the data, which is " + data_input + " with " +
                      std::to_string(train.classes) + " classes");
   p.input = parse_input_shape(p.config.input, p.config.classes);
+  fit_to_data(p, settings);
   prepare_sampler(p);
   require_images_of_streams(p);
   prepare_teacher(p);
@@ -159,6 +220,13 @@ const nlohmann::json& config_of(const nlohmann::json& run) {
   return run["config"];
 }
 
+nlohmann::json data_note(const DataSplits& data) {
+  return {{"name", data.train.name},
+          {"class_names", data.train.class_names},
+          {"train", data.train.identity()},
+          {"search", data.search.identity()}};
+}
+
 nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json& given, const std::string& place) {
   if (!given.is_object()) return given;  // refused where it is read
   nlohmann::json config = began;
@@ -189,6 +257,8 @@ std::string recipe_of(const Prepared& p) {
   nlohmann::json settings = numbers_decided_by(write_options(p.config));
   for (const char* key : {"seed", "final_random_subnets", "epochs"})
     settings.erase(key);  // epochs are in trainer.steps
+  for (const char* key : {"size", "resize", "channels", "broken"})
+    settings["data"].erase(key);  // what they make of the pictures is in the images' checksum
   settings["sampler"].erase("arch");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());

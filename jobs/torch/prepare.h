@@ -40,8 +40,10 @@ struct Prepared {
   Rng stream(std::string_view purpose) const;
 };
 
-/// Reads the configuration, loads the data. @throws UsageError for settings that are wrong or do not fit the data.
-Prepared prepare(const nlohmann::json& config);
+/// Reads the configuration, loads the data. @param run of the checkpoint that the configuration is from; empty: of
+/// none.
+/// @throws UsageError for settings that are wrong or do not fit the data, and for other data than the checkpoint's.
+Prepared prepare(const nlohmann::json& config, const nlohmann::json& run = nlohmann::json::object());
 
 /// The networks that lessons name: the configuration's teacher, where there is one. Which it is, and the checksum of
 /// its weights, are written into the configuration. @throws UsageError if it does not fit, or is not the one named
@@ -63,6 +65,8 @@ nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json&
 /// @param now resumed_config() with everything filled in. @throws UsageError for a setting that differs, with both
 /// values, unless it decides no number (how often is saved, where files are).
 void require_resumed(const nlohmann::json& began, const nlohmann::json& now, const std::string& place);
+/// What a checkpoint's run.json says about its data: names of the classes, and checksums of the images.
+nlohmann::json data_note(const DataSplits& data);
 
 /// Checksum of all that decides what a training from scratch ends in, besides its seed: settings and training images.
 std::string recipe_of(const Prepared& prepared);

@@ -27,6 +27,7 @@ nlohmann::ordered_json describe_torch(const nlohmann::json& settings, Observer&)
 }  // namespace
 
 void register_torch(Registries& registries) {
+  registries.jobs.add("data", data);
   registries.jobs.add("train", train);
   registries.jobs.add("torch", describe_torch);
   registries.jobs.add("export", export_network);

@@ -5,10 +5,12 @@
 
 namespace frontier {
 
-/// Adds what needs LibTorch: jobs train, torch, export and check, evaluators supernet and scratch. For programs that
+/// Adds what needs LibTorch: jobs data, train, torch, export and check, evaluators supernet and scratch. For programs that
 /// link frontier::torch_jobs; others open the library that calls it (open_torch_library).
 void register_torch(Registries& registries);
 
+/// The job "data" (jobs/torch/data.h): what a data set holds.
+nlohmann::ordered_json data(const nlohmann::json& settings, Observer& observer);
 /// The job "train" (jobs/torch/training.h): a supernet, or with the sampler `fixed` one network, into a checkpoint
 /// folder.
 nlohmann::ordered_json train(const nlohmann::json& settings, Observer& observer);

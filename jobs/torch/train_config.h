@@ -36,8 +36,8 @@ void describe(Fields& f, TeacherOptions& o) {
 /// repeats it.
 struct TrainConfig {
   std::string space = "mobile_cnn";
-  std::string input;         ///< "1x28x28"; empty: the data's
-  std::int64_t classes = 0;  ///< 0: the data's
+  std::string input;         ///< "1x28x28", what the data is: filled in, and compared where it is given
+  std::int64_t classes = 0;  ///< likewise
   std::int64_t seed = 0;     ///< weights, sampling, order of the data; the split has data.seed
   std::int64_t epochs = 0;   ///< above 0: sets trainer.steps
   DataOptions data;

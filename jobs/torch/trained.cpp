@@ -19,7 +19,7 @@ nlohmann::json with_evaluation(const nlohmann::json& run, const nlohmann::json& 
 }  // namespace
 
 Trained::Trained(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
-    : prepared(prepare(with_evaluation(checkpoint.run, evaluation))),
+    : prepared(prepare(with_evaluation(checkpoint.run, evaluation), checkpoint.run)),
       only(only_subnet(prepared)),
       supernet(make_supernet(prepared)),
       averages_unfinished(held_weights(checkpoint) == WeightsKind::kRaw && has_average(checkpoint)) {

@@ -99,10 +99,11 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
       device_(device),
       lock_(lock_folder(out)),
       from_(to_resume(out, existing)),
-      prepared_(prepare(from_ ? resumed_config(config_of(from_->run), config, out) : config)),
+      prepared_(from_ ? prepare(resumed_config(config_of(from_->run), config, out), from_->run) : prepare(config)),
       supernet_(make_supernet(prepared_)),
       teachers_(load_teachers(prepared_, device)),
       task_(prepared_.config.trainer.label_smoothing) {
+  data_note_ = data_note(data());
   if (!out.empty()) writer_ = std::make_unique<CheckpointWriter>(out);
   make_streams();
   if (from_) require_resumed(config_of(from_->run), write_options(prepared_.config), out);
@@ -218,6 +219,7 @@ void Training::save(RunRecorder& recorder) const {
   checkpoint.weights = supernet_.bank.tensors();
   checkpoint.state = trainer_->state_tensors();
   checkpoint.run = {{"config", resolved_},
+                    {"data", data_note_},
                     {"trainer", trainer_->state()},
                     {"seconds", seconds()},
                     {"threads", at::get_num_threads()},
@@ -270,6 +272,8 @@ nlohmann::json Training::final_metrics(RunRecorder& recorder) const {
 
 nlohmann::json Training::result() const {
   nlohmann::json result = {
+      {"classes", data().train.class_names},
+      {"input", config().input},
       {"steps", trainer_->steps_done()},
       {"images", trainer_->images_seen()},
       {"macs", trainer_->macs_done()},
@@ -290,6 +294,7 @@ nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
   const nlohmann::json result = recorder.guard([&] {
     return without_backtrace([&] {
       Training training(settings.config, settings.out, settings.existing, device);
+      for (const auto& note : training.data().facts.notes) observer.note(note);
       training.run(recorder);
       return training.result();
     });

@@ -56,8 +56,8 @@ class Training {
   /// Trains to the end, saving as it goes, and measures some subnets on the search split.
   /// @throws Interrupted when the recorder says to stop.
   void run(RunRecorder& recorder);
-  /// {"steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs", "seconds", "metrics"} and,
-  /// where the sampler has settled on one, "derived".
+  /// {"classes" (names), "input", "steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs",
+  /// "seconds", "metrics"} and, where the sampler has settled on one, "derived".
   nlohmann::json result() const;
   /// How measure() evaluates on some images.
   SupernetAccuracy evaluator(const Dataset& images) const;
@@ -90,6 +90,7 @@ class Training {
   BatchSources batches_;
   nlohmann::json resolved_;
   std::vector<std::string> notes_;  ///< for the user, when the work begins
+  nlohmann::json data_note_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<CheckpointWriter> writer_;  ///< null: no checkpoint is kept
   nlohmann::json metrics_;                    ///< null until the training is finished

@@ -57,5 +57,18 @@ TEST(DataFile, RefusesEveryTruncatedAndDamagedGzipFile) {
   EXPECT_THROWS_WITH(all_of(path), UsageError, "extra bytes behind the end of the gzip data");
 }
 
+TEST(DataFile, CallsWhatStandsInPlaceOfDataByItsName) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a";
+  write_file(path, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n");
+  EXPECT_THROWS_WITH(all_of(path), UsageError, path + ": expected data, saw a Git LFS pointer");
+  for (const char* page : {"<!DOCTYPE html><html>", "\n <HTML lang=en>", "\xef\xbb\xbf<!doctype HTML>"}) {
+    write_file(path, page);
+    EXPECT_THROWS_WITH(all_of(path), UsageError, "saw a web page (HTML); download the file itself");
+  }
+  write_file(path, "version 1");
+  EXPECT_EQ(all_of(path), "version 1");
+}
+
 }  // namespace
 }  // namespace frontier

@@ -73,6 +73,9 @@ TEST(Files, DevicesAreWrittenIntoAndNotReplaced) {
 TEST(Files, Crc32HasTheCatalogueValue) {
   EXPECT_EQ(crc32_hex("123456789"), "cbf43926");
   EXPECT_EQ(crc32_hex(""), "00000000");
+  Crc32 pieces;
+  for (const char* piece : {"1234", "", "56789"}) pieces.add(piece);
+  EXPECT_EQ(pieces.hex(), "cbf43926");
 }
 
 TEST(Files, DevicesAreNotRead) {

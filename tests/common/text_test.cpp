@@ -96,5 +96,17 @@ TEST(Text, FormatsCountsAndSeconds) {
   EXPECT_EQ(format_seconds(-1), "an unknown time");
 }
 
+TEST(Text, EncodesBase64AsRfc4648DoesInItsExamples) {
+  const std::pair<const char*, const char*> examples[] = {{"", ""},
+                                                          {"f", "Zg=="},
+                                                          {"fo", "Zm8="},
+                                                          {"foo", "Zm9v"},
+                                                          {"foob", "Zm9vYg=="},
+                                                          {"fooba", "Zm9vYmE="},
+                                                          {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : examples) EXPECT_EQ(base64(bytes), text);
+  EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
 }  // namespace
 }  // namespace frontier

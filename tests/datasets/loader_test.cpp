@@ -82,10 +82,11 @@ Batch slow_batch(const Dataset& data, const LoaderOptions& options, const Rng& r
     Rng image_rng = epoch_rng.split(static_cast<std::uint64_t>(p));
     const int pad = options.pad;
     at::Tensor image = at::constant_pad_nd(data.images[index], {pad, pad, pad, pad}, 0);
-    const std::int64_t top =
-        pad > 0 ? static_cast<std::int64_t>(image_rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
-    const std::int64_t left =
-        pad > 0 ? static_cast<std::int64_t>(image_rng.below(static_cast<std::uint64_t>(2 * pad + 1))) : 0;
+    const auto offset = [&](std::int64_t spare) {
+      return spare > 0 ? static_cast<std::int64_t>(image_rng.below(static_cast<std::uint64_t>(spare + 1))) : 0;
+    };
+    const std::int64_t top = offset(image.size(1) - data.height());
+    const std::int64_t left = offset(image.size(2) - data.width());
     image = image.narrow(1, top, data.height()).narrow(2, left, data.width());
     if (options.flip && image_rng.below(2) == 1) image = image.flip(2);
     images.push_back(image);
@@ -103,14 +104,17 @@ TEST(Loader, EqualsTheSlowObviousVersion) {
     std::int64_t channels, height, width;
     int pad;
     bool flip;
+    std::int64_t crop = 0;
   };
-  const Case cases[] = {{1, 28, 28, 0, false}, {1, 28, 28, 4, true}, {3, 32, 32, 4, true}, {3, 5, 9, 2, false},
-                        {2, 6, 3, 1, true},    {5, 4, 7, 0, true},   {1, 3, 2, 5, true},   {3, 1, 1, 2, true}};
+  const Case cases[] = {{1, 28, 28, 0, false}, {1, 28, 28, 4, true},  {3, 32, 32, 4, true},  {3, 5, 9, 2, false},
+                        {2, 6, 3, 1, true},    {5, 4, 7, 0, true},    {1, 3, 2, 5, true},    {3, 1, 1, 2, true},
+                        {3, 9, 8, 0, true, 8}, {1, 7, 9, 2, true, 4}, {3, 6, 6, 0, false, 5}};
   for (std::int64_t seed = 0; seed < 10; ++seed) {
     for (const auto& c : cases) {
       SCOPED_TRACE(testing::Message() << "seed " << seed << ", " << c.channels << "x" << c.height << "x" << c.width
                                       << ", pad " << c.pad);
-      const Dataset data = random_dataset(23, c.channels, c.height, c.width, static_cast<std::uint64_t>(seed));
+      Dataset data = random_dataset(23, c.channels, c.height, c.width, static_cast<std::uint64_t>(seed));
+      data.crop = c.crop;
       const LoaderOptions options{
           .batch_size = 5, .shuffle = seed % 3 != 0, .drop_last = seed % 2 == 0, .pad = c.pad, .flip = c.flip};
       const Rng rng(static_cast<std::uint64_t>(seed));
@@ -127,6 +131,60 @@ TEST(Loader, EqualsTheSlowObviousVersion) {
       }
     }
   }
+}
+
+TEST(Loader, CutsTheMiddleWhereItEvaluates) {
+  Dataset data = random_dataset(6, 3, 9, 8);
+  data.crop = 4;
+  const Batch batch = evaluation_batch(data, 1, 5);
+  const at::Tensor middle = data.images.narrow(0, 1, 5).narrow(2, 2, 4).narrow(3, 2, 4).to(at::kDouble) / 255.0;
+  for (std::int64_t c = 0; c < 3; ++c) {
+    const auto i = static_cast<std::size_t>(c);
+    EXPECT_TRUE(batch.images.select(1, c).allclose(
+        ((middle.select(1, c) - data.mean[i]) / data.stddev[i]).to(at::kFloat), 1e-6, 1e-6));
+  }
+  EXPECT_EQ(data.image(2).height, 4);
+  EXPECT_THAT(data.fingerprint(), HasSubstr("/6x3x4x4/"));
+  Dataset whole = data;
+  whole.crop = 0;
+  EXPECT_NE(whole.fingerprint(), data.fingerprint());
+}
+
+TEST(RandomResizedCrop, ShowsRectanglesOfTheSharesAndAspectsAskedFor) {
+  // Rows and columns spell their places, so that a batch tells what it shows.
+  Dataset data = random_dataset(2000, 2, 64, 64);
+  data.images =
+      at::stack({at::arange(64).view({64, 1}).expand({64, 64}), at::arange(64).view({1, 64}).expand({64, 64})})
+          .mul(4)
+          .to(at::kByte)
+          .unsqueeze(0)
+          .expand({2000, 2, 64, 64})
+          .contiguous();
+  data.mean = {0, 0};
+  data.stddev = {1, 1};
+  data.crop = 16;
+  LoaderOptions options{.batch_size = 2000, .flip = false};
+  options.augment.random_resized_crop = {.smallest = 0.2, .aspect = 0.5};
+  const at::Tensor images = Loader(data, options, Rng(3)).next().images * 255 / 4;
+  ASSERT_EQ(images.sizes(), at::IntArrayRef({2000, 2, 16, 16}));
+  // Between the first and the last output pixel lie 15 of 16 parts of the rectangle's side.
+  const at::Tensor height =
+      (images.select(1, 0).select(1, 15) - images.select(1, 0).select(1, 0)).select(1, 8) * 16 / 15;
+  const at::Tensor width =
+      (images.select(1, 1).select(2, 15) - images.select(1, 1).select(2, 0)).select(1, 8) * 16 / 15;
+  const at::Tensor share = height * width / 4096, aspect = (width / height).log();
+  EXPECT_GT(share.min().item<double>(), 0.15);
+  EXPECT_LT(share.max().item<double>(), 1.05);
+  EXPECT_NEAR(aspect.abs().max().item<double>(), std::log(2.0), 0.15);
+  EXPECT_NEAR(aspect.mean().item<double>(), 0, 0.05);
+  // The mean place of the rectangle is the middle of the image.
+  EXPECT_NEAR(images.select(1, 0).mean().item<double>(), 31.5, 1);
+  options.pad = 2;
+  EXPECT_THROW(Loader(data, options, Rng(1)), UsageError);
+  options.pad = 0;
+  options.augment.random_resized_crop = {.smallest = 1, .aspect = 0.5};
+  EXPECT_THAT([&] { Loader(data, options, Rng(1)); },
+              testing::ThrowsMessage<UsageError>(HasSubstr("aspect has no effect while")));
 }
 
 TEST(Loader, ShowsEveryImageOnceAnEpoch) {
