@@ -18,7 +18,7 @@ namespace frontier::testing_support {
 /// half of it is cut off by a ReLU, each layer multiplies rounding by 1.2, and of a hundred layers nothing else is
 /// seen.
 inline at::Tensor random_parameter(const Layer& layer, const ParameterSpec& spec, const at::Tensor& noise) {
-  if (layer.is("batch_norm")) return spec.init == Init::kOne ? 0.5 + 0.15 * noise : 1 + 0.3 * noise;
+  if (layer.is("batch_norm")) return spec.init == Init::kOne ? 0.4 + 0.12 * noise : 1 + 0.3 * noise;
   switch (spec.init) {
     case Init::kOne: return 1 + 0.3 * noise;
     case Init::kZero:
