@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
+using ::testing::Not;
 using testing_support::Bytes;
 using testing_support::Outcome;
 using testing_support::Program;
