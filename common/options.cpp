@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <sstream>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -56,24 +57,35 @@ bool is_int64(const nlohmann::json& value) {
   return x == std::floor(x) && x >= -0x1p63 && x < 0x1p63;  // 2^63 is a double, the largest that fits is not
 }
 
-/// A parser's callback: of two equal keys the library would keep the last without a word.
+struct RepeatedKey {
+  std::string key;
+};
+
+/// A parser's callback: of two equal keys the library would keep the last without a word. @throws RepeatedKey.
 class RefuseRepeatedKeys {
  public:
-  explicit RefuseRepeatedKeys(std::string source) : source_(std::move(source)) {}
   bool operator()(int /*depth*/, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
     using Event = nlohmann::json::parse_event_t;
     if (event == Event::object_start) keys_.emplace_back();
     if (event == Event::object_end) keys_.pop_back();
     if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second)
-      throw UsageError(source_ + " has the key '" + printable(parsed.get<std::string>()) +
-                       "' twice in one object; keep one of them");
+      throw RepeatedKey{parsed.get<std::string>()};
     return true;
   }
 
  private:
-  std::string source_;
   std::vector<std::set<std::string>> keys_;  // of the objects around the place that is read
 };
+
+/// Behind the first key that its object has already: of a stream the library tells how far it has read.
+std::size_t end_of_repeated_key(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  try {
+    [[maybe_unused]] const auto value = nlohmann::json::parse(in, RefuseRepeatedKeys());
+  } catch (const RepeatedKey&) {
+  }
+  return in.tellg() < 0 ? text.size() : static_cast<std::size_t>(in.tellg());
+}
 
 /// Reads JSON up to the number that is too large for a double, which the library's exception does not place.
 struct TooLargeNumber : nlohmann::json_sax<nlohmann::json> {
@@ -213,9 +225,14 @@ nlohmann::json parse_json(std::string_view text, std::string_view source) {
     return UsageError(name + " nests deeper than " + std::to_string(kDeepest) + " levels at " + place_in(text, deep));
   };
   try {
-    nlohmann::json value = nlohmann::json::parse(text, RefuseRepeatedKeys(name));
+    nlohmann::json value = nlohmann::json::parse(text, RefuseRepeatedKeys());
     if (deep != std::string_view::npos) throw too_deep();
     return value;
+  } catch (const RepeatedKey& repeated) {
+    const std::size_t position = end_of_repeated_key(text);
+    if (deep < position) throw too_deep();
+    throw UsageError(name + " has the key '" + printable(repeated.key) +
+                     "' twice in one object: " + place_in(text, position) + "; keep one of them");
   } catch (const nlohmann::json::parse_error& error) {
     const std::size_t position = std::min(error.byte > 0 ? error.byte - 1 : 0, text.size());
     if (deep < position) throw too_deep();

@@ -113,6 +113,15 @@ std::string unknown_name(std::string_view what, std::string_view name, std::span
   return "unknown " + std::string(what) + " '" + printable(name) + "'; " + known_names(name, known);
 }
 
+bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t size = code_point_at(text, at).size;
+    if (size == 0) return false;
+    at += size;
+  }
+  return true;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
   std::string out;
   std::size_t at = 0;

@@ -38,6 +38,7 @@ std::string format_seconds(double seconds);
 /// `bytes` in the 64 letters of RFC 4648, as in data: addresses.
 std::string base64(std::string_view bytes);
 
+bool is_utf8(std::string_view text);
 /// `text` as one may show it: control characters, those that turn or hide text and what is no UTF-8 escaped, cut behind
 /// `limit` bytes.
 std::string printable(std::string_view text, std::size_t limit = 80);

@@ -81,7 +81,7 @@ class NetWriter {
       : graph_(graph),
         info_(info),
         names_(attribute_names(graph)),
-        blocks_(blocks_of(graph)),
+        blocks_(block_names(graph)),
         texts_(graph.size()),
         uses_(graph.size()),
         readers_(graph.size()),

@@ -304,7 +304,7 @@ FinishedGraph finished(const NetworkGraph& graph) {
   return result;
 }
 
-std::vector<std::string> blocks_of(const NetworkGraph& graph) {
+std::vector<std::string> block_names(const NetworkGraph& graph) {
   const auto names = layer_names(graph);
   std::vector<std::string> blocks;
   for (Vertex v = 0; v < graph.size(); ++v) blocks.push_back(block_of(names, graph[v].name));

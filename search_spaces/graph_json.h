@@ -20,7 +20,7 @@ FinishedGraph finished(const NetworkGraph& graph);
 
 /// By vertex the block that a layer belongs to: the longest part of its name before a dot that is no layer itself
 /// ("stage0.block1" of "stage0.block1.expand" and of "stage0.block1.expand.bn"); empty where there is none.
-std::vector<std::string> blocks_of(const NetworkGraph& graph);
+std::vector<std::string> block_names(const NetworkGraph& graph);
 
 /// A finished graph as it is stored (docs/formats/model.md).
 nlohmann::ordered_json graph_to_json(const NetworkGraph& graph);

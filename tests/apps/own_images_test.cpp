@@ -123,7 +123,7 @@ TEST_F(OwnImages, BuiltInSetsAreDescribedToo) {
   testing_support::expect_refused(run({"data", "photos", "--set", "trainer.lr=1"}),
                                   {"", {}, 2, {"only settings of the data have an effect here"}});
   testing_support::expect_refused(run({"data", "photos", "--set", "data.sizes=1"}),
-                                  {"", {}, 2, {"data.sizes", "size"}});
+                                  {"", {}, 2, {"unknown data setting 'sizes'", "did you mean 'size'?"}});
 }
 
 TEST_F(OwnImages, AreTrainedOnSearchedAndEvaluated) {

@@ -94,7 +94,7 @@ TEST(Options, JsonErrorsNameTheLine) {
 
 TEST(Options, TheSameKeyTwiceIsRefused) {
   EXPECT_THROWS_WITH(parse_json(R"({"lr": 0.1, "steps": 3, "lr": 0.2})", "a.json"), UsageError,
-                     "a.json has the key 'lr' twice in one object");
+                     "a.json has the key 'lr' twice in one object: line 1, column");
   EXPECT_THROWS_WITH(parse_json(R"([{"a": {"b": 1, "b": 1}}])", "a.json"), UsageError, "the key 'b' twice");
   EXPECT_EQ(parse_json(R"({"a": {"x": 1}, "b": {"x": 2}, "x": [{"x": 3}, {"x": 4}]})", "a.json").size(), 3U);
 }

@@ -64,7 +64,7 @@ TEST(FinishedGraph, BlocksAreScopes) {
   const auto space = make_space("mobile_cnn");
   Rng rng(1);
   const NetworkGraph graph = finished(space->build(space->random(rng), space->default_input())).graph;
-  const auto blocks = blocks_of(graph);
+  const auto blocks = block_names(graph);
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const std::string& name = graph[v].name;
     const bool is_at_top = name.find('.') == std::string::npos;
