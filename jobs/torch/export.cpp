@@ -92,9 +92,10 @@ ModelInfo info_of(const Trained& trained, const Architecture& arch, const Networ
           .params = price.params,
           .checkpoint = trained.fingerprint,
           .calibration = trained.calibration(),
-          .dataset = p.config.data.name,
+          .dataset = p.data.train.name,
           .mean = p.data.train.mean,
           .stddev = p.data.train.stddev,
+          .classes = p.data.train.class_names,
           .input = preprocess ? kBytes : kNormalised};
 }
 

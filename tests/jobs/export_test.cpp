@@ -175,6 +175,7 @@ TEST_F(ExportTest, WritesEveryFormatWithWhatItSays) {
   const Model model = read_model(own_ / "net.onnx");
   EXPECT_EQ(model.info.space, "mobile_cnn");
   EXPECT_EQ(model.info.dataset, "synthetic");
+  EXPECT_EQ(model.info.classes, (std::vector<std::string>{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}));
   EXPECT_EQ(model.info.built_for, "1x28x28/10");
   EXPECT_EQ(model.info.mean.size(), 1U);
   EXPECT_EQ(model.info.checkpoint.size(), 8U);
