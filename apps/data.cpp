@@ -75,8 +75,7 @@ std::string facts_text(const nlohmann::ordered_json& document) {
 std::string counts_text(const nlohmann::ordered_json& document) {
   Table table({{"class"}, {"train", Align::kRight}, {"search", Align::kRight}, {"test", Align::kRight}});
   for (const auto& item : document["results"])
-    table.add({printable(item["class"].get<std::string>()), item["train"].dump(), item["search"].dump(),
-               item["test"].dump()});
+    table.add({item["class"].get<std::string>(), item["train"].dump(), item["search"].dump(), item["test"].dump()});
   const auto& images = document["images"];
   table.add(
       {"all " + document["classes"].dump(), images["train"].dump(), images["search"].dump(), images["test"].dump()});

@@ -53,15 +53,6 @@ DataOptions with_path(DataOptions options) {
   return options;
 }
 
-/// Settings that do nothing to a data set with a name must be as they are.
-void refuse_settings_of_files(const DataOptions& options) {
-  const nlohmann::json given = write_options(options), idle = write_options(DataOptions{});
-  for (const char* key : {"test_share", "size", "resize", "channels", "broken", "memory_share"})
-    if (given[key] != idle[key])
-      throw UsageError("data." + std::string(key) + " = " + given[key].dump() + " has no effect on " + options.name +
-                       "; it is for files of your own");
-}
-
 void check_options(const DataOptions& options) {
   DataOptions copy;  // options built in code pass the same checks as those read from JSON
   read_options(write_options(options), "data", copy);
@@ -73,7 +64,9 @@ void check_options(const DataOptions& options) {
     throw UsageError("data.synthetic has no effect on " + options.name + "; it is for data.name = synthetic");
   if (options.name == kFiles && options.path.empty())
     throw UsageError("data.path is empty; data.name = files needs the file or folder");
-  if (options.name != kFiles) refuse_settings_of_files(options);
+  if (options.name != kFiles)
+    refuse_settings(options, {"test_share", "size", "resize", "channels", "broken", "memory_share"}, options.name,
+                    "files of your own");
 }
 
 /// What results are stored under: the last part of a path.
@@ -88,13 +81,9 @@ std::string display_name(const DataOptions& options) {
 
 /// Names are stored as JSON.
 void require_text(const std::vector<std::string>& class_names) {
-  for (const std::string& name : class_names) {
-    try {
-      static_cast<void>(nlohmann::json(name).dump());
-    } catch (const nlohmann::json::exception&) {
+  for (const std::string& name : class_names)
+    if (!is_utf8(name))
       throw UsageError("the name of class '" + printable(name) + "' is not valid UTF-8 text; rename it");
-    }
-  }
 }
 
 /// Those images in the order of the file.
@@ -172,6 +161,15 @@ void draw_given_search(RawData& data, const DataOptions& options, const Rng& rng
 }
 
 }  // namespace
+
+void refuse_settings(const DataOptions& options, std::initializer_list<const char*> keys, const std::string& what,
+                     const std::string& whom) {
+  const nlohmann::json given = write_options(options), idle = write_options(DataOptions{});
+  for (const char* key : keys)
+    if (given[key] != idle[key])
+      throw UsageError("data." + std::string(key) + " = " + given[key].dump() + " has no effect on " + what +
+                       "; it is for " + whom);
+}
 
 const std::vector<std::string>& dataset_names() {
   static const std::vector<std::string> names{"fashion_mnist", "mnist", "cifar10", "synthetic", kFiles};

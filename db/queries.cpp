@@ -244,7 +244,7 @@ std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size
   for (std::size_t p = 0; p < std::min(protocols.size(), kShown); ++p) {
     std::vector<std::string> cells;
     for (const std::size_t i : differing)
-      cells.push_back(protocols[p].second[i].empty() ? "-" : printable(protocols[p].second[i], 200));
+      cells.push_back(protocols[p].second[i].empty() ? "-" : protocols[p].second[i]);
     cells.push_back(std::to_string(protocols[p].first));
     table.add(std::move(cells));
   }

@@ -58,8 +58,7 @@ nlohmann::ordered_json evaluate_session(const nlohmann::json& json, const OpenSe
     throw UsageError("--evaluator supernet needs --checkpoint, the folder that train wrote");
   if (!settings.out.empty()) throw UsageError("--out has no effect on --evaluator supernet");
   allow_config(settings.config, "supernet", {"space", "evaluation"}, "; only evaluation.* does");
-  const auto session = open(settings.checkpoint, settings.config.value("evaluation", nlohmann::json()),
-                            {settings.threads, settings.device});
+  const auto session = open(settings.checkpoint, settings.config.value("evaluation", nlohmann::json()), settings);
   const auto wanted = space_of(settings.config);
   if (wanted && *wanted != session->space())
     throw UsageError("the checkpoint is of space '" + session->space() + "', not '" + *wanted + "'");

@@ -12,7 +12,7 @@
 namespace frontier {
 
 /// Settings of the job "evaluate". Those that have no effect on the evaluator are refused.
-struct EvaluateSettings {
+struct EvaluateSettings : DeviceOptions {
   std::string evaluator = "supernet";
   std::string db = "frontier.db";
   std::vector<std::string> archs;  ///< in the space's notation or as JSON
@@ -24,8 +24,6 @@ struct EvaluateSettings {
   std::string split = "search";                     ///< supernet: "search" or "test"
   std::string out;                  ///< scratch: checkpoint folder, of several architectures a folder in it each
   std::string existing = "refuse";  ///< scratch, where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
-  int threads = 0;
-  std::string device = "cpu";
 };
 
 template <class Fields>
@@ -40,8 +38,7 @@ void describe(Fields& f, EvaluateSettings& s) {
   f("split", s.split);
   f("out", s.out);
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 /// The job "evaluate": an item of `results` a measurement, as `frontier evaluate --json` prints it.

@@ -129,7 +129,7 @@ nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& re
   if (settings.checkpoint.empty()) throw UsageError("checkpoint is required: the folder that train wrote");
   const SearcherKind& searcher = registries.searcher(settings.searcher);
   searcher.resolved_options(settings.searcher_options);
-  const auto session = open(settings.checkpoint, settings.evaluation, {settings.threads, settings.device});
+  const auto session = open(settings.checkpoint, settings.evaluation, settings);
   nlohmann::json config = resolved_search(settings, session->space(), searcher, kSupernetGeneration);
   config["checkpoint"] = session->fingerprint();
   config["evaluation"] = settings.evaluation.is_null() ? nlohmann::json::object() : settings.evaluation;

@@ -12,7 +12,7 @@
 namespace frontier {
 
 /// Settings of the job "search".
-struct SearchSettings {
+struct SearchSettings : DeviceOptions {
   std::string evaluator = "supernet";
   std::string checkpoint;  ///< supernet: the folder that train wrote
   std::string db = "frontier.db";
@@ -33,8 +33,6 @@ struct SearchSettings {
   std::string space;                                 ///< benchmark: empty where only one has some
   nlohmann::json table = nlohmann::json::object();   ///< benchmark: "dataset", "split", "fidelity", "seed"
   nlohmann::json report = nlohmann::json::object();  ///< benchmark: the table the best are looked up in, likewise
-  int threads = 0;
-  std::string device = "cpu";
 };
 
 template <class Fields>
@@ -59,8 +57,7 @@ void describe(Fields& f, SearchSettings& s) {
   f("space", s.space);
   f("table", s.table);
   f("report", s.report);
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 /// Reads the settings, with the objectives filled in. @throws UsageError for those that cannot be.

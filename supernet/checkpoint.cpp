@@ -50,8 +50,10 @@ fs::path checkpoint_folder(const fs::path& folder) {
   return named;
 }
 
-void require_checkpoint_folder(const fs::path& folder) {
-  const fs::path target = checkpoint_folder(folder);
+namespace {
+
+/// @throws UsageError unless nothing but a checkpoint's files would be lost with what is at `target`.
+void require_own_files(const fs::path& target) {
   std::error_code error;
   const auto status = fs::status(target, error);
   if (!fs::exists(status)) return;
@@ -64,7 +66,14 @@ void require_checkpoint_folder(const fs::path& folder) {
                        "', which is no part of a checkpoint and would be lost; choose a folder of its own");
   }
   if (error) failed("cannot read folder", target, error);
-  if (target.extension() != ".tmp" && fs::exists(target / kWeights) && !has_checkpoint(folder))
+}
+
+}  // namespace
+
+void require_checkpoint_folder(const fs::path& folder) {
+  const fs::path target = checkpoint_folder(folder);
+  for (const char* suffix : {"", ".tmp", ".old"}) require_own_files(beside(folder, suffix));  // what saving replaces
+  if (fs::exists(target / kWeights) && !has_checkpoint(folder))
     throw UsageError(target.string() +
                      " holds weights but no run.json, so nothing says what they are of; they would be "
                      "lost: move them away, or choose another folder");

@@ -24,8 +24,8 @@ struct Checkpoint {
 /// Where the files of a checkpoint are: `folder` without a slash at its end, or what it leads to where it is a link.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& folder);
 
-/// @throws UsageError unless save_checkpoint() may replace what is at `folder`: nothing, an empty folder or a
-/// checkpoint. For checks before the work starts.
+/// @throws UsageError unless save_checkpoint() may replace what is at `folder` and what it writes beside it: nothing,
+/// an empty folder or a checkpoint; weights whose run.json is lost may not be. For checks before the work starts.
 void require_checkpoint_folder(const std::filesystem::path& folder);
 
 /// Replaces the checkpoint in `folder` as one step: written beside it under a temporary name, synced, renamed. A crash

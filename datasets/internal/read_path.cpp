@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "common/errors.h"
-#include "common/options.h"
 #include "common/text.h"
 #include "datasets/internal/forms.h"
 
@@ -15,17 +14,8 @@ constexpr const char* kForms =
     "paths and labels; a folder with images.npy and labels.npy; a folder of idx files";
 
 /// Settings of picture files do nothing to images that lie in arrays.
-void refuse_picture_settings(const DataOptions& options, const std::string& form) {
-  const DataOptions defaults;
-  const nlohmann::json given = write_options(options), idle = write_options(defaults);
-  for (const char* key : {"size", "resize", "channels", "broken", "memory_share"})
-    if (given[key] != idle[key])
-      throw UsageError("data." + std::string(key) + " = " + given[key].dump() + " has no effect on " + form +
-                       "; it is for picture files");
-}
-
 RawData with_arrays(RawData data, const DataOptions& options) {
-  refuse_picture_settings(options, data.facts.form);
+  refuse_settings(options, {"size", "resize", "channels", "broken", "memory_share"}, data.facts.form, "picture files");
   return data;
 }
 

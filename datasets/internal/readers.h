@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,11 @@ RawData read_cifar10_folder(const std::filesystem::path& folder);
 RawData make_synthetic(const SyntheticOptions& options);
 /// Whatever `options.path` holds.
 RawData read_path(const DataOptions& options);
+
+/// @throws UsageError for one of the settings that is not as it is by default: it "has no effect on <what>; it is for
+/// <whom>".
+void refuse_settings(const DataOptions& options, std::initializer_list<const char*> keys, const std::string& what,
+                     const std::string& whom);
 
 /// Adds what should be known before the data is used: missing and one-sided classes, images in two parts.
 void add_notes(DataSplits& splits);

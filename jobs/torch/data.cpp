@@ -119,7 +119,7 @@ Json describe_data(const DataSplits& data, bool pictures) {
 nlohmann::ordered_json data(const nlohmann::json& json, Observer&) {
   DataSettings settings;
   read_options(json, "data", settings);
-  use_device({settings.threads, settings.device});
+  use_device(settings);
   DataOptions options;
   read_options(settings.data, "data", options);
   return without_backtrace([&] { return describe_data(load_data(options), settings.pictures); });

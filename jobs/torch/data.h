@@ -4,23 +4,21 @@
 #include <string>
 
 #include "common/options.h"
+#include "jobs/device.h"
 
 namespace frontier {
 
 /// Settings of the job "data".
-struct DataSettings {
+struct DataSettings : DeviceOptions {
   nlohmann::json data = nlohmann::json::object();  ///< DataOptions
   bool pictures = false;                           ///< whether samples of every class are wanted
-  int threads = 0;
-  std::string device = "cpu";
 };
 
 template <class Fields>
 void describe(Fields& f, DataSettings& s) {
   f("data", s.data);
   f("pictures", s.pictures);
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 }  // namespace frontier

@@ -1,5 +1,7 @@
 #include "jobs/torch/export.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -115,12 +117,19 @@ Network network_of(const Trained& trained, const Architecture& arch, const std::
   return {std::move(graph), std::move(weights), std::move(by_vertex)};
 }
 
+/// The first images as networks see them: [count, C, H, W] uint8, wherever the data set keeps them.
+at::Tensor first_images(const Dataset& dataset, std::int64_t count) {
+  at::Tensor images = at::empty({count, dataset.channels(), dataset.height(), dataset.width()}, at::kByte);
+  auto* out = images.mutable_data_ptr<std::uint8_t>();
+  for (std::int64_t i = 0; i < count; ++i) out = std::ranges::copy(dataset.image(i).pixels, out).out;
+  return images;
+}
+
 Model model_of(const Trained& trained, const Architecture& arch, const ModelInfo& info,
                const std::optional<std::string>& statistics) {
   const Prepared& p = trained.prepared;
   const Network network = network_of(trained, arch, statistics);
-  const std::int64_t images = std::min(kReferenceImages, p.data.search.size());
-  return make_model(network, info, p.data.search.images.narrow(0, 0, images));
+  return make_model(network, info, first_images(p.data.search, std::min(kReferenceImages, p.data.search.size())));
 }
 
 std::vector<File> written(const Model& model, const ExportSettings& settings) {
@@ -148,7 +157,7 @@ nlohmann::ordered_json proven(const std::vector<File>& files) {
 
 nlohmann::ordered_json exported(const ExportSettings& settings, Observer& observer) {
   check_paths(settings);
-  const at::Device device = use_device({settings.threads, settings.device});
+  const at::Device device = use_device(settings);
   const Trained trained(load_checkpoint(settings.checkpoint, true),
                         settings.config.value("evaluation", nlohmann::json()), device);
   const Architecture arch = chosen(trained, settings.arch);
@@ -192,7 +201,7 @@ nlohmann::ordered_json check_network(const nlohmann::json& json, Observer&) {
   CheckSettings settings;
   read_options(json, "check", settings);
   if (settings.file.empty()) throw UsageError("check needs a file that frontier export wrote");
-  use_device({settings.threads, settings.device});
+  use_device(settings);
   return without_backtrace([&] {
     const Model model = read_model(settings.file);
     const Reproduction reproduced = reproduce(model);

@@ -8,7 +8,7 @@
 namespace frontier {
 
 /// Settings of the job "export".
-struct ExportSettings {
+struct ExportSettings : DeviceOptions {
   std::string checkpoint;       ///< folder that train or evaluate wrote
   std::string arch;             ///< in the space's notation or as JSON; empty: the one network of the checkpoint
   std::string format = "onnx";  ///< "onnx", "pytorch", "safetensors" or "dot"
@@ -17,8 +17,6 @@ struct ExportSettings {
   bool overwrite = false;   ///< files that are there
   bool preprocess = false;  ///< onnx, pytorch: the file's network takes pixels
   nlohmann::json config = nlohmann::json::object();  ///< "evaluation" alone: how batch norm is calibrated
-  int threads = 0;
-  std::string device = "cpu";
 };
 
 template <class Fields>
@@ -31,8 +29,7 @@ void describe(Fields& f, ExportSettings& s) {
   f("overwrite", s.overwrite);
   f("preprocess", s.preprocess);
   f("config", s.config);
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 /// The job "export": one network of a checkpoint as a file of its own. The document is what `frontier export --json`
@@ -42,17 +39,14 @@ void describe(Fields& f, ExportSettings& s) {
 nlohmann::ordered_json export_network(const nlohmann::json& settings, Observer& observer);
 
 /// Settings of the job "check".
-struct CheckSettings {
+struct CheckSettings : DeviceOptions {
   std::string file;
-  int threads = 0;
-  std::string device = "cpu";  ///< "cpu"
 };
 
 template <class Fields>
 void describe(Fields& f, CheckSettings& s) {
   f("file", s.file);
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 /// The job "check": runs an exported network on its reference input. The document: file, what the network says of

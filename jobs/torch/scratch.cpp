@@ -143,7 +143,7 @@ std::string folder_of(const std::string& out, const std::string& arch, bool is_o
 
 nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observer& observer) {
   const EvaluateSettings settings = read_settings(json);
-  const at::Device device = use_device({settings.threads, settings.device});
+  const at::Device device = use_device(settings);
   const auto space = make_space(settings.config["space"].get<std::string>());
   const auto archs = read_archs(*space, settings.archs, settings.archs_file);
   nlohmann::ordered_json results = nlohmann::ordered_json::array();

@@ -31,12 +31,12 @@ std::pair<Dataset, Dataset> keep_apart(const Dataset& images, std::size_t kept, 
   return {images.subset(all.subspan(kept)), images.subset(all.first(kept))};
 }
 
-/// The first batch norm that sees one value a channel in a batch of so many images; empty: none. Its output would then
-/// be its bias whatever came in, and no layer before it would learn.
-std::string norm_of_one_value(const NetworkGraph& graph, std::int64_t batch) {
+/// The first batch norm over maps of 1x1; empty: none. In a batch of one image it sees one value a channel: its output
+/// is then its bias whatever came in, and no layer before it learns.
+std::string norm_of_one_pixel(const NetworkGraph& graph) {
   for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
     const Shape& shape = graph[v].output;
-    if (graph[v].is("batch_norm") && batch * shape.height.value() * shape.width.value() == 1) return graph[v].name;
+    if (graph[v].is("batch_norm") && shape.height.value() * shape.width.value() == 1) return graph[v].name;
   }
   return "";
 }
@@ -80,9 +80,7 @@ std::unique_ptr<FolderLock> Training::lock_folder(const std::string& out) {
 
 std::optional<Checkpoint> Training::to_resume(const std::string& out, const std::string& existing) {
   if (out.empty()) return std::nullopt;
-  const std::string folder = checkpoint_folder(out).string();
-  for (const char* suffix : {"", ".tmp", ".old"})
-    require_checkpoint_folder(folder + suffix);  // those that saving replaces
+  require_checkpoint_folder(out);
   if (existing == "overwrite" || !has_checkpoint(out)) return std::nullopt;
   if (existing == "refuse")
     throw UsageError("'" + printable(out) +
@@ -90,7 +88,8 @@ std::optional<Checkpoint> Training::to_resume(const std::string& out, const std:
   Checkpoint from = load_checkpoint(out, true);
   check_progress(from.run);
   std::error_code ignored;
-  std::filesystem::remove_all(folder + ".tmp", ignored);  // left by a training killed while it saved
+  std::filesystem::remove_all(checkpoint_folder(out).string() + ".tmp",
+                              ignored);  // left by a training killed while it saved
   return from;
 }
 
@@ -106,8 +105,10 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   data_note_ = data_note(data());
   if (!out.empty()) writer_ = std::make_unique<CheckpointWriter>(out);
   make_streams();
-  if (from_) require_resumed(config_of(from_->run), write_options(prepared_.config), out);
-  if (from_) supernet_.bank.load(from_->weights);
+  if (from_) {
+    require_resumed(config_of(from_->run), write_options(prepared_.config), out);
+    supernet_.bank.load(from_->weights);
+  }
   supernet_.bank.to(device_);
   TrainConfig& settings = prepared_.config;
   trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
@@ -121,29 +122,24 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   resolved_ = write_options(settings);
 }
 
-std::string Training::norm_of_one_value(std::int64_t batch) const {
-  if (batch > 1) return "";
+std::string Training::norm_of_one_pixel() const {
+  if (const auto only = only_subnet()) return frontier::norm_of_one_pixel(space().build(*only, input()));
   const FeasibleSet all(space(), input(), Budget{});
-  const auto only = only_subnet();
-  for (const Architecture& arch : {only ? *only : all.least_macs().arch, only ? *only : all.most_macs().arch})
-    if (std::string name = frontier::norm_of_one_value(space().build(arch, input()), batch); !name.empty()) return name;
-  return "";
+  const std::string name = frontier::norm_of_one_pixel(space().build(all.least_macs().arch, input()));
+  return name.empty() ? frontier::norm_of_one_pixel(space().build(all.most_macs().arch, input())) : name;
 }
 
 /// Images of one stream, as batches in each of which every batch norm has something to normalise by.
 std::shared_ptr<Loader> Training::make_loader(const Dataset& images, std::string_view stream) {
   LoaderOptions options = prepared_.config.loader;
-  const std::string norm = norm_of_one_value(options.batch_size);
-  const auto one_value = [&](const std::string& layer) {
-    return "batch norm '" + layer + "' sees one value a channel in a batch of 1 image: ";
-  };
-  if (!norm.empty())
-    throw UsageError(one_value(norm) + "it would let nothing through, and no layer before it would learn; raise " +
-                     "loader.batch_size (--batch-size) to 2 or more");
-  const std::int64_t last = images.size() % options.batch_size;
-  if (const std::string layer = norm_of_one_value(last == 0 || options.drop_last ? 2 : last); !layer.empty()) {
+  const std::int64_t last = options.drop_last ? 0 : images.size() % options.batch_size;  // 0: as long as the others
+  if (const std::string norm = options.batch_size == 1 || last == 1 ? norm_of_one_pixel() : ""; !norm.empty()) {
+    const std::string one_value = "batch norm '" + norm + "' sees one value a channel in a batch of 1 image: ";
+    if (options.batch_size == 1)
+      throw UsageError(one_value + "it would let nothing through, and no layer before it would learn; raise " +
+                       "loader.batch_size (--batch-size) to 2 or more");
     options.drop_last = true;
-    notes_.push_back(one_value(layer) + "the last batch of every epoch is left out");
+    notes_.push_back(one_value + "the last batch of every epoch is left out");
   }
   return std::make_shared<Loader>(images, options, prepared_.stream("loader." + std::string(stream)));
 }
@@ -288,7 +284,7 @@ nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
   TrainSettings settings;
   read_options(json, "train", settings);
   if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");
-  const at::Device device = use_device({settings.threads, settings.device});
+  const at::Device device = use_device(settings);
   RunRecorder recorder(settings.db, {.kind = "train", .name = settings.name, .checkpoint = settings.out}, observer,
                        settings.existing == "resume" ? settings.out : "");
   const nlohmann::json result = recorder.guard([&] {

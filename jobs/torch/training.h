@@ -16,14 +16,12 @@
 namespace frontier {
 
 /// Settings of the job "train".
-struct TrainSettings {
+struct TrainSettings : DeviceOptions {
   std::string db = "frontier.db";
   std::string name;                 ///< of the run; may be empty
   std::string out;                  ///< checkpoint folder
   std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
   nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; of a resumed training what it began with, or less
-  int threads = 0;
-  std::string device = "cpu";
 };
 
 template <class Fields>
@@ -33,8 +31,7 @@ void describe(Fields& f, TrainSettings& s) {
   f("out", s.out);
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
   f("config", s.config);
-  f("threads", s.threads, 0, 4096);
-  f("device", s.device);
+  describe(f, static_cast<DeviceOptions&>(s));
 }
 
 /// One training, of a supernet or (sampler `fixed`) of one network: the same data, loop and checkpoints for all
@@ -70,7 +67,7 @@ class Training {
   using Clock = std::chrono::steady_clock;
   static std::unique_ptr<FolderLock> lock_folder(const std::string& out);
   static std::optional<Checkpoint> to_resume(const std::string& out, const std::string& existing);
-  std::string norm_of_one_value(std::int64_t batch) const;
+  std::string norm_of_one_pixel() const;
   std::shared_ptr<Loader> make_loader(const Dataset& images, std::string_view stream);
   void make_streams();
   void step(RunRecorder& recorder);

@@ -147,6 +147,18 @@ TEST_F(OwnImages, AreTrainedOnSearchedAndEvaluated) {
 
   // Decoded anew for every batch, the training ends in the same weights.
   ASSERT_EQ(run(train("photos", "streamed", {"--set", "data.memory_share=0"})).exit_code, 0);
+  for (const char* checkpoint : {"supernet", "streamed"})
+    for (const Arguments& input : {Arguments{}, Arguments{"--preprocess"}}) {
+      Arguments all{"export", "--quiet",  "--json", "--checkpoint", checkpoint,     "--arch",
+                    kArch,    "--format", "onnx",   "--out",        "network.onnx", "--overwrite"};
+      all.insert(all.end(), input.begin(), input.end());
+      const Outcome exported = run(all);
+      ASSERT_EQ(exported.exit_code, 0) << exported.err;
+      EXPECT_EQ(json::parse(exported.out)["reference"]["images"], 2);
+      const Outcome checked = run({"check", "--quiet", "--json", "network.onnx"});
+      ASSERT_EQ(checked.exit_code, 0) << checked.err;
+      EXPECT_EQ(json::parse(checked.out)["classes"], document["classes"]);
+    }
   EXPECT_EQ(read_file(*folder_ / "streamed/weights.safetensors"), read_file(*folder_ / "supernet/weights.safetensors"));
 }
 

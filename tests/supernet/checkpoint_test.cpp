@@ -112,6 +112,10 @@ TEST(Checkpoint, ReplacesNothingButACheckpoint) {
   write_file(temporary / "note", "a file");
   EXPECT_THROWS_WITH(save_checkpoint(temporary / "note", sample(1)), UsageError, "note");
   EXPECT_EQ(read_file(temporary / "note"), "a file");
+  fs::create_directory(temporary / "draft.tmp");
+  write_file(temporary / "draft.tmp/chapter2.txt", "more years");
+  EXPECT_THROWS_WITH(save_checkpoint(temporary / "draft", sample(1)), UsageError, "chapter2.txt");
+  EXPECT_EQ(read_file(temporary / "draft.tmp/chapter2.txt"), "more years");
   fs::create_directory(temporary / "empty");
   save_checkpoint(temporary / "empty", sample(1));
   expect_sample(temporary / "empty", 1);
