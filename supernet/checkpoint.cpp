@@ -73,7 +73,8 @@ void require_own_files(const fs::path& target) {
 void require_checkpoint_folder(const fs::path& folder) {
   const fs::path target = checkpoint_folder(folder);
   for (const char* suffix : {"", ".tmp", ".old"}) require_own_files(beside(folder, suffix));  // what saving replaces
-  if (fs::exists(target / kWeights) && !has_checkpoint(folder))
+  std::error_code unreadable;  // which is said where it is written
+  if (fs::exists(target / kWeights, unreadable) && !has_checkpoint(folder))
     throw UsageError(target.string() +
                      " holds weights but no run.json, so nothing says what they are of; they would be "
                      "lost: move them away, or choose another folder");
