@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 
 #include "common/errors.h"
+#include "common/text.h"
 
 namespace frontier {
 namespace {
@@ -27,13 +27,6 @@ std::FILE* open_file(const std::filesystem::path& path) {
   return file;
 }
 
-/// Whether `text` begins so, in whatever case.
-bool begins_like(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() && std::equal(start.begin(), start.end(), text.begin(), [](char a, char b) {
-           return a == std::tolower(static_cast<unsigned char>(b));
-         });
-}
-
 }  // namespace
 
 std::optional<std::string> stand_in(std::string_view start) {
@@ -41,8 +34,8 @@ std::optional<std::string> stand_in(std::string_view start) {
     return "a Git LFS pointer; fetch the file that it stands for: git lfs pull";
   if (start.starts_with("\xef\xbb\xbf")) start.remove_prefix(3);
   start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
-  if (begins_like(start, "<!doctype html") || begins_like(start, "<html"))
-    return "a web page (HTML); download the file itself";
+  const std::string tag = lower(start.substr(0, 14));
+  if (tag == "<!doctype html" || tag.starts_with("<html")) return "a web page (HTML); download the file itself";
   return std::nullopt;
 }
 

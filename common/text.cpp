@@ -26,6 +26,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+constexpr std::string_view kBase64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 struct CodePoint {
   char32_t value = 0;
   std::size_t size = 0;  ///< bytes; 0: there is no UTF-8
@@ -111,6 +113,13 @@ std::string known_names(std::string_view name, std::span<const std::string> know
 
 std::string unknown_name(std::string_view what, std::string_view name, std::span<const std::string> known) {
   return "unknown " + std::string(what) + " '" + printable(name) + "'; " + known_names(name, known);
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return result;
 }
 
 bool is_utf8(std::string_view text) {
@@ -238,15 +247,35 @@ std::string format_seconds(double seconds) {
 }
 
 std::string base64(std::string_view bytes) {
-  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
     std::uint32_t word = 0;
     for (std::size_t j = 0; j < 3; ++j) word = word << 8 | (j < count ? static_cast<std::uint8_t>(bytes[i + j]) : 0U);
-    for (std::size_t j = 0; j < 4; ++j) text += j <= count ? kLetters[word >> (18 - 6 * j) & 63] : '=';
+    for (std::size_t j = 0; j < 4; ++j) text += j <= count ? kBase64Letters[word >> (18 - 6 * j) & 63] : '=';
   }
   return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  for (std::size_t first = 0; first < text.size(); first += 4) {
+    std::uint32_t word = 0;
+    std::size_t padding = 0;
+    for (const char c : text.substr(first, 4)) {
+      const std::size_t letter = kBase64Letters.find(c);
+      const bool pads = c == '=' && first + 4 == text.size();
+      if (letter == std::string_view::npos ? !pads : padding > 0) return std::nullopt;
+      padding += pads ? 1 : 0;
+      word = word << 6 | (pads ? 0U : static_cast<std::uint32_t>(letter));
+    }
+    if (padding > 2) return std::nullopt;
+    for (std::size_t i = 0; i + padding < 3; ++i) bytes += static_cast<char>(word >> (16 - 8 * i) & 255);
+  }
+  return base64(bytes) == text ? std::optional(bytes) : std::nullopt;
 }
 
 }  // namespace frontier

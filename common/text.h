@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@ std::string join(std::span<const std::string> items, std::string_view separator 
 
 std::vector<std::string> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
+/// With the letters A to Z as a to z.
+std::string lower(std::string_view text);
 /// Characters of UTF-8 text: the columns that most take on a terminal.
 std::size_t num_characters(std::string_view text);
 
@@ -37,6 +40,8 @@ std::string format_seconds(double seconds);
 
 /// `bytes` in the 64 letters of RFC 4648, as in data: addresses.
 std::string base64(std::string_view bytes);
+/// The bytes; none for text that base64() would not give.
+std::optional<std::string> from_base64(std::string_view text);
 
 bool is_utf8(std::string_view text);
 /// `text` as one may show it: control characters, those that turn or hide text and what is no UTF-8 escaped, cut behind

@@ -8,7 +8,6 @@
 #include "common/errors.h"
 #include "common/options.h"
 #include "common/text.h"
-#include "exports/internal/base64.h"
 #include "exports/internal/onnx_graph.h"
 
 namespace frontier {
@@ -24,7 +23,7 @@ std::string to_text(const at::Tensor& tensor) {
   const auto* bytes = static_cast<const char*>(dense.const_data_ptr());
   const nlohmann::ordered_json json = {{"dtype", dense.scalar_type() == at::kByte ? "uint8" : "float32"},
                                        {"shape", dense.sizes().vec()},
-                                       {"data", internal::to_base64({bytes, dense.nbytes()})}};
+                                       {"data", base64({bytes, dense.nbytes()})}};
   return json.dump();
 }
 
@@ -55,7 +54,7 @@ at::Tensor from_text(const std::string& text, const std::string& what) {
   reader("shape", tensor.shape);
   reader("data", tensor.data);
   reader.finish();
-  const auto bytes = internal::from_base64(tensor.data);
+  const auto bytes = from_base64(tensor.data);
   if (!bytes) throw UsageError(what + " is not written in base64");
   return tensor_of(*bytes, tensor.shape, tensor.dtype == "uint8" ? at::kByte : at::kFloat, what);
 }

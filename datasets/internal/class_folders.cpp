@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <cctype>
 #include <set>
 
 #include "common/errors.h"
@@ -15,9 +13,7 @@ namespace fs = std::filesystem;
 bool looks_like_a_picture(const fs::path& file) {
   static const std::set<std::string> kinds{".jpg",  ".jpeg", ".jpe",  ".jfif", ".png", ".gif",  ".bmp",
                                            ".webp", ".tif",  ".tiff", ".ppm",  ".pgm", ".heic", ".avif"};
-  std::string kind = file.extension().string();
-  std::transform(kind.begin(), kind.end(), kind.begin(), [](unsigned char c) { return std::tolower(c); });
-  return kinds.contains(kind);
+  return kinds.contains(lower(file.extension().string()));
 }
 
 class FolderLister {

@@ -1,7 +1,6 @@
 #include "datasets/internal/forms.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 
@@ -19,11 +18,6 @@ std::optional<std::int64_t> whole_number(const std::string& text) {
   if (text.empty() || text.size() > 18 || text.find_first_not_of("0123456789", text[0] == '-' ? 1 : 0) != text.npos)
     return std::nullopt;
   return text == "-" ? std::nullopt : std::optional(std::stoll(text));
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
 }
 
 std::string shape_text(const at::Tensor& images) {

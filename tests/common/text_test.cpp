@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/errors.h"
+#include "common/rng.h"
 #include "support/messages.h"
 
 namespace frontier {
@@ -96,16 +97,34 @@ TEST(Text, FormatsCountsAndSeconds) {
   EXPECT_EQ(format_seconds(-1), "an unknown time");
 }
 
-TEST(Text, EncodesBase64AsRfc4648DoesInItsExamples) {
-  const std::pair<const char*, const char*> examples[] = {{"", ""},
-                                                          {"f", "Zg=="},
-                                                          {"fo", "Zm8="},
-                                                          {"foo", "Zm9v"},
-                                                          {"foob", "Zm9vYg=="},
-                                                          {"fooba", "Zm9vYmE="},
-                                                          {"foobar", "Zm9vYmFy"}};
-  for (const auto& [bytes, text] : examples) EXPECT_EQ(base64(bytes), text);
+/// RFC 4648, section 10.
+TEST(Base64, GivesTheVectorsOfItsStandard) {
+  const std::pair<std::string, std::string> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) {
+    EXPECT_EQ(base64(bytes), text);
+    EXPECT_EQ(from_base64(text), bytes);
+  }
   EXPECT_EQ(base64("\xff\xfe\xfd"), "//79");
+}
+
+TEST(Base64, KeepsEveryByte) {
+  Rng rng(3);
+  for (std::size_t size = 0; size < 100; ++size) {
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(rng.below(256));
+    EXPECT_EQ(from_base64(base64(bytes)), bytes);
+  }
+}
+
+TEST(Base64, RefusesWhatItDoesNotWrite) {
+  for (const char* text : {"Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zh==", "Z g=", "Zm9=", "Zm9v\n", "Z=9v"})
+    EXPECT_EQ(from_base64(text), std::nullopt) << text;
 }
 
 }  // namespace
