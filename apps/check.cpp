@@ -9,7 +9,7 @@
 namespace frontier {
 namespace {
 
-struct CheckOptions : CommonOptions, DeviceOptions {
+struct CheckOptions : OutputOptions, DeviceOptions {
   std::string file;
 };
 
@@ -38,7 +38,7 @@ void add_check_command(CLI::App& app) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* command = app.add_subcommand(
       "check", "Run an exported network (.onnx, .safetensors) on the reference input that it carries");
-  add_common_options(*command, *options);
+  add_output_options(*command, *options);
   add_device_options(*command, *options);
   command->add_option("file", options->file, "What export wrote")->required();
   command->callback([options] { run_check(*options); });

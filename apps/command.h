@@ -8,13 +8,20 @@
 namespace frontier {
 
 /// What every command takes.
-struct CommonOptions {
-  std::string db = "frontier.db";
+struct OutputOptions {
   bool json = false;
   bool quiet = false;
 };
 
-/// --json, --quiet and --db. `options` must outlive the parsing.
+/// --json and --quiet. `options` must outlive the parsing, here and below.
+void add_output_options(CLI::App& command, OutputOptions& options);
+
+/// Of the commands that read or write results.
+struct CommonOptions : OutputOptions {
+  std::string db = "frontier.db";
+};
+
+/// --json, --quiet and --db.
 void add_common_options(CLI::App& command, CommonOptions& options);
 
 /// For an option of which an empty value would silently mean "not given".
@@ -36,6 +43,7 @@ inline CLI::Validator seed_number() { return whole_number(0, std::int64_t{1} << 
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_check_command(CLI::App& app);
+void add_predict_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);

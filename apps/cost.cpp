@@ -11,7 +11,7 @@
 namespace frontier {
 namespace {
 
-struct CostOptions : CommonOptions, BuiltFor, ArchOptions {
+struct CostOptions : OutputOptions, BuiltFor, ArchOptions {
   std::string space;
   bool layers = false;
 };
@@ -73,7 +73,7 @@ void add_cost_command(CLI::App& app) {
   auto options = std::make_shared<CostOptions>();
   CLI::App* command =
       app.add_subcommand("cost", "Canonical form, multiply-accumulates, parameters and memory of architectures");
-  add_common_options(*command, *options);
+  add_output_options(*command, *options);
   command->add_option("--space", options->space, "The search space")->required();
   add_arch_options(*command, *options);
   add_built_for(*command, *options);

@@ -14,7 +14,7 @@
 namespace frontier {
 namespace {
 
-struct DataCommandOptions : CommonOptions, DeviceOptions {
+struct DataCommandOptions : OutputOptions, DeviceOptions {
   std::string name;
   std::optional<std::string> path, html;
   std::vector<std::string> assignments;
@@ -106,7 +106,7 @@ void run_data(const DataCommandOptions& options) {
 void add_data_command(CLI::App& app) {
   auto options = std::make_shared<DataCommandOptions>();
   CLI::App* command = app.add_subcommand("data", "What a data set holds: counts a class, sizes, a contact sheet");
-  add_common_options(*command, *options);
+  add_output_options(*command, *options);
   add_device_options(*command, *options);
   command
       ->add_option("data", options->name,

@@ -13,7 +13,7 @@
 namespace frontier {
 namespace {
 
-struct DoctorOptions : CommonOptions, DeviceOptions {};
+struct DoctorOptions : OutputOptions, DeviceOptions {};
 
 void run_doctor(const DoctorOptions& options) {
   nlohmann::ordered_json document;
@@ -55,7 +55,7 @@ void run_doctor(const DoctorOptions& options) {
 void add_doctor_command(CLI::App& app) {
   auto options = std::make_shared<DoctorOptions>();
   CLI::App* command = app.add_subcommand("doctor", "Versions, devices, threads, and what is missing");
-  add_common_options(*command, *options);
+  add_output_options(*command, *options);
   add_device_options(*command, *options);
   command->callback([options] { run_doctor(*options); });
 }

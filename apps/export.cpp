@@ -5,22 +5,30 @@
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/progress.h"
+#include "common/errors.h"
 #include "common/text.h"
 
 namespace frontier {
 namespace {
 
 struct ExportOptions : CommonOptions, DeviceOptions, ConfigOptions {
-  std::string checkpoint, arch, format = "onnx", out;
+  std::string checkpoint, arch, format = "onnx", out, max_macs, max_params;
   bool overwrite = false, preprocess = false;
 };
 
 nlohmann::json settings_of(const ExportOptions& options) {
-  return {{"checkpoint", options.checkpoint}, {"arch", options.arch},
-          {"format", options.format},         {"out", options.out},
-          {"overwrite", options.overwrite},   {"preprocess", options.preprocess},
-          {"config", options.config()},       {"threads", num_threads(options)},
-          {"device", options.device},         {"db", options.db}};
+  nlohmann::json settings = {{"checkpoint", options.checkpoint}, {"arch", options.arch},
+                             {"format", options.format},         {"out", options.out},
+                             {"overwrite", options.overwrite},   {"preprocess", options.preprocess},
+                             {"config", options.config()},       {"threads", num_threads(options)},
+                             {"device", options.device},         {"db", options.db}};
+  for (const auto& [key, option, text] :
+       {std::tuple("max_macs", "--max-macs", &options.max_macs), {"max_params", "--max-params", &options.max_params}}) {
+    if (text->empty()) continue;
+    settings[key] = parse_count(*text, option);
+    if (settings[key] == 0) throw UsageError(std::string(option) + " 0: no network is that small");
+  }
+  return settings;
 }
 
 std::string text_of(const nlohmann::ordered_json& document) {
@@ -55,6 +63,10 @@ void add_export_command(CLI::App& app) {
   command->add_option(
       "--arch", options->arch,
       "Which network of a supernet, in the space's notation or as JSON; not needed for a checkpoint of one");
+  command->add_option("--max-macs", options->max_macs,
+                      "In place of --arch: the network with the best top1 on the search split of those that search and "
+                      "evaluate measured, of at most so many multiply-accumulates, e.g. 4M");
+  command->add_option("--max-params", options->max_params, "Likewise, of at most so many parameters");
   command
       ->add_option("--format", options->format,
                    "onnx (opset 17), pytorch (NAME.py of plain layers with NAME.safetensors), safetensors (weights, "

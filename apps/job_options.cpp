@@ -33,6 +33,7 @@ nlohmann::json ConfigOptions::config() const {
   set("/loader/batch_size", batch_size);
   set("/trainer/lr", lr);
   set("/sampler/name", sampler);
+  set("/start/checkpoint", from);
   set("/epochs", epochs);
   if (steps) {
     if (epochs) throw UsageError("give --epochs or --steps, not both");
@@ -73,6 +74,8 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs")->check(whole_number());
   command.add_option("--batch-size", options.batch_size, "Images a step")->check(whole_number());
   command.add_option("--lr", options.lr, "Peak learning rate");
+  command.add_option("--from", options.from,
+                     "Checkpoint whose weights the training starts from: of the same space, input and classes");
   command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data")->check(seed_number());
 }
 

@@ -14,7 +14,7 @@ namespace frontier {
 struct ConfigOptions {
   std::string file;
   std::vector<std::string> assignments;
-  std::optional<std::string> space, sampler, data, data_path;
+  std::optional<std::string> space, sampler, data, data_path, from;
   std::optional<std::int64_t> epochs, steps, seed, batch_size;
   std::optional<double> lr;
   nlohmann::json config() const;

@@ -11,9 +11,13 @@
 
 namespace frontier {
 
-void add_common_options(CLI::App& command, CommonOptions& options) {
+void add_output_options(CLI::App& command, OutputOptions& options) {
   command.add_flag("--json", options.json, "Print one JSON document");
   command.add_flag("--quiet", options.quiet, "No progress, no notes");
+}
+
+void add_common_options(CLI::App& command, CommonOptions& options) {
+  add_output_options(command, options);
   command.add_option("--db", options.db, "Results database: a path or sqlite:///path")->capture_default_str();
 }
 
@@ -96,6 +100,7 @@ int run(int argc, char** argv) {
   add_evaluate_command(app);
   add_export_command(app);
   add_check_command(app);
+  add_predict_command(app);
   add_import_command(app);
   add_report_command(app);
   add_runs_command(app);

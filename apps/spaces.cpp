@@ -12,7 +12,7 @@
 namespace frontier {
 namespace {
 
-struct SpacesOptions : CommonOptions, BuiltFor {
+struct SpacesOptions : OutputOptions, BuiltFor {
   std::string name;
   std::string max_macs;
   std::string max_params;
@@ -103,7 +103,7 @@ void add_spaces_command(CLI::App& app) {
   auto options = std::make_shared<SpacesOptions>();
   CLI::App* command = app.add_subcommand("spaces", "The search spaces, or one space's decisions, size and cost range");
   command->add_option("name", options->name, "A space");
-  add_common_options(*command, *options);
+  add_output_options(*command, *options);
   add_built_for(*command, *options);
   command
       ->add_option("--max-macs", options->max_macs,

@@ -5,6 +5,7 @@
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/progress.h"
+#include "common/errors.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -14,6 +15,7 @@ struct TrainOptions : CommonOptions, ConfigOptions, DeviceOptions {
   std::string out;
   std::string name;
   bool resume = false, overwrite = false;
+  std::int64_t extend = 0;
 };
 
 /// "37: cat, dog, ...".
@@ -27,12 +29,17 @@ std::string classes_text(const nlohmann::ordered_json& names) {
 
 void run_train(TrainOptions options) {
   ProgressObserver observer(options.quiet);
+  if (options.extend > 0 && options.overwrite) throw UsageError("give --extend or --overwrite, not both");
+  options.resume |= options.extend > 0;
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
-  const nlohmann::json settings = {
-      {"db", options.db},           {"name", options.name},
-      {"out", options.out},         {"existing", existing_checkpoint(options.resume, options.overwrite)},
-      {"config", options.config()}, {"threads", num_threads(options)},
-      {"device", options.device}};
+  const nlohmann::json settings = {{"db", options.db},
+                                   {"name", options.name},
+                                   {"out", options.out},
+                                   {"existing", existing_checkpoint(options.resume, options.overwrite)},
+                                   {"extend", options.extend},
+                                   {"config", options.config()},
+                                   {"threads", num_threads(options)},
+                                   {"device", options.device}};
   Registries registries = program_registries(options);
   const auto document = registries.run("train", settings, observer);
   if (options.json) return print_json(document);
@@ -59,6 +66,11 @@ void add_train_command(CLI::App& app) {
   command->add_option("--name", options->name, "A name for the run");
   command->add_flag("--resume", options->resume,
                     "Go on from the checkpoint in --out, with its settings, where there is one");
+  command
+      ->add_option(
+          "--extend", options->extend,
+          "Go on for so many epochs with the finished training in --out, its schedules stretched over all of it")
+      ->check(whole_number(1, 1'000'000'000));
   command->add_flag("--overwrite", options->overwrite, "Start anew where --out holds a checkpoint");
   command->callback([options] { run_train(*options); });
 }

@@ -22,7 +22,7 @@ class Transaction;
 
 /// How a number was measured. Two results with different protocols are not comparable.
 struct Protocol {
-  std::string evaluator = {};    ///< "supernet", "scratch", "benchmark", "latency", ...
+  std::string evaluator = {};    ///< "supernet", "scratch", "fine-tuning", "benchmark", ...
   std::string checkpoint = {};   ///< fingerprint of the weights inherited; empty where none are
   std::string dataset = {};      ///< "fashion_mnist"
   std::string split = {};        ///< "search" or "validation" (held out from training) or "test"

@@ -207,8 +207,8 @@ at::Tensor Model::operator()(const at::Tensor& images) const {
 }
 
 at::Tensor normalised(const at::Tensor& pixels, const std::vector<double>& mean, const std::vector<double>& stddev) {
-  const auto by_channel = [](const std::vector<double>& values) {
-    return at::tensor(values, at::kDouble).reshape({1, -1, 1, 1});
+  const auto by_channel = [&](const std::vector<double>& values) {
+    return at::tensor(values, at::kDouble).to(pixels.device()).reshape({1, -1, 1, 1});
   };
   return ((pixels.to(at::kDouble) / 255.0 - by_channel(mean)) / by_channel(stddev)).to(at::kFloat);
 }
@@ -224,7 +224,7 @@ Model make_model(const Network& network, ModelInfo info, const at::Tensor& image
 }
 
 Reproduction reproduce(const Model& model) {
-  const at::Tensor output = model(model.reference_input);
+  const at::Tensor output = model(model.reference_input.to(model.network.device())).cpu();
   if (output.sizes() != model.reference_output.sizes()) return {std::numeric_limits<double>::infinity(), kTolerance};
   const double difference = (output - model.reference_output).abs().max().item<double>();
   const double largest = model.reference_output.abs().max().item<double>();

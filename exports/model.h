@@ -27,7 +27,8 @@ struct ModelInfo {
   std::string dataset = {};                    ///< "fashion_mnist"
   std::vector<double> mean = {}, stddev = {};  ///< of pixel / 255, a channel each; empty: not known
   std::vector<std::string> classes = {};       ///< names in order; empty: not known
-  std::string input = "normalised";            ///< what the file's network takes, see kNormalised and kBytes
+  std::int64_t resize = 0;           ///< side of the square kept of pictures, whose middle it sees; 0: all is seen
+  std::string input = "normalised";  ///< what the file's network takes, see kNormalised and kBytes
 };
 
 inline constexpr const char* kNormalised = "normalised";  ///< float32, (pixel / 255 - mean) / stddev
@@ -49,6 +50,7 @@ void describe(Fields& f, ModelInfo& m) {
   f("mean", m.mean);
   f("stddev", m.stddev);
   f("classes", m.classes);
+  f("resize", m.resize, 0, 1 << 16);
   f("input", m.input, {kNormalised, kBytes});
 }
 
@@ -59,7 +61,8 @@ struct Model {
   at::Tensor reference_input;   ///< as info.input says, [N, C, H, W]
   at::Tensor reference_output;  ///< what the network makes of it: logits [N, classes] float32
 
-  /// Logits of images. @param images [N, C, H, W]: float32 taken as normalised, uint8 as pixels.
+  /// Logits of images. @param images [N, C, H, W] on the network's device: float32 taken as normalised, uint8 as
+  /// pixels.
   /// @throws UsageError for images of another shape or type, and for pixels where mean and deviation are not known.
   at::Tensor operator()(const at::Tensor& images) const;
 };

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <filesystem>
-#include <optional>
 #include <string>
 
 namespace frontier {
@@ -36,9 +34,5 @@ UsableCores usable_cores();
 inline int num_usable_cores() { return usable_cores().count; }
 /// The cores that this thread may run on. @throws Error if the system does not tell.
 int num_allowed_cores();
-
-/// The processor time a second that the control group of a process may use, in cores, by itself or one above it.
-/// @param groups the text of /proc/self/cgroup.  @param mount where control groups are mounted: /sys/fs/cgroup.
-std::optional<double> cpu_quota(const std::string& groups, const std::filesystem::path& mount);
 
 }  // namespace frontier

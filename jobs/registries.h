@@ -91,8 +91,8 @@ class Registries {
 };
 
 /// Opens the library that needs LibTorch (beside the program, or $FRONTIER_ENGINE) and lets it fill the registries:
-/// jobs data, train, torch, export and check, evaluators supernet and scratch. Before it does, OpenMP's threads are
-/// bound as `options` say.
+/// jobs data, train, torch, export, check and predict, evaluators supernet and scratch. Before it does, OpenMP's
+/// threads are bound as `options` say.
 /// @throws Error if it or LibTorch cannot be loaded.
 void open_torch_library(Registries& registries, const DeviceOptions& options);
 

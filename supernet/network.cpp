@@ -23,6 +23,14 @@ TensorMap Network::statistics() const {
   return tensors;
 }
 
+Network Network::to(at::Device device) && {
+  parts_->weights.to(device);
+  BatchNormStatistics statistics;
+  for (const auto& [vertex, entry] : parts_->statistics.entries())
+    statistics.add(vertex, entry.mean.to(device), entry.variance.to(device));
+  return {std::move(parts_->graph), std::move(parts_->weights), std::move(statistics)};
+}
+
 at::Tensor Network::operator()(const at::Tensor& images) const {
   at::NoGradGuard no_grad;
   return (*program_)(images).logits();

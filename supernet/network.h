@@ -22,6 +22,10 @@ class Network {
   /// "LAYER.mean" and "LAYER.variance" of every batch norm, [c] float32.
   TensorMap statistics() const;
 
+  /// The same network on `device`.
+  Network to(at::Device device) &&;
+  at::Device device() const { return weights().device(); }
+
   /// Logits [B, classes], without gradients. @param images [B, C, H, W] on the weights' device.
   at::Tensor operator()(const at::Tensor& images) const;
 

@@ -51,12 +51,24 @@ WeightBank::WeightBank(const NetworkGraph& graph, const Rng& rng, const BankOpti
     : ParameterStore(bank_parameters(graph, /*with_auxiliaries=*/true, options), rng, options.type) {}
 
 WeightBank WeightBank::extract(const NetworkGraph& subnet) const {
-  at::NoGradGuard no_grad;
   WeightBank own(ParameterStore(
       std::make_shared<const ParameterLayout>(bank_parameters(subnet, /*with_auxiliaries=*/false, {})), type()));
   own.to(device());
-  for (const auto& p : own.parameters()) own.parameter(p).copy_(slice(p.name, p.shape));
+  for (const std::string& name : own.take_slices(*this)) layout().index(name);  // throws
   return own;
+}
+
+std::vector<std::string> WeightBank::take_slices(const WeightBank& other) {
+  at::NoGradGuard no_grad;
+  std::vector<std::string> left;
+  for (const auto& p : parameters()) {
+    if (other.contains(p.name)) {
+      parameter(p).copy_(other.slice(p.name, p.shape));
+    } else {
+      left.push_back(p.name);
+    }
+  }
+  return left;
 }
 
 }  // namespace frontier

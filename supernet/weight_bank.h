@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "search_spaces/network_graph.h"
 #include "supernet/parameter_store.h"
@@ -30,6 +31,9 @@ class WeightBank : public ParameterStore {
 
   /// The weights of a hard network as a bank of its own: copies of its slices. Without those of auxiliary outputs.
   WeightBank extract(const NetworkGraph& subnet) const;
+  /// Takes over every parameter that `other` has, too: the slice of this bank's size. Others stay as they are.
+  /// @returns the names of those. @throws std::logic_error if a parameter of `other` is smaller.
+  std::vector<std::string> take_slices(const WeightBank& other);
   /// A bank of the same layout with copies of the weights.
   WeightBank snapshot() const { return WeightBank(*this); }
 

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <optional>
 
 #include "common/errors.h"
+#include "common/system_limits.h"
 #include "common/text.h"
 #include "datasets/internal/forms.h"
 #include "datasets/internal/picture_store.h"
@@ -16,28 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kSmallSide = 96, kDefaultSize = 64;
 constexpr double kEvaluationShare = 8.0 / 7;  // of the kept side in the side that is seen, as 256 to 224
-
-/// A number of bytes in a file of one number, or of "max"; none where there is no such file.
-std::optional<std::uint64_t> number_in(const fs::path& path) {
-  std::ifstream file(path);
-  std::uint64_t value = 0;
-  return file >> value ? std::optional(value) : std::nullopt;
-}
-
-/// Bytes that this process may still take, without swapping: what the system and its control group have left.
-std::uint64_t free_memory() {
-  std::uint64_t bytes = std::uint64_t{1} << 30;
-  std::ifstream info("/proc/meminfo");
-  for (std::string key, unit; info >> key;) {
-    std::uint64_t kilobytes = 0;
-    if (!(info >> kilobytes)) break;
-    std::getline(info, unit);
-    if (key == "MemAvailable:") bytes = kilobytes << 10;
-  }
-  const auto most = number_in("/sys/fs/cgroup/memory.max"), used = number_in("/sys/fs/cgroup/memory.current");
-  if (most && used) bytes = std::min(bytes, *most - std::min(*most, *used));
-  return bytes;
-}
 
 /// How the pictures of a data set are read, decided once.
 struct Plan {

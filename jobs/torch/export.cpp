@@ -29,11 +29,15 @@ struct File {
   std::string content;
 };
 
+bool has_budget(const ExportSettings& settings) { return settings.max_macs > 0 || settings.max_params > 0; }
+
 ExportSettings read_settings(const nlohmann::json& json) {
   ExportSettings settings;
   read_options(json, "export", settings);
   if (settings.checkpoint.empty())
     throw UsageError("export needs --checkpoint, the folder that train or evaluate wrote");
+  if (has_budget(settings) && !settings.arch.empty())
+    throw UsageError("give --arch, or --max-macs and --max-params for the best network measured, not both");
   if (settings.out.empty()) throw UsageError("export needs --out, the file to write");
   const bool takes_pixels = settings.format == "onnx" || settings.format == "pytorch";
   if (settings.preprocess && !takes_pixels)
@@ -68,11 +72,54 @@ void check_paths(const ExportSettings& settings) {
   }
 }
 
-Architecture chosen(const Trained& trained, const std::string& text) {
+/// The most accurate of the networks that were measured with these weights on the search split, within the limits.
+Architecture best_measured(const Trained& trained, const ExportSettings& settings, Observer& observer) {
+  const UsageError none(
+      "no network of these weights that was measured on the search split keeps to the limits; "
+      "frontier search measures some");
+  if (settings.db.empty()) throw none;
+  Filter filter{.space = trained.prepared.space->name(),
+                .evaluator = "supernet",
+                .checkpoint = trained.fingerprint,
+                .split = "search",
+                .calibration = trained.calibration()};
+  const auto limit = [&](const char* field, std::int64_t most) {
+    if (most > 0) filter.where.push_back({field, Comparison::kLessOrEqual, static_cast<double>(most)});
+  };
+  limit("macs", settings.max_macs);
+  limit("params", settings.max_params);
+  const Objective objectives[] = {{"top1", Direction::kMax}};
+  const Store store(settings.db, Store::Mode::kReadOnly);
+  Front front;
+  try {
+    front = store.pareto(objectives, filter);
+  } catch (const MixedProtocols&) {
+    throw UsageError(
+        "networks of these weights were measured on several numbers of images, which cannot be compared: " +
+        std::string("choose one by frontier pareto, and name it with --arch"));
+  } catch (const UsageError&) {  // a name that the database does not hold
+    throw none;
+  }
+  if (front.results.empty()) throw none;
+  const Result& best =
+      *std::min_element(front.results.begin(), front.results.end(),
+                        [](const Result& a, const Result& b) { return a.architecture.macs < b.architecture.macs; });
+  observer.note("the best of " + std::to_string(front.num_considered) + " networks measured: top1 " +
+                exact(best.metrics.at("top1")) + " on the search split");
+  return trained.prepared.space->parse(best.architecture.arch);
+}
+
+Architecture chosen(const Trained& trained, const ExportSettings& settings, Observer& observer) {
   const SearchSpace& space = *trained.prepared.space;
+  const std::string& text = settings.arch;
+  if (trained.only && has_budget(settings))
+    throw UsageError("the checkpoint holds the weights of " + space.to_string(*trained.only) +
+                     " alone: there is nothing to choose; leave --max-macs and --max-params out");
+  if (has_budget(settings)) return best_measured(trained, settings, observer);
   if (text.empty() && !trained.only)
     throw UsageError("the checkpoint is of a supernet of '" + space.name() +
-                     "': say which of its networks with --arch; frontier search finds the best");
+                     "': say which of its networks with --arch, or take the best that frontier search measured with "
+                     "--max-macs");
   if (text.empty()) return *trained.only;
   const Architecture arch = space.parse(text);
   if (trained.only && arch != *trained.only)
@@ -98,6 +145,7 @@ ModelInfo info_of(const Trained& trained, const Architecture& arch, const Networ
           .mean = p.data.train.mean,
           .stddev = p.data.train.stddev,
           .classes = p.data.train.class_names,
+          .resize = p.config.data.picture.resize,
           .input = preprocess ? kBytes : kNormalised};
 }
 
@@ -160,7 +208,7 @@ nlohmann::ordered_json exported(const ExportSettings& settings, Observer& observ
   const at::Device device = use_device(settings);
   const Trained trained(load_checkpoint(settings.checkpoint, true),
                         settings.config.value("evaluation", nlohmann::json()), device);
-  const Architecture arch = chosen(trained, settings.arch);
+  const Architecture arch = chosen(trained, settings, observer);
   const NetworkGraph graph = finished(trained.supernet.build(arch)).graph;
   const ModelInfo info = info_of(trained, arch, graph, settings.preprocess);
   nlohmann::ordered_json document = {{"space", info.space},
@@ -201,9 +249,10 @@ nlohmann::ordered_json check_network(const nlohmann::json& json, Observer&) {
   CheckSettings settings;
   read_options(json, "check", settings);
   if (settings.file.empty()) throw UsageError("check needs a file that frontier export wrote");
-  use_device(settings);
+  const at::Device device = use_device(settings);
   return without_backtrace([&] {
-    const Model model = read_model(settings.file);
+    Model model = read_model(settings.file);
+    model.network = std::move(model.network).to(device);
     const Reproduction reproduced = reproduce(model);
     if (!reproduced.fits())
       throw Error(printable(settings.file, 200) + " does not give its reference output again: it differs by " +

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "common/options.h"
@@ -9,10 +10,11 @@ namespace frontier {
 
 /// Settings of the job "export".
 struct ExportSettings : DeviceOptions {
-  std::string checkpoint;       ///< folder that train or evaluate wrote
-  std::string arch;             ///< in the space's notation or as JSON; empty: the one network of the checkpoint
-  std::string format = "onnx";  ///< "onnx", "pytorch", "safetensors" or "dot"
-  std::string out;              ///< file; of pytorch NAME.py, with NAME.safetensors beside it
+  std::string checkpoint;  ///< folder that train or evaluate wrote
+  std::string arch;  ///< in the space's notation or as JSON; empty: the one network of the checkpoint, or the best
+  std::int64_t max_macs = 0, max_params = 0;  ///< above 0: the best that was measured within these limits
+  std::string format = "onnx";                ///< "onnx", "pytorch", "safetensors" or "dot"
+  std::string out;                            ///< file; of pytorch NAME.py, with NAME.safetensors beside it
   std::string db;           ///< results database whose batch-norm statistics are taken where it has them; empty: none
   bool overwrite = false;   ///< files that are there
   bool preprocess = false;  ///< onnx, pytorch: the file's network takes pixels
@@ -23,6 +25,8 @@ template <class Fields>
 void describe(Fields& f, ExportSettings& s) {
   f("checkpoint", s.checkpoint);
   f("arch", s.arch);
+  f("max_macs", s.max_macs, 0, std::int64_t{1} << 53);
+  f("max_params", s.max_params, 0, std::int64_t{1} << 53);
   f("format", s.format, {"onnx", "pytorch", "safetensors", "dot"});
   f("out", s.out);
   f("db", s.db);

@@ -7,16 +7,12 @@
 
 #include "common/files.h"
 #include "common/text.h"
-#include "jobs/torch/trained.h"
-#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/memory.h"
 #include "supernet/samplers/taught.h"
 
 namespace frontier {
 namespace {
-
-constexpr const char* kTeacher = "teacher";
 
 /// Makes the sampler, and writes every default of its settings out, so that a resumed training is the same though a
 /// later version has others.
@@ -58,7 +54,7 @@ nlohmann::json numbers_decided_by(nlohmann::json settings) {
   for (const char* key : {"checkpoint_steps", "checkpoint_seconds"}) settings.erase(key);
   for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
   for (const char* key : {"path", "memory_share"}) settings["data"].erase(key);
-  settings["teacher"].erase("checkpoint");  // its weights and architecture stay
+  for (const char* part : {"start", "teacher"}) settings[part].erase("checkpoint");  // what it holds stays
   return settings;
 }
 
@@ -148,6 +144,18 @@ void require_same_data(const DataSplits& data, const nlohmann::json& run) {
 
 }  // namespace
 
+Error readable(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  const bool no_memory = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
+                         text.find("not enough memory") != std::string::npos ||
+                         text.find("can't allocate memory") != std::string::npos;
+  if (!no_memory) return Error(text);
+  return Error(
+      "out of memory; lower loader.batch_size (training), or evaluation.batch, evaluation.population and "
+      "evaluation.calibration_batch (measuring). LibTorch says: " +
+      text);
+}
+
 Rng Prepared::stream(std::string_view purpose) const {
   return Rng(static_cast<std::uint64_t>(config.seed)).domain(purpose);
 }
@@ -179,30 +187,13 @@ Prepared prepare(const nlohmann::json& json, const nlohmann::json& run) {
   return p;
 }
 
-Teachers load_teachers(Prepared& p, at::Device device) {
-  TeacherOptions& settings = p.config.teacher;
-  if (settings.checkpoint.empty()) return {};
-  const std::string what = "the teacher in '" + printable(settings.checkpoint) + "'";
-  Trained trained(load_checkpoint(settings.checkpoint, true), nullptr, device);
-  if (!settings.weights.empty() && settings.weights != trained.fingerprint)
-    throw UsageError(what + " has other weights than those that this training began with");
-  settings.weights = trained.fingerprint;
-  if (!(trained.prepared.input == p.input))
-    throw UsageError(what + " is for " + to_string(trained.prepared.input) + ", this training for " +
-                     to_string(p.input));
-  const SearchSpace& space = *trained.prepared.space;
-  Architecture arch;
-  if (!settings.arch.empty()) {
-    arch = space.parse(settings.arch);
-  } else {
-    arch = trained.only ? *trained.only : FeasibleSet(space, p.input, Budget{}).most_macs().arch;
-  }
-  if (trained.only && arch != *trained.only)
-    throw UsageError(what + " is " + space.to_string(*trained.only) + ", not " + space.to_string(arch));
-  settings.arch = space.to_string(arch);
-  const auto network = std::make_shared<const Network>(
-      extract_network(trained.supernet, arch, trained.prepared.data.train, trained.prepared.config.evaluation));
-  return {{kTeacher, [network](const at::Tensor& images) { return (*network)(images); }}};
+Prepared prepare_weights(const nlohmann::json& run) {
+  Prepared p;
+  read_options(config_of(run), "the checkpoint's configuration", p.config);
+  p.space = make_space(p.config.space);
+  p.input = parse_input_shape(p.config.input, p.config.classes);
+  prepare_sampler(p);
+  return p;
 }
 
 std::optional<Architecture> only_subnet(const Prepared& p) {
@@ -260,6 +251,7 @@ std::string recipe_of(const Prepared& p) {
   for (const char* key : {"size", "resize", "channels", "broken"})
     settings["data"].erase(key);  // what they make of the pictures is in the images' checksum
   settings["sampler"].erase("arch");
+  if (p.config.start.checkpoint.empty()) settings.erase("start");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());
 }

@@ -19,15 +19,20 @@
 
 namespace frontier {
 
-/// LibTorch's errors (out of memory, say) carry a backtrace in their text; users get the message alone.
+/// What a user can do with an error of LibTorch: its message without the backtrace; of an allocator what to lower.
+Error readable(const c10::Error& error);
+
 template <class Work>
 auto without_backtrace(const Work& work) {
   try {
     return work();
   } catch (const c10::Error& error) {
-    throw Error(error.what_without_backtrace());
+    throw readable(error);
   }
 }
+
+/// What the lessons of the configuration's teacher call it.
+inline constexpr const char* kTeacher = "teacher";
 
 /// Configuration with everything that follows from the data filled in, and the data.
 struct Prepared {
@@ -45,10 +50,8 @@ struct Prepared {
 /// @throws UsageError for settings that are wrong or do not fit the data, and for other data than the checkpoint's.
 Prepared prepare(const nlohmann::json& config, const nlohmann::json& run = nlohmann::json::object());
 
-/// The networks that lessons name: the configuration's teacher, where there is one. Which it is, and the checksum of
-/// its weights, are written into the configuration. @throws UsageError if it does not fit, or is not the one named
-/// there.
-Teachers load_teachers(Prepared& prepared, at::Device device);
+/// The same for the weights of a checkpoint alone: without data. @param run the checkpoint's run.json.
+Prepared prepare_weights(const nlohmann::json& run);
 
 /// The one subnet that the sampler's weights hold; none where they hold more. What is trained then is a network of its
 /// own, and so are the weights in its checkpoint.

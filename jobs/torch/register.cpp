@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include "jobs/torch/export.h"
+#include "jobs/torch/predict.h"
 #include "jobs/torch/prepare.h"
 #include "supernet/kernels/kernels.h"
 #include "supernet/memory.h"
@@ -32,6 +33,7 @@ void register_torch(Registries& registries) {
   registries.jobs.add("torch", describe_torch);
   registries.jobs.add("export", export_network);
   registries.jobs.add("check", check_network);
+  registries.jobs.add("predict", predict);
   registries.evaluators.add("supernet", session_jobs(registries, open_session));
   registries.evaluators.add("scratch", {evaluate_from_scratch});
 }

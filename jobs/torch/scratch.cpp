@@ -48,7 +48,8 @@ Evaluation evaluation_of(const Training& training, const Architecture& arch, con
                        .arch = key,
                        .macs = c.macs,
                        .params = c.params},
-      .protocol = {.evaluator = "scratch",
+      .protocol = {.evaluator = config.start.weights.empty() ? "scratch" : "fine-tuning",
+                   .checkpoint = config.start.weights,
                    .dataset = images_of(training, split).fingerprint(),
                    .split = split,
                    .fidelity = std::to_string(config.trainer.steps) + " steps of " +

@@ -16,7 +16,8 @@ inline constexpr const char* kHeldOutFraction = "held_out_fraction";
 
 /// A trained network that teaches whatever learns from the labels.
 struct TeacherOptions {
-  std::string checkpoint;  ///< of a supernet or of one network; empty: there is no teacher
+  /// Of a supernet or of one network, or a file that export wrote; empty: there is no teacher
+  std::string checkpoint;
   std::string arch;        ///< which of a supernet's subnets; empty: that of the most multiply-accumulates
   double temperature = 1;  ///< logits are divided by it
   double share = 0.5;      ///< of the loss; the rest is by the labels
@@ -29,6 +30,18 @@ void describe(Fields& f, TeacherOptions& o) {
   f("arch", o.arch);
   f("temperature", o.temperature, 0.01, 1000.0);
   f("share", o.share, 0.0, 1.0);
+  f("weights", o.weights);
+}
+
+/// Weights that a training starts from, in place of fresh ones.
+struct StartOptions {
+  std::string checkpoint;  ///< of the same space, input and classes: a supernet's, or the same network's; empty: none
+  std::string weights;     ///< checksum of those weights; filled in, and compared where it is given
+};
+
+template <class Fields>
+void describe(Fields& f, StartOptions& o) {
+  f("checkpoint", o.checkpoint);
   f("weights", o.weights);
 }
 
@@ -47,6 +60,7 @@ struct TrainConfig {
   double held_out_fraction = 0;
   LoaderOptions loader;
   nlohmann::json sampler = {{"name", "uniform"}};
+  StartOptions start;
   TeacherOptions teacher;
   TrainerOptions trainer;
   SupernetAccuracyOptions evaluation;
@@ -68,6 +82,7 @@ void describe(Fields& f, TrainConfig& c) {
   f(kHeldOutFraction, c.held_out_fraction, 0.0, 0.9);
   f("loader", c.loader);
   f("sampler", c.sampler);
+  f("start", c.start);
   f("teacher", c.teacher);
   f("trainer", c.trainer);
   f("evaluation", c.evaluation);

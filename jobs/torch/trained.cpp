@@ -18,17 +18,22 @@ nlohmann::json with_evaluation(const nlohmann::json& run, const nlohmann::json& 
 
 }  // namespace
 
+bool load_weights(Supernet& supernet, Checkpoint& checkpoint) {
+  const bool is_unfinished = held_weights(checkpoint) == WeightsKind::kRaw && has_average(checkpoint);
+  if (is_unfinished) {
+    checkpoint.weights = checkpoint_weights(checkpoint, WeightsKind::kAverage, &supernet.bank.layout());
+    checkpoint.run.erase("checksums");  // of other weights
+  }
+  supernet.bank.load(checkpoint.weights);
+  return is_unfinished;
+}
+
 Trained::Trained(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
     : prepared(prepare(with_evaluation(checkpoint.run, evaluation), checkpoint.run)),
       only(only_subnet(prepared)),
       supernet(make_supernet(prepared)),
-      averages_unfinished(held_weights(checkpoint) == WeightsKind::kRaw && has_average(checkpoint)) {
-  if (averages_unfinished) {
-    checkpoint.weights = checkpoint_weights(checkpoint, WeightsKind::kAverage, &supernet.bank.layout());
-    checkpoint.run.erase("checksums");  // of other weights
-  }
-  fingerprint = checkpoint_fingerprint(checkpoint);
-  supernet.bank.load(checkpoint.weights);
+      averages_unfinished(load_weights(supernet, checkpoint)),
+      fingerprint(checkpoint_fingerprint(checkpoint)) {
   supernet.bank.to(device);
 }
 

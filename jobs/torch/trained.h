@@ -6,6 +6,10 @@
 
 namespace frontier {
 
+/// Loads the weights that count: of a training that was stopped and keeps an average, the average, which the
+/// checkpoint's weights are then, too. @returns whether it is that.
+bool load_weights(Supernet& supernet, Checkpoint& checkpoint);
+
 /// A checkpoint opened to be used: its configuration and data, and the weights that count.
 struct Trained {
   /// @param evaluation settings that replace those of the checkpoint; null: none do.

@@ -4,7 +4,10 @@
 
 #include <filesystem>
 
+#include "common/system_limits.h"
 #include "common/text.h"
+#include "jobs/torch/inherit.h"
+#include "jobs/torch/memory_need.h"
 #include "jobs/torch/register.h"
 #include "search_spaces/budget.h"
 #include "supernet/samplers/sampler.h"
@@ -47,6 +50,7 @@ void check_progress(const nlohmann::json& run) {
   const auto refuse = [](const std::string& what) { throw UsageError("the checkpoint's run.json: " + what); };
   if (!run.contains("trainer")) refuse("it has no trainer state");
   if (run.contains("seconds") && !run["seconds"].is_number()) refuse("seconds must be a number");
+  if (run.contains("ended") && !run["ended"].is_array()) refuse("ended must be a list of steps");
   if (!run.contains("metrics")) return;
   if (!run["metrics"].is_object()) refuse("metrics must be a JSON object");
   for (const auto& [name, value] : run["metrics"].items())
@@ -93,7 +97,8 @@ std::optional<Checkpoint> Training::to_resume(const std::string& out, const std:
   return from;
 }
 
-Training::Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device)
+Training::Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device,
+                   std::int64_t extend)
     : out_(out),
       device_(device),
       lock_(lock_folder(out)),
@@ -108,16 +113,19 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   if (from_) {
     require_resumed(config_of(from_->run), write_options(prepared_.config), out);
     supernet_.bank.load(from_->weights);
-  }
-  supernet_.bank.to(device_);
-  TrainConfig& settings = prepared_.config;
-  trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
-                                       static_cast<std::uint64_t>(settings.seed), batches_, teachers_);
-  if (from_) {
-    trainer_->load(from_->state, from_->run["trainer"]);
     seconds_before_ = from_->run.value("seconds", 0.0);
     if (from_->run.contains("metrics")) metrics_ = from_->run["metrics"];
+    if (from_->run.contains("ended")) ended_ = from_->run["ended"];
+  } else {
+    notes_ = inherit_weights(prepared_, supernet_.bank);
   }
+  if (extend > 0) this->extend(extend);
+  supernet_.bank.to(device_);
+  TrainConfig& settings = prepared_.config;
+  if (device_.is_cpu()) require_memory(prepared_, free_memory());
+  trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
+                                       static_cast<std::uint64_t>(settings.seed), batches_, teachers_);
+  if (from_) trainer_->load(from_->state, from_->run["trainer"]);
   evaluator(data().search);  // refuses its settings before the work
   resolved_ = write_options(settings);
 }
@@ -160,6 +168,23 @@ void Training::make_streams() {
   loader_ = make_loader(weight_images, to_string(Stream::kTrain));
   if (settings.epochs > 0) settings.trainer.steps = settings.epochs * loader_->steps_per_epoch();
   batches_[Stream::kTrain] = source(loader_, device_);
+}
+
+void Training::extend(std::int64_t epochs) {
+  if (!from_)
+    throw UsageError("--extend " + std::to_string(epochs) + ": '" + printable(out_) +
+                     "' holds no training to go on with");
+  if (metrics_.is_null())
+    throw UsageError("--extend " + std::to_string(epochs) + ": the training in '" + printable(out_) +
+                     "' is not finished; --resume finishes it");
+  TrainConfig& settings = prepared_.config;
+  const std::int64_t end = settings.trainer.steps;
+  settings.trainer.steps += epochs * loader_->steps_per_epoch();
+  if (settings.epochs > 0) settings.epochs += epochs;
+  ended_.push_back(end);
+  metrics_ = nullptr;
+  notes_.push_back("a training of " + std::to_string(end) + " steps goes on to " +
+                   std::to_string(settings.trainer.steps) + "; its schedules now span them all");
 }
 
 void Training::run(RunRecorder& recorder) {
@@ -223,6 +248,7 @@ void Training::save(RunRecorder& recorder) const {
   const bool averaged = !metrics_.is_null() && trainer_->has_average();
   checkpoint.run["weights"] = {{"kind", weights_name(averaged ? WeightsKind::kAverage : WeightsKind::kRaw)}};
   if (!metrics_.is_null()) checkpoint.run["metrics"] = metrics_;
+  if (!ended_.empty()) checkpoint.run["ended"] = ended_;
   if (const auto derived = prepared_.sampler->derive()) checkpoint.run["derived"] = space().to_string(*derived);
   writer_->save(checkpoint);
 }
@@ -284,12 +310,15 @@ nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
   TrainSettings settings;
   read_options(json, "train", settings);
   if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");
+  if (settings.extend > 0 && settings.existing != "resume")
+    throw UsageError("extend goes on with the training in --out, so existing must be 'resume', not '" +
+                     settings.existing + "'");
   const at::Device device = use_device(settings);
   RunRecorder recorder(settings.db, {.kind = "train", .name = settings.name, .checkpoint = settings.out}, observer,
                        settings.existing == "resume" ? settings.out : "");
   const nlohmann::json result = recorder.guard([&] {
     return without_backtrace([&] {
-      Training training(settings.config, settings.out, settings.existing, device);
+      Training training(settings.config, settings.out, settings.existing, device, settings.extend);
       for (const auto& note : training.data().facts.notes) observer.note(note);
       training.run(recorder);
       return training.result();

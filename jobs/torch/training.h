@@ -21,6 +21,7 @@ struct TrainSettings : DeviceOptions {
   std::string name;                 ///< of the run; may be empty
   std::string out;                  ///< checkpoint folder
   std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
+  std::int64_t extend = 0;          ///< resume: epochs that a finished training goes on for
   nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; of a resumed training what it began with, or less
 };
 
@@ -30,6 +31,7 @@ void describe(Fields& f, TrainSettings& s) {
   f("name", s.name);
   f("out", s.out);
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
+  f("extend", s.extend, 0, 1'000'000'000);
   f("config", s.config);
   describe(f, static_cast<DeviceOptions&>(s));
 }
@@ -38,9 +40,10 @@ void describe(Fields& f, TrainSettings& s) {
 /// samplers. Not thread-safe.
 class Training {
  public:
-  /// @param out checkpoint folder; empty: none is kept.  @param existing see TrainSettings.
-  /// @throws UsageError for settings that are wrong, or a checkpoint that `existing` refuses.
-  Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device);
+  /// @param out checkpoint folder; empty: none is kept.  @param existing, extend see TrainSettings.
+  /// @throws UsageError for settings that are wrong, or a checkpoint that `existing` or `extend` refuses.
+  Training(const nlohmann::json& config, const std::string& out, const std::string& existing, at::Device device,
+           std::int64_t extend = 0);
 
   const SearchSpace& space() const { return *prepared_.space; }
   const InputShape& input() const { return prepared_.input; }
@@ -70,6 +73,7 @@ class Training {
   std::string norm_of_one_pixel() const;
   std::shared_ptr<Loader> make_loader(const Dataset& images, std::string_view stream);
   void make_streams();
+  void extend(std::int64_t epochs);
   void step(RunRecorder& recorder);
   void save(RunRecorder& recorder) const;
   nlohmann::json final_metrics(RunRecorder& recorder) const;
@@ -89,8 +93,9 @@ class Training {
   std::vector<std::string> notes_;  ///< for the user, when the work begins
   nlohmann::json data_note_;
   std::unique_ptr<Trainer> trainer_;
-  std::unique_ptr<CheckpointWriter> writer_;  ///< null: no checkpoint is kept
-  nlohmann::json metrics_;                    ///< null until the training is finished
+  std::unique_ptr<CheckpointWriter> writer_;        ///< null: no checkpoint is kept
+  nlohmann::json metrics_;                          ///< null until the training is finished
+  nlohmann::json ended_ = nlohmann::json::array();  ///< steps at which it was finished before it was extended
   double seconds_before_ = 0;
   Clock::time_point start_ = Clock::now(), last_save_ = start_;
 };

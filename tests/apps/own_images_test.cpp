@@ -160,6 +160,42 @@ TEST_F(OwnImages, AreTrainedOnSearchedAndEvaluated) {
       EXPECT_EQ(json::parse(checked.out)["classes"], document["classes"]);
     }
   EXPECT_EQ(read_file(*folder_ / "streamed/weights.safetensors"), read_file(*folder_ / "supernet/weights.safetensors"));
+
+  // The exported network names what files show.
+  ASSERT_EQ(run({"export", "--quiet", "--checkpoint", "supernet", "--arch", kArch, "--db", "results.db", "--out",
+                 "measured.onnx"})
+                .exit_code,
+            0);
+  const auto predicted = [](const Arguments& more) {
+    Arguments all{"predict", "--quiet", "--json", "--model", "measured.onnx"};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(all);
+  };
+  Arguments files;
+  for (const char* name : {"photos/ant & bee", "photos/cow", "photos/dog"})
+    for (const auto& entry : fs::directory_iterator(*folder_ / name)) files.push_back(entry.path().string());
+  testing_support::expect_refused(predicted(files),
+                                  {"", {}, 2, {"photos/cow/broken.jpg: damaged JPEG", "--broken skip"}});
+  Arguments skipping{"--broken", "skip", "--top", "2"};
+  skipping.insert(skipping.end(), files.begin(), files.end());
+  const Outcome all = predicted(skipping);
+  ASSERT_EQ(all.exit_code, 0) << all.err;
+  const json named = json::parse(all.out);
+  EXPECT_EQ(named["results"].size(), 90U);
+  ASSERT_EQ(named["broken"].size(), 1U);
+  EXPECT_THAT(named["broken"][0]["reason"].get<std::string>(), HasSubstr("damaged JPEG"));
+  for (const auto& item : named["results"]) {
+    ASSERT_EQ(item["classes"].size(), 2U);
+    EXPECT_GE(item["classes"][0]["probability"], item["classes"][1]["probability"]);
+    EXPECT_EQ(item["classes"][0]["class"], document["classes"][item["classes"][0]["index"].get<std::size_t>()]);
+  }
+  const Outcome one = run({"predict", "--quiet", "--model", "measured.onnx", files.front()});
+  ASSERT_EQ(one.exit_code, 0) << one.err;
+  EXPECT_THAT(one.out, HasSubstr(named["results"][0]["classes"][0]["class"].get<std::string>()));
+  testing_support::expect_refused(predicted({"photos"}), {"", {}, 2, {"photos"}});
+  testing_support::expect_refused(predicted({"missing.jpg"}), {"", {}, 2, {"missing.jpg"}});
+  testing_support::expect_refused(run({"predict", "--model", "photos/cow/0.jpg", files.front()}),
+                                  {"", {}, 2, {"photos/cow/0.jpg"}});
 }
 
 TEST_F(OwnImages, OtherImagesThanThoseTrainedOnAreRefused) {

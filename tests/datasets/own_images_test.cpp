@@ -15,6 +15,7 @@
 #include "datasets/dataset.h"
 #include "datasets/internal/image_store.h"
 #include "datasets/loader.h"
+#include "datasets/picture_files.h"
 #include "datasets/sample_files.h"
 #include "support/messages.h"
 #include "support/pictures.h"
@@ -235,6 +236,35 @@ TEST(Pictures, AreTheSameFromMemoryAndFromTheirFiles) {
     b.seek(4);
     a.seek(4);
     EXPECT_TRUE(a.next().images.equal(b.next().images));
+  }
+}
+
+TEST(PictureFiles, AreReadAsTheDataSetsImagesAre) {
+  const TemporaryFolder folder;
+  write_classes(folder, {{"cat", 9}, {"dog", 7}});
+  for (const std::int64_t size : {16, 24}) {
+    DataOptions options = options_of(folder);
+    options.picture.size = size;
+    const DataSplits data = load_data(options);
+    std::multiset<Bytes> seen, read;
+    for (const Dataset* part : {&data.train, &data.search, &data.test})
+      for (const auto& [label, pixels] : images_of(*part)) seen.insert(pixels);
+    std::vector<std::string> paths;
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path()))
+      if (entry.is_regular_file()) paths.push_back(entry.path().string());
+    folder.write("no picture", "text");
+    paths.push_back((folder.path() / "no picture").string());
+    const PictureFiles files = read_picture_files(paths, {3, size, size}, data.options.picture.resize);
+    fs::remove(folder.path() / "no picture");
+    ASSERT_EQ(files.images.sizes(), at::IntArrayRef({17, 3, size, size}));
+    EXPECT_THAT(files.why_not.back(), HasSubstr("JPEG"));
+    EXPECT_EQ(files.images[16].count_nonzero().item<std::int64_t>(), 0);
+    for (std::int64_t i = 0; i < 16; ++i) {
+      EXPECT_EQ(files.why_not[static_cast<std::size_t>(i)], "");
+      const auto* pixels = files.images[i].const_data_ptr<std::uint8_t>();
+      read.emplace(pixels, pixels + 3 * size * size);
+    }
+    EXPECT_EQ(read, seen);
   }
 }
 

@@ -13,30 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using frontier::testing::TemporaryFolder;
 
-TEST(CpuQuota, IsTheLeastOnTheWayUp) {
-  const TemporaryFolder mount;
-  const std::string groups = "0::/slice/job\n";
-  fs::create_directories(mount / "slice/job");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), std::nullopt);
-  write_file(mount / "slice/job/cpu.max", "max 100000\n");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), std::nullopt);
-  write_file(mount / "slice/cpu.max", "150000 100000\n");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), 1.5);
-  write_file(mount / "slice/job/cpu.max", "400000 100000\n");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), 1.5);
-}
-
-TEST(CpuQuota, IsReadOfTheFirstVersionToo) {
-  const TemporaryFolder mount;
-  const std::string groups = "9:memory:/other\n4:cpu,cpuacct:/job\n0::/\n";
-  fs::create_directories(mount / "cpu/job");
-  write_file(mount / "cpu/job/cpu.cfs_quota_us", "-1\n");
-  write_file(mount / "cpu/job/cpu.cfs_period_us", "100000\n");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), std::nullopt);
-  write_file(mount / "cpu/job/cpu.cfs_quota_us", "200000\n");
-  EXPECT_EQ(cpu_quota(groups, mount.path()), 2);
-}
-
 struct Notes : Observer {
   std::string lines;
   void note(const std::string& line) override { lines += line + "\n"; }

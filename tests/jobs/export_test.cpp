@@ -8,6 +8,7 @@
 #include <set>
 
 #include "common/files.h"
+#include "common/text.h"
 #include "datasets/dataset.h"
 #include "db/store.h"
 #include "exports/model.h"
@@ -151,6 +152,40 @@ TEST_F(ExportTest, ASearchStoresTheStatisticsOfWhatItEndsWithAlone) {
   }
   EXPECT_EQ(kept, best);
   EXPECT_GT(store.results().size(), best.size());
+}
+
+TEST_F(ExportTest, TakesTheBestMeasuredWithinABudget) {
+  const std::string db = own_ / "results.db";
+  const nlohmann::json search = {{"db", db},
+                                 {"checkpoint", *folder_ / "supernet"},
+                                 {"searcher", "random"},
+                                 {"budget", 12},
+                                 {"max_macs", {600'000, 3'000'000}}};
+  registries_.run("search", search, notes_);
+  const auto stored = Store(db, Store::Mode::kReadOnly).results({.split = "search"});
+  for (const std::int64_t most : {500'000, 600'000, 3'000'000}) {
+    double best = -1, exported = -2;
+    const auto document = run_export({{"db", db}, {"arch", ""}, {"max_macs", most}, {"overwrite", true}});
+    EXPECT_LE(document["macs"], most);
+    for (const Result& result : stored) {
+      const double top1 = result.metrics.at("top1");
+      if (result.architecture.macs <= most) best = std::max(best, top1);
+      if (result.architecture.arch == document["arch"]) exported = top1;
+    }
+    EXPECT_EQ(exported, best);
+    EXPECT_NE(notes_.text.find("networks measured: top1 " + exact(best)), std::string::npos);
+  }
+  const nlohmann::json small = {{"db", db}, {"arch", ""}, {"out", own_ / "x"}, {"max_macs", 1000}};
+  expect_refused(small, {"keeps to the limits; frontier search measures some"});
+  expect_refused({{"db", db}, {"max_params", 1000}, {"out", own_ / "x"}}, {"--arch, or --max-macs", "not both"});
+  expect_refused({{"arch", ""}, {"max_params", 1'000'000}, {"out", own_ / "x"}}, {"frontier search measures some"});
+  expect_refused({{"checkpoint", *folder_ / "alone"}, {"arch", ""}, {"max_macs", 1'000'000}, {"out", own_ / "x"}},
+                 {"alone: there is nothing to choose"});
+  // Measured on two numbers of images, they cannot be compared.
+  nlohmann::json fewer = search;
+  fewer["evaluation"] = {{"images", 20}};
+  registries_.run("search", fewer, notes_);
+  expect_refused({{"db", db}, {"arch", ""}, {"out", own_ / "x"}, {"max_macs", 600'000}}, {"cannot be compared"});
 }
 
 TEST_F(ExportTest, OfOneNetworkNeedsNoArchitecture) {

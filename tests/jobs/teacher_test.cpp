@@ -2,94 +2,64 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
-#include <filesystem>
-
-#include "common/errors.h"
-#include "common/files.h"
-#include "jobs/torch/register.h"
-#include "search_spaces/budget.h"
-#include "search_spaces/registry.h"
 #include "support/messages.h"
-#include "support/temporary_folder.h"
+#include "support/training_setting.h"
 
 namespace frontier {
 namespace {
 
-class StopsAtOnce : public Observer {
- public:
-  bool should_stop() override { return true; }
-};
-
-struct Setting {
-  testing::TemporaryFolder folder;
-  Registries registries;
-  Observer silent;
-  std::string cheapest, dearest;
-
-  Setting() {
-    register_torch(registries);
-    const auto space = make_space("mobile_cnn");
-    const FeasibleSet all(*space, space->default_input(), Budget{});
-    cheapest = space->to_string(all.least_macs().arch);
-    dearest = space->to_string(all.most_macs().arch);
-  }
-  nlohmann::json config(const nlohmann::json& sampler) const {
-    return {
-        {"space", "mobile_cnn"},
-        {"sampler", sampler},
-        {"data", {{"name", "synthetic"}, {"search_size", 40}, {"synthetic", {{"train_size", 200}, {"test_size", 20}}}}},
-        {"loader", {{"batch_size", 16}}},
-        {"trainer", {{"steps", 4}}},
-        {"evaluation", {{"calibration_images", 32}, {"calibration_batch", 32}}},
-        {"final_random_subnets", 0}};
-  }
-  nlohmann::json taught(const std::string& teacher, const nlohmann::json& more = {}) const {
-    nlohmann::json c = config({{"name", "fixed"}, {"arch", cheapest}});
-    c["teacher"] = {{"checkpoint", folder / teacher}};
-    if (!more.is_null()) c["teacher"].update(more);
-    return c;
-  }
-  nlohmann::ordered_json train(const std::string& out, const nlohmann::json& config, Observer& observer,
-                               const std::string& existing = "refuse") {
-    return registries.run("train",
-                          {{"db", folder / "frontier.db"},
-                           {"out", folder / out},
-                           {"existing", existing},
-                           {"config", config},
-                           {"threads", 1}},
-                          observer);
-  }
-  std::string file(const std::string& out, const char* name) const {
-    return read_file(std::filesystem::path(folder / out) / name);
-  }
-  nlohmann::json resolved_teacher(const std::string& out) const {
-    return nlohmann::json::parse(file(out, "run.json"))["config"]["teacher"];
-  }
-};
+using testing_support::Setting;
+using testing_support::StopsAtOnce;
 
 TEST(Teacher, ASupernetsLargestSubnetTeachesAndResumingIsExact) {
   Setting s;
   s.train("supernet", s.config({{"name", "uniform"}}), s.silent);
   s.train("straight", s.taught("supernet"), s.silent);
-  EXPECT_EQ(s.resolved_teacher("straight")["arch"], s.dearest);
-  EXPECT_EQ(s.resolved_teacher("straight")["weights"].get<std::string>().size(), 8U);
+  EXPECT_EQ(s.run_json("straight")["config"]["teacher"]["arch"], s.dearest);
+  EXPECT_EQ(s.run_json("straight")["config"]["teacher"]["weights"].get<std::string>().size(), 8U);
   StopsAtOnce stops;
   EXPECT_THROW(s.train("stopped", s.taught("supernet"), stops), Interrupted);
   s.train("stopped", nlohmann::json::object(), s.silent, "resume");
   EXPECT_EQ(s.file("straight", "weights.safetensors"), s.file("stopped", "weights.safetensors"));
-  s.train("alone", s.config({{"name", "fixed"}, {"arch", s.cheapest}}), s.silent);
+  s.train("alone", s.fixed(s.cheapest), s.silent);
   EXPECT_NE(s.file("straight", "weights.safetensors"), s.file("alone", "weights.safetensors"));
   // What is taught by no share at all is what learns from the labels.
   s.train("ignores", s.taught("supernet", {{"share", 0}}), s.silent);
   EXPECT_EQ(s.file("ignores", "weights.safetensors"), s.file("alone", "weights.safetensors"));
 }
 
+TEST(Teacher, AFileThatWasExportedTeachesLikeTheCheckpointItIsFrom) {
+  Setting s;
+  s.train("supernet", s.config({{"name", "uniform"}}), s.silent);
+  for (const char* name : {"teacher.onnx", "teacher.safetensors"}) {
+    const std::string format = std::string(name).substr(8);
+    s.registries.run(
+        "export",
+        {{"checkpoint", s.folder / "supernet"}, {"arch", s.dearest}, {"format", format}, {"out", s.folder / name}},
+        s.silent);
+    s.train("by " + format, s.taught(name), s.silent);
+    EXPECT_EQ(s.run_json("by " + format)["config"]["teacher"]["arch"], s.dearest);
+  }
+  s.train("by folder", s.taught("supernet"), s.silent);
+  for (const char* taught : {"by onnx", "by safetensors"})
+    EXPECT_EQ(s.file(taught, "weights.safetensors"), s.file("by folder", "weights.safetensors"));
+
+  EXPECT_THROWS_WITH(s.train("a", s.taught("teacher.onnx", {{"arch", s.cheapest}}), s.silent), UsageError,
+                     "is " + s.dearest + ", not " + s.cheapest);
+  nlohmann::json other = s.taught("teacher.onnx");
+  other["data"]["synthetic"]["noise"] = 0.3;
+  EXPECT_THROWS_WITH(s.train("a", other, s.silent), UsageError, "images normalised by other numbers");
+  other = s.taught("teacher.onnx");
+  other["data"]["synthetic"]["classes"] = 5;
+  EXPECT_THROWS_WITH(s.train("a", other, s.silent), UsageError, "is for 1x28x28/10, this training for 1x28x28/5");
+}
+
 TEST(Teacher, IsRefusedWhereItIsAnother) {
   Setting s;
-  s.train("network", s.config({{"name", "fixed"}, {"arch", s.cheapest}}), s.silent);
+  s.train("network", s.fixed(s.cheapest), s.silent);
   StopsAtOnce stops;
   EXPECT_THROW(s.train("stopped", s.taught("network"), stops), Interrupted);
-  nlohmann::json other = s.config({{"name", "fixed"}, {"arch", s.cheapest}});
+  nlohmann::json other = s.fixed(s.cheapest);
   other["seed"] = 1;
   s.train("network", other, s.silent, "overwrite");
   EXPECT_THROWS_WITH(s.train("stopped", nlohmann::json::object(), s.silent, "resume"), UsageError,
