@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache git python3 python3-venv ca-certificates
   libtbb-dev libboost-dev libboost-graph-dev nlohmann-json3-dev libcli11-dev libfmt-dev libsqlite3-dev sqlite3 libjpeg-dev libpng-dev
-  libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libonnx-dev libprotobuf-dev dataset-fashion-mnist libjs-chart.js)
+  libgoogle-perftools-dev libgtest-dev libgmock-dev libbenchmark-dev zlib1g-dev libonnx-dev libprotobuf-dev dataset-fashion-mnist libjs-chart.js mate-backgrounds python3-pil)
 
 missing=()
 for package in "${packages[@]}"; do

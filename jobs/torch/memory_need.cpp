@@ -11,10 +11,23 @@ namespace {
 
 std::int64_t bytes_of(const Shape& shape) { return 4 * shape.channels.max() * shape.height.max() * shape.width.max(); }
 
+/// Whether a layer leaves nothing behind: a batch norm is fused with the activations that read it.
+std::vector<bool> fused_layers(const NetworkGraph& graph) {
+  std::vector<bool> fused(graph.size());
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) fused[v] = graph[v].is("batch_norm");
+  fused[graph.output()] = false;
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (!graph[v].is("activation"))
+      for (const auto input : graph.inputs(v)) fused[input] = false;
+  return fused;
+}
+
 /// Of a soft network nothing can be freed before all that it mixes is there.
 MemoryNeed need_of(const NetworkGraph& graph, bool is_hard) {
   MemoryNeed need;
-  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) need.training += bytes_of(graph[v].output);
+  const std::vector<bool> fused = fused_layers(graph);
+  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+    if (!fused[v]) need.training += bytes_of(graph[v].output);
   need.evaluation = is_hard ? cost(graph).peak_bytes : need.training;
   return need;
 }
@@ -43,13 +56,17 @@ MemoryNeed memory_need(const Prepared& p) {
   return need_of(p.space->build(FeasibleSet(*p.space, p.input, Budget{}).most_macs().arch, p.input), true);
 }
 
-void require_memory(const Prepared& p, std::uint64_t free) {
-  const MemoryNeed need = memory_need(p);
+void require_memory_to_measure(const Prepared& p, std::uint64_t free) {
+  const std::int64_t need = memory_need(p).evaluation;
   const SupernetAccuracyOptions& evaluation = p.config.evaluation;
-  require_batch("loader.batch_size (--batch-size)", "a training step", p.config.loader.batch_size, need.training, free);
-  require_batch("evaluation.batch", "measuring", std::min(evaluation.batch, p.data.search.size()), need.evaluation,
-                free);
-  require_batch("evaluation.calibration_batch", "calibration", evaluation.calibration_batch, need.evaluation, free);
+  require_batch("evaluation.batch", "measuring", std::min(evaluation.batch, p.data.search.size()), need, free);
+  require_batch("evaluation.calibration_batch", "calibration", evaluation.calibration_batch, need, free);
+}
+
+void require_memory_to_train(const Prepared& p, std::uint64_t free) {
+  require_batch("loader.batch_size (--batch-size)", "a training step", p.config.loader.batch_size,
+                memory_need(p).training, free);
+  require_memory_to_measure(p, free);
 }
 
 }  // namespace frontier

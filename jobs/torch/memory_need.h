@@ -13,11 +13,12 @@ struct MemoryNeed {
 };
 
 /// Of the largest network that the sampler trains: the one that it is about, everything at once where it learns which
-/// to choose, or else the subnet of the most multiply-accumulates. Layers that are fused keep less.
+/// to choose, or else the subnet of the most multiply-accumulates.
 MemoryNeed memory_need(const Prepared& prepared);
 
-/// @param free bytes.  @throws UsageError naming the batch size, and one that would do, where a step of training or
-/// measuring takes more than is free: it would not end in an error, but with the system killing the process.
-void require_memory(const Prepared& prepared, std::uint64_t free);
+/// @param free bytes.  @throws UsageError naming the batch size, and one that would do, where a step takes more than is
+/// free: it would not end in an error, but with the system killing the process.
+void require_memory_to_train(const Prepared& prepared, std::uint64_t free);
+void require_memory_to_measure(const Prepared& prepared, std::uint64_t free);
 
 }  // namespace frontier

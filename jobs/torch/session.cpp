@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "common/system_limits.h"
+#include "jobs/torch/memory_need.h"
 #include "jobs/torch/register.h"
 #include "jobs/torch/trained.h"
 
@@ -11,7 +13,9 @@ namespace {
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
-      : trained_(std::move(checkpoint), evaluation, device) {}
+      : trained_(std::move(checkpoint), evaluation, device) {
+    if (device.is_cpu()) require_memory_to_measure(trained_.prepared, free_memory());
+  }
   const std::string& space() const override { return trained_.prepared.space->name(); }
   const InputShape& input() const override { return trained_.prepared.input; }
   const std::string& fingerprint() const override { return trained_.fingerprint; }

@@ -122,7 +122,7 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
   if (extend > 0) this->extend(extend);
   supernet_.bank.to(device_);
   TrainConfig& settings = prepared_.config;
-  if (device_.is_cpu()) require_memory(prepared_, free_memory());
+  if (device_.is_cpu()) require_memory_to_train(prepared_, free_memory());
   trainer_ = std::make_unique<Trainer>(supernet_, *prepared_.sampler, task_, settings.trainer,
                                        static_cast<std::uint64_t>(settings.seed), batches_, teachers_);
   if (from_) trainer_->load(from_->state, from_->run["trainer"]);
