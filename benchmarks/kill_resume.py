@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Kills training and search with SIGKILL at random moments, resumes them, compares the end with runs never stopped.
+"""Kills jobs with SIGKILL at random moments, goes on with them, compares the end with runs never stopped.
 
-A training must end with the same weights and the same optimiser state, byte for byte; a search with the same
-evaluations (every metric to the last digit) and the same best subnet for every budget. Needs only the Python standard
-library; exits 1 on any difference.
+A training, of a supernet or of one network, must end with the same weights and the same optimiser state, byte for byte;
+a search with the same evaluations (every metric to the last digit) and the same best subnet for every budget. A killed
+export leaves the old file or the new one, whole, and nothing beside it once it is done again; a killed import leaves a
+sound database, and is complete once it is done again. Needs only the Python standard library; exits 1 on any difference.
 
-    benchmarks/kill_resume.py                        # 20 kills of each, about 4 minutes on 2 cores
+    benchmarks/kill_resume.py                        # 20 kills of each, about 8 minutes on 2 cores
     benchmarks/kill_resume.py --only train --kills 100 --seed 7
     benchmarks/kill_resume.py --space nas_bench_201 --kills 5 --steps 20
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -59,12 +61,13 @@ def check_database(path):
 
 class Training:
     name = "train"
+    job = ["train", "--sampler"]
 
-    def __init__(self, args):
-        self.command = [args.frontier, "train", "--quiet", "--json", "--db", "results.db", "--out", "supernet",
-                        "--space", args.space, "--sampler", args.sampler, "--steps", str(args.steps),
-                        "--batch-size", "32", "--set", "checkpoint_steps=5",
-                        "--seed", str(args.seed), "--threads", str(args.threads), *DATA]
+    def __init__(self, args, sampler=None):
+        self.command = [args.frontier, *self.job, sampler or args.sampler, "--quiet", "--json", "--db", "results.db",
+                        "--out", "supernet", "--space", args.space, "--steps", str(args.steps), "--batch-size", "32",
+                        "--set", "checkpoint_steps=5", "--seed", str(args.seed), "--threads", str(args.threads), *DATA]
+        self.again = self.command + ["--resume"]
 
     def reached(self, folder):
         """What a killed process left, for the table."""
@@ -85,6 +88,15 @@ class Training:
                 "metrics": run["metrics"], "config": run["config"], "folders": left}
 
 
+class Scratch(Training):
+    """One network, from scratch."""
+    name = "scratch"
+    job = ["evaluate", "--evaluator", "scratch", "--arch"]
+
+    def __init__(self, args):
+        super().__init__(args, answer(args.frontier, "spaces", args.space, "--input", "1x28x28")["cheapest"])
+
+
 class Search:
     name = "search"
 
@@ -96,6 +108,7 @@ class Search:
         self.command = [args.frontier, "search", "--quiet", "--json", "--db", "results.db", "--checkpoint",
                         str(supernet), "--budget", str(args.budget), "--generation", "8", "--max-macs", budgets,
                         "--set", "searcher.population=8", "--seed", str(args.seed), "--threads", str(args.threads)]
+        self.again = self.command + ["--resume"]
 
     def reached(self, folder):
         try:
@@ -117,29 +130,91 @@ class Search:
         return {"evaluations": evaluations, "best": json.loads(output)["results"], "runs": runs}
 
 
+class Export:
+    """Over a network that was exported before: a reader finds that one or the new one."""
+    name = "export"
+
+    def __init__(self, args, supernet):
+        self.frontier = args.frontier
+        space = answer(args.frontier, "spaces", args.space, "--input", "1x28x28")
+        command = [args.frontier, "export", "--quiet", "--json", "--checkpoint", str(supernet), "--out", "network.onnx",
+                   "--overwrite", "--threads", str(args.threads), "--arch"]
+        self.before = command + [space["cheapest"]]
+        self.command = self.again = command + [space["dearest"]]
+
+    def reached(self, folder):
+        found = answer(self.frontier, "check", folder / "network.onnx")  # ends the script where it is damaged
+        return "%.2f M MACs" % (found["macs"] / 1e6)
+
+    def outcome(self, folder, output):
+        return {"file": (folder / "network.onnx").read_bytes(), "answer": json.loads(output),
+                "left": sorted(p.name for p in folder.iterdir())}
+
+
+class Import:
+    """A table of every network of nas_bench_macro."""
+    name = "import"
+
+    def __init__(self, args, folder):
+        table, names = folder / "table.csv", folder / "map.json"
+        rng = random.Random(args.seed)
+        choices = ["".join(str(choice) for choice in number) for number in itertools.product(range(3), repeat=8)]
+        table.write_text("arch,top1\n" + "".join(f"{arch},{rng.random():.6f}\n" for arch in choices))
+        names.write_text(json.dumps({"arch": "arch", "results": [
+            {"dataset": "made up", "split": "test", "metrics": {"top1": "top1"}}]}))
+        self.command = self.again = [args.frontier, "import", str(table), "--space", "nas_bench_macro", "--map",
+                                     str(names), "--db", "results.db", "--quiet", "--json"]
+
+    def reached(self, folder):
+        if not (folder / "results.db").exists():
+            return "nothing"
+        check_database(folder / "results.db")
+        try:
+            with sqlite3.connect(folder / "results.db") as db:
+                (count,) = db.execute("SELECT COUNT(*) FROM evaluations").fetchone()
+            db.close()
+            return f"{count} rows"
+        except sqlite3.OperationalError:  # killed before its tables were there
+            return "no tables"
+
+    def outcome(self, folder, output):
+        check_database(folder / "results.db")
+        with sqlite3.connect(folder / "results.db") as db:
+            rows = sorted(db.execute("SELECT canonical, split, macs, params, dataset, top1 FROM results"))
+        db.close()
+        return {"rows": rows}
+
+
+def begin(job, folder):
+    folder.mkdir()
+    if hasattr(job, "before"):
+        run_until(job.before, folder)
+
+
 def attempt(job, folder, kills, seconds, rng):
     """One run, killed `kills` times at random moments, to its end. Returns its outcome and where it was killed."""
-    folder.mkdir()
+    begin(job, folder)
     killed = []
-    command = list(job.command)
+    command = job.command
     while len(killed) < kills:
         moment = rng.uniform(0, seconds)
         if run_until(command, folder, moment) is None:
             killed.append(f"{moment:.2f} s ({job.reached(folder)})")
         elif not killed:  # it was done before: begin anew, so that every row has a kill
             shutil.rmtree(folder)
-            folder.mkdir()
+            begin(job, folder)
             continue
         else:
             break  # done before a second kill
-        command = job.command + ["--resume"]
-    output = run_until(job.command + ["--resume"], folder)
+        command = job.again
+    output = run_until(job.again, folder)
     return job.outcome(folder, output), killed
 
 
 def check(job, folder, args, rng):
     reference_folder = folder / "reference"
-    reference_folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    begin(job, reference_folder)
     start = time.monotonic()
     output = run_until(job.command, reference_folder)
     seconds = time.monotonic() - start
@@ -161,7 +236,7 @@ def check(job, folder, args, rng):
         if not differences:
             shutil.rmtree(place)
     print(f"{job.name}: {args.kills - different} of {args.kills} killed runs ended exactly like the one never stopped")
-    return different, reference_folder
+    return different
 
 
 def main():
@@ -175,7 +250,7 @@ def main():
     parser.add_argument("--budget", type=int, default=96, help="subnets of a search")
     parser.add_argument("--seed", type=int, default=0, help="of training, search and kills")
     parser.add_argument("--threads", type=int, default=0, help="threads of the program; 0: one a core")
-    parser.add_argument("--only", choices=["train", "search"])
+    parser.add_argument("--only", choices=["train", "search", "scratch", "export", "import"])
     parser.add_argument("--keep", metavar="FOLDER", help="work here and keep what differs")
     args = parser.parse_args()
     args.frontier = str(pathlib.Path(args.frontier).resolve())
@@ -184,15 +259,18 @@ def main():
     different = 0
     start = time.monotonic()
     try:
-        training = Training(args)
-        if args.only == "search":
-            supernet = folder / "supernet_for_search"
+        supernet = folder / "train" / "reference"
+        if args.only in (None, "train"):
+            different += check(Training(args), folder / "train", args, rng)
+        elif args.only in ("search", "export"):
             supernet.mkdir(parents=True)
-            run_until(training.command, supernet)
-        else:
-            different, supernet = check(training, folder / "train", args, rng)
-        if args.only != "train":
-            different += check(Search(args, supernet / "supernet"), folder / "search", args, rng)[0]
+            run_until(Training(args).command, supernet)
+        for job in (Search, Scratch, Export, Import):
+            if args.only not in (None, job.name):
+                continue
+            (folder / job.name).mkdir(parents=True, exist_ok=True)
+            inputs = {"search": [supernet / "supernet"], "export": [supernet / "supernet"], "import": [folder / "import"]}
+            different += check(job(args, *inputs.get(job.name, [])), folder / job.name, args, rng)
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)
