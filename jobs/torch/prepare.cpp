@@ -151,8 +151,8 @@ Error readable(const c10::Error& error) {
                          text.find("can't allocate memory") != std::string::npos;
   if (!no_memory) return Error(text);
   return Error(
-      "out of memory; lower loader.batch_size (training), or evaluation.batch, evaluation.population and "
-      "evaluation.calibration_batch (measuring). LibTorch says: " +
+      "out of memory: smaller batches (loader.batch_size, evaluation.batch, evaluation.calibration_batch), smaller "
+      "images or fewer of them may help; LibTorch says: " +
       text);
 }
 

@@ -373,6 +373,58 @@ TEST_F(WrongJob, InJobs) {
        BadInput{"ArchOfAnotherSpace", evaluate({"--checkpoint", "supernet", "--arch", "22212220"}), 2, {"22212220"}}});
 }
 
+TEST_F(WrongJob, InWhatGoesOnFromATraining) {
+  const auto out = [](const Arguments& more) {
+    Arguments all{"export", "--quiet", "--checkpoint", "supernet", "--out", "fresh.onnx"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const auto extend = [](const std::string& folder, const std::string& epochs) {
+    return Arguments{"train", "--quiet", "--db", "results.db", "--out", folder, "--extend", epochs};
+  };
+  const auto tune = [](const Arguments& more) {
+    Arguments all = train({"--out", "fresh", "--sampler", "fixed", "--set", std::string("sampler.arch=") + kArch});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_all_refused(
+      {BadInput{"ExtendNothing", extend("fresh", "2"), 2, {"--extend 2: 'fresh' holds no training to go on with"}},
+       BadInput{"ExtendByNothing", extend("supernet", "0"), 2, {"--extend", "0 is out of range"}},
+       BadInput{"ExtendByText", extend("supernet", "two"), 2, {"--extend", "'two' is not a whole number"}},
+       BadInput{"ExtendAndOverwrite",
+                {"train", "--db", "results.db", "--out", "supernet", "--extend", "2", "--overwrite"},
+                2,
+                {"--extend or --overwrite, not both"}},
+       BadInput{"ExtendWithOtherSettings",
+                {"train", "--quiet", "--db", "results.db", "--out", "supernet", "--extend", "2", "--lr", "0.7"},
+                2,
+                {"began with trainer.lr = ", "not 0.7"}},
+       BadInput{"FromNothing", tune({"--from", "nothing"}), 2, {"nothing"}},
+       BadInput{"FromAFile", tune({"--from", "plain"}), 2, {"plain"}},
+       BadInput{"FromDamagedWeights", tune({"--from", "flipped"}), 2, {"flipped", "damaged"}},
+       BadInput{"FromWithoutTraining",
+                evaluate({"--checkpoint", "supernet", "--from", "supernet"}),
+                2,
+                {"'start' has no effect"}},
+       BadInput{"TeacherIsNoNetwork", tune({"--set", "teacher.checkpoint=plain"}), 2, {"plain"}},
+       BadInput{"ExportOfWhich", out({}), 2, {"--arch", "--max-macs"}},
+       BadInput{"ExportOfTwo", out({"--arch", kArch, "--max-macs", "1M"}), 2, {"not both"}},
+       BadInput{"ExportOfNothing", out({"--max-macs", "0"}), 2, {"--max-macs 0: no network is that small"}},
+       BadInput{"ExportOfNonsense", out({"--max-params", "few"}), 2, {"'few' is not a count"}},
+       BadInput{"ExportOfAbsurd", out({"--max-macs", "9000000000G"}), 2, {"max_macs"}},
+       BadInput{"ExportWithoutMeasurements", out({"--max-macs", "260k", "--db", "none.db"}), 2, {"none.db"}},
+       BadInput{"CheckOfAPicture", {"check", "plain"}, 2, {"plain"}},
+       BadInput{"CheckOfAFolder", {"check", "others"}, 2, {"others"}},
+       BadInput{"PredictWithoutModel", {"predict", "plain"}, 2, {"--model"}},
+       BadInput{"PredictWithoutPictures", {"predict", "--model", "plain"}, 2, {"images"}},
+       BadInput{"PredictWithNoModel", {"predict", "--model", "gone.onnx", "plain"}, 2, {"gone.onnx"}},
+       BadInput{"PredictTooFewClasses", {"predict", "--model", "plain", "--top", "0", "plain"}, 2, {"--top", "0"}},
+       BadInput{"PredictUnknownWish",
+                {"predict", "--model", "plain", "--broken", "mend", "plain"},
+                2,
+                {"broken", "refuse"}}});
+}
+
 /// A folder with a trained supernet of its own for cases that work in it.
 class FailingJob : public ::testing::Test {
  protected:

@@ -53,7 +53,7 @@ TEST(MemoryNeed, BeyondWhatIsFreeIsRefusedWithWhatWouldFit) {
 
 TEST(Errors, OfAllocatorsSayWhatToLower) {
   EXPECT_THROWS_WITH(without_backtrace([] { return at::empty({std::int64_t{1} << 50}); }), Error,
-                     "out of memory; lower loader.batch_size");
+                     "out of memory: smaller batches (loader.batch_size");
 }
 
 }  // namespace
