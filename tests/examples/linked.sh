@@ -15,6 +15,15 @@ headers=$work/installed/include/frontier
 grep -rho '^#include "[^"]*"' "$headers" | sort -u | sed 's/.*"\(.*\)"/\1/' | while read -r header; do
   [ -e "$headers/$header" ] || { echo "an installed header includes $header, which is not installed"; exit 1; }
 done
+# Each alone brings all that it needs, where that is not LibTorch (which takes seconds a header).
+cat > "$work/alone.sh" <<'ALONE'
+header=$1
+why=$(${CXX:-c++} -std=c++20 -fsyntax-only -x c++ -I . "$header" 2>&1) && exit 0
+case "$why" in *"fatal error: ATen/"* | *"fatal error: c10/"* | *"fatal error: torch/"*) exit 0 ;; esac
+echo "$header does not compile alone: $why"
+exit 1
+ALONE
+(cd "$headers" && xargs -n 1 -P 2 sh "$work/alone.sh" < "$work/headers") || exit 1
 sed 's/.*/#include "&"/' "$work/headers" > "$work/source/every_header.cpp"
 echo 'target_sources(linked PRIVATE every_header.cpp)' >> "$work/source/CMakeLists.txt"
 "$cmake" -S "$work/source" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/installed" "$@" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
