@@ -54,7 +54,7 @@ nlohmann::json numbers_decided_by(nlohmann::json settings) {
   for (const char* key : {"checkpoint_steps", "checkpoint_seconds"}) settings.erase(key);
   for (const char* key : {"prefetch", "threads"}) settings["loader"].erase(key);
   for (const char* key : {"path", "memory_share"}) settings["data"].erase(key);
-  for (const char* part : {"start", "teacher"}) settings[part].erase("checkpoint");  // what it holds stays
+  settings["teacher"].erase("checkpoint");  // its weights and architecture stay
   return settings;
 }
 
@@ -251,6 +251,7 @@ std::string recipe_of(const Prepared& p) {
   for (const char* key : {"size", "resize", "channels", "broken"})
     settings["data"].erase(key);  // what they make of the pictures is in the images' checksum
   settings["sampler"].erase("arch");
+  settings["start"].erase("checkpoint");  // its weights stay
   if (p.config.start.checkpoint.empty()) settings.erase("start");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());

@@ -78,6 +78,8 @@ TEST(Start, ResumingIsExactAndNeedsNoSource) {
   StopsAtOnce stops;
   EXPECT_THROW(s.train("stopped", c, stops), Interrupted);
   std::filesystem::rename(s.folder / "supernet", s.folder / "moved");
+  EXPECT_THROWS_WITH(s.train("stopped", s.from("moved", s.fixed(s.cheapest)), s.silent, "resume"), UsageError,
+                     "began with start.checkpoint = ");
   s.train("stopped", json::object(), s.silent, "resume");
   EXPECT_EQ(s.file("straight", "weights.safetensors"), s.file("stopped", "weights.safetensors"));
   s.train("fresh", s.fixed(s.cheapest), s.silent);
