@@ -62,8 +62,7 @@ std::string stored_text(const nlohmann::ordered_json& document) {
   Table table({{"metric"}, {"value", Align::kRight}, {"measured"}, {"architecture"}});
   for (const auto& item : document["results"]) {
     const std::string how = how_measured(item), arch = item["arch"].get<std::string>();
-    for (const auto& [name, value] : item["metrics"].items())
-      table.add({name, readable(name, value.get<double>()), how, arch});
+    for (const auto& [name, value] : item["metrics"].items()) table.add({name, readable_metric(item, name), how, arch});
     const double seconds = item["seconds"].get<double>();
     if (seconds > 0) table.add({"training", format_seconds(seconds), how, arch});
   }
@@ -80,19 +79,19 @@ std::string measured_text(const nlohmann::ordered_json& document) {
                {"architecture"}});
   for (const auto& item : document["results"])
     table.add({format_count(item["macs"].get<double>()), format_count(item["params"].get<double>()),
-               item["split"].get<std::string>(), readable("top1", item["metrics"]["top1"].get<double>()),
-               readable("loss", item["metrics"]["loss"].get<double>()),
+               item["split"].get<std::string>(), readable_metric(item, "top1"), readable_metric(item, "loss"),
                readable("seconds", item["seconds"].get<double>()), item["arch"].get<std::string>()});
   return table.text();
 }
 
 void run_evaluate(EvaluateOptions options) {
-  ProgressObserver observer(options.quiet);
+  ProgressObserver observer(options.quiet, [&](const auto& document) {
+    if (options.json) return print_json(document);
+    print(options.evaluator == "benchmark" ? stored_text(document) : measured_text(document));
+  });
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
   Registries registries = program_registries(options);
-  const auto document = registries.run("evaluate", settings_of(options), observer);
-  if (options.json) return print_json(document);
-  print(options.evaluator == "benchmark" ? stored_text(document) : measured_text(document));
+  observer.finish(registries.run("evaluate", settings_of(options), observer));
 }
 
 }  // namespace

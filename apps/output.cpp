@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "common/errors.h"
+#include "common/statistics.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -37,15 +38,28 @@ std::string csv_line(const std::vector<std::string>& cells) {
   return line + "\n";
 }
 
-std::string readable(std::string_view name, double value) {
+std::string readable(std::string_view name, double value) { return readable(name, value, std::nullopt); }
+
+std::string readable(std::string_view name, double value, std::optional<double> standard_error) {
   if (name == "macs" || name == "params") return format_count(value);
-  char text[48];
-  if (name == "top1" || name == "top5") {
-    std::snprintf(text, sizeof text, "%.2f %%", 100 * value);
+  const bool is_fraction = name == "top1" || name == "top5";
+  char text[48], behind[48] = "";
+  if (is_fraction) {
+    std::snprintf(text, sizeof text, "%.2f", 100 * value);
+    if (standard_error) std::snprintf(behind, sizeof behind, " ±%.2f", 100 * *standard_error);
   } else {
-    std::snprintf(text, sizeof text, "%.5g", value);
+    std::snprintf(text, sizeof text, name == kImagesMetric ? "%.0f" : "%.5g", value);
+    if (standard_error) std::snprintf(behind, sizeof behind, " ±%.2g", *standard_error);
   }
-  return text;
+  return std::string(text) + behind + (is_fraction ? " %" : "");
+}
+
+std::string readable_metric(const nlohmann::ordered_json& item, const std::string& name, const std::string& which) {
+  const std::string metrics = which + "metrics", errors = which + "standard_errors";
+  if (!item.contains(metrics) || !item[metrics].contains(name)) return "-";
+  const bool has_error = item.contains(errors) && item[errors].contains(name);
+  return readable(name, item[metrics][name].get<double>(),
+                  has_error ? std::optional(item[errors][name].get<double>()) : std::nullopt);
 }
 
 }  // namespace frontier

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,5 +21,10 @@ std::string csv_line(const std::vector<std::string>& cells);
 /// For people: `top1` and `top5` in percent, `macs` and `params` with a unit, `latency_ms` and others with a few
 /// digits.
 std::string readable(std::string_view name, double value);
+/// With its standard error, where there is one: "91.23 ±0.28 %".
+std::string readable(std::string_view name, double value, std::optional<double> standard_error);
+/// A metric of an item that a job printed, likewise; "-" where the item lacks it. @param which "" for `metrics` and
+/// `standard_errors`, "test_" for `test_metrics` and `test_standard_errors`, ...
+std::string readable_metric(const nlohmann::ordered_json& item, const std::string& name, const std::string& which = "");
 
 }  // namespace frontier

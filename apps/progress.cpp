@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 #include "apps/output.h"
 #include "common/text.h"
@@ -98,7 +99,10 @@ void Progress::finish() {
   drawn_ = false;
 }
 
-ProgressObserver::ProgressObserver(bool quiet) : quiet_(quiet) { catch_interrupts(); }
+ProgressObserver::ProgressObserver(bool quiet, std::function<void(const nlohmann::ordered_json&)> print)
+    : quiet_(quiet), print_(std::move(print)) {
+  catch_interrupts();
+}
 
 void ProgressObserver::begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) {
   progress_.emplace(what, total, unit, quiet_);
@@ -107,6 +111,20 @@ void ProgressObserver::begin(const std::string& what, std::int64_t first, std::i
 
 void ProgressObserver::progress(std::int64_t done, const std::string& detail) {
   if (progress_) progress_->update(done, detail);
+}
+
+void ProgressObserver::result(const nlohmann::ordered_json& document) {
+  if (std::exchange(is_shown_, true)) return;
+  try {
+    print_(document);
+  } catch (const std::exception&) {
+    failure_ = std::current_exception();
+  }
+}
+
+void ProgressObserver::finish(const nlohmann::ordered_json& document) {
+  result(document);
+  if (failure_) std::rethrow_exception(failure_);
 }
 
 void ProgressObserver::note(const std::string& line) {

@@ -2,6 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
@@ -43,15 +46,23 @@ bool interrupted();
 class ProgressObserver : public Observer {
  public:
   /// From now on Ctrl-C stops the job instead of the program.
-  explicit ProgressObserver(bool quiet);
+  /// @param print shows a job's result.
+  explicit ProgressObserver(bool quiet, std::function<void(const nlohmann::ordered_json&)> print = {});
   void begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) override;
   void progress(std::int64_t done, const std::string& detail) override;
   void end() override { progress_.reset(); }
   void note(const std::string& line) override;
+  /// Shows the result, once. What it cannot show is told by finish(): the job goes on and stores it.
+  void result(const nlohmann::ordered_json& document) override;
+  /// Shows what the job gave, if it was not shown before.
+  void finish(const nlohmann::ordered_json& document);
   bool should_stop() override { return interrupted(); }
 
  private:
   bool quiet_;
+  std::function<void(const nlohmann::ordered_json&)> print_;
+  bool is_shown_ = false;
+  std::exception_ptr failure_;  ///< of showing it
   std::optional<Progress> progress_;
 };
 

@@ -8,12 +8,13 @@
 #include "common/table.h"
 #include "common/text.h"
 #include "db/store.h"
+#include "jobs/run_results.h"
 
 namespace frontier {
 namespace {
 
 struct RunsOptions : CommonOptions {
-  std::string run;
+  std::string run, pending;
 };
 
 std::string message_of(const Run& run) {
@@ -63,7 +64,17 @@ std::string text_table(const std::vector<Run>& runs) {
   return table.text();
 }
 
+void import_pending(const RunsOptions& options) {
+  const auto document = store_pending(options.db, options.pending);
+  if (options.json) return print_json(document);
+  print("run " + std::to_string(document["run"].get<std::int64_t>()) + ": " +
+        std::to_string(document["results"].get<std::int64_t>()) + " results, " +
+        std::to_string(document["new"].get<std::int64_t>()) + " of them new; the file is now " +
+        printable(document["file"].get<std::string>(), 4000) + "\n");
+}
+
 void run_runs(const RunsOptions& options) {
+  if (!options.pending.empty()) return import_pending(options);
   const Store store(options.db, Store::Mode::kReadOnly);
   RunFilter filter;
   if (!options.run.empty()) filter.id = store.find_run(options.run);
@@ -82,6 +93,11 @@ void add_runs_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("runs", "The runs with state and progress");
   add_common_options(*command, *options);
   command->add_option("--run", options->run, "Only this one: its id or name");
+  command
+      ->add_option("--import-pending", options->pending,
+                   "Store what a run found and could not store: the file that it named")
+      ->check(not_empty())
+      ->excludes("--run");
   command->callback([options] { run_runs(*options); });
 }
 

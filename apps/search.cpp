@@ -106,11 +106,12 @@ void run_search(const SearchOptions& options) {
                                                           : std::vector<std::string>{"searcher", "evaluation"});
   if (extra.contains("searcher")) settings["searcher_options"] = extra["searcher"];
   if (extra.contains("evaluation")) settings["evaluation"] = extra["evaluation"];
-  ProgressObserver observer(options.quiet);
-  const auto document = registries.run("search", settings, observer);
-  if (options.json) return print_json(document);
-  const std::string metric = options.objectives.empty() ? "top1" : parse_objectives(options.objectives).front().name;
-  print(options.repeat > 1 ? repeats_text(document, metric) : search_text(document, metric));
+  ProgressObserver observer(options.quiet, [&](const auto& document) {
+    if (options.json) return print_json(document);
+    const std::string metric = options.objectives.empty() ? "top1" : parse_objectives(options.objectives).front().name;
+    print(options.repeat > 1 ? repeats_text(document, metric) : search_text(document, metric));
+  });
+  observer.finish(registries.run("search", settings, observer));
 }
 
 }  // namespace

@@ -23,11 +23,11 @@ std::string in_words(const Json& table) {
                            .seed = table["seed"].get<std::int64_t>()});
 }
 
-/// The split searched, and the accuracy shown last: its title and its key in `best`.
+/// The split searched, and the accuracy shown last: its title and how its keys in `best` begin.
 std::pair<std::string, std::pair<std::string, std::string>> titles(const Json& document) {
-  if (!document.contains("searched")) return {"search split", {"test", "test_metrics"}};
+  if (!document.contains("searched")) return {"search split", {"test", "test_"}};
   return {document["searched"]["split"].get<std::string>() + " split",
-          {document.contains("reported") ? in_words(document["reported"]) : "reported", "report_metrics"}};
+          {document.contains("reported") ? in_words(document["reported"]) : "reported", "report_"}};
 }
 
 std::string run_line(const Json& document) { return "run " + std::to_string(document["run"].get<std::int64_t>()); }
@@ -66,14 +66,11 @@ std::string search_text(const Json& document, const std::string& metric) {
                {"best subnet"}});
   for (const auto& item : document["results"]) {
     const auto& best = item["best"];
-    const auto shown = [&](const std::string& which) {
-      const bool has = best.contains(which) && best[which].contains(metric);
-      return has ? readable(metric, best[which][metric].get<double>()) : "-";
-    };
     std::string budget = item.contains("max_macs") ? format_count(item["max_macs"].get<double>()) : "-";
     if (item.contains("min_macs")) budget = format_count(item["min_macs"].get<double>()) + " to " + budget;
     table.add({budget, format_count(best["macs"].get<double>()), format_count(best["params"].get<double>()),
-               shown("metrics"), shown(other.second), best["arch"].get<std::string>()});
+               readable_metric(best, metric), readable_metric(best, metric, other.second),
+               best["arch"].get<std::string>()});
   }
   return run_line(document) + "\n" + table.text();
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
 #include "apps/job_options.h"
@@ -27,8 +28,28 @@ std::string classes_text(const nlohmann::ordered_json& names) {
   return std::to_string(names.size()) + ": " + join(named) + (names.size() > kNamed ? ", ..." : "");
 }
 
+std::string trained_text(const nlohmann::ordered_json& document, const std::string& out) {
+  std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + out + ", " +
+                     std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
+                     format_seconds(document["seconds"].get<double>()) + "\n";
+  for (const auto& [name, value] : document["metrics"].items()) {
+    const auto& errors = document["standard_errors"];
+    text += "  " + name + "  " +
+            readable(name.starts_with("top1") ? "top1" : name, value.get<double>(),
+                     errors.contains(name) ? std::optional(errors[name].get<double>()) : std::nullopt) +
+            "\n";
+  }
+  text += "  classes  " + classes_text(document["classes"]) + ", from images of " +
+          document["input"].get<std::string>() + "\n";
+  if (document.contains("derived")) text += "  derived  " + document["derived"].get<std::string>() + "\n";
+  return text;
+}
+
 void run_train(TrainOptions options) {
-  ProgressObserver observer(options.quiet);
+  ProgressObserver observer(options.quiet, [&](const auto& document) {
+    if (options.json) return print_json(document);
+    print(trained_text(document, options.out));
+  });
   if (options.extend > 0 && options.overwrite) throw UsageError("give --extend or --overwrite, not both");
   options.resume |= options.extend > 0;
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
@@ -41,17 +62,7 @@ void run_train(TrainOptions options) {
                                    {"threads", num_threads(options)},
                                    {"device", options.device}};
   Registries registries = program_registries(options);
-  const auto document = registries.run("train", settings, observer);
-  if (options.json) return print_json(document);
-  std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + options.out +
-                     ", " + std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
-                     format_seconds(document["seconds"].get<double>()) + "\n";
-  for (const auto& [name, value] : document["metrics"].items())
-    text += "  " + name + "  " + readable("top1", value.get<double>()) + "\n";
-  text += "  classes  " + classes_text(document["classes"]) + ", from images of " +
-          document["input"].get<std::string>() + "\n";
-  if (document.contains("derived")) text += "  derived  " + document["derived"].get<std::string>() + "\n";
-  print(text);
+  observer.finish(registries.run("train", settings, observer));
 }
 
 }  // namespace

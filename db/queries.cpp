@@ -6,6 +6,8 @@
 
 #include "common/errors.h"
 #include "common/pareto.h"
+#include "common/shell.h"
+#include "common/statistics.h"
 #include "common/table.h"
 #include "common/text.h"
 #include "db/internal/store_impl.h"
@@ -203,19 +205,10 @@ class Selection {
   std::vector<Value> values_;
 };
 
-/// One option as a shell reads it.
-std::string shell_quoted(const std::string& text) {
-  const bool plain =
-      !text.empty() &&
-      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
-  if (plain) return text;
-  std::string escaped;
-  for (const char c : text) escaped += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return "'" + escaped + "'";
-}
+enum class Seeds { kApart, kAveraged };
 
 /// The text of the refusal to mix protocols: what tells those found apart, in whole, and a command that chooses one.
-std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts) {
+std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts, Seeds seeds) {
   constexpr std::size_t kShown = 8;
   const auto fields = protocol_fields({});
   std::vector<std::pair<std::size_t, std::vector<std::string>>> protocols;  // results, values by field
@@ -230,11 +223,13 @@ std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size
   }
   std::stable_sort(protocols.begin(), protocols.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<std::size_t> differing;
-  for (std::size_t i = 0; i < fields.size(); ++i)
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (seeds == Seeds::kAveraged && std::string_view(fields[i].column) == "seed") continue;
     if (std::any_of(protocols.begin(), protocols.end(),
                     [&](const auto& p) { return p.second[i] != protocols.front().second[i]; }))
       differing.push_back(i);
-  std::string command = "frontier pareto";
+  }
+  std::string command = std::string("frontier pareto") + (seeds == Seeds::kAveraged ? " --mean" : "");
   for (const std::size_t i : differing)
     command += std::string(" ") + fields[i].option + " " + shell_quoted(protocols.front().second[i]);
   std::vector<Table::Column> columns;
@@ -258,7 +253,93 @@ std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size
   return text;
 }
 
+void require_objectives(std::span<const Objective> objectives) {
+  if (objectives.empty()) throw UsageError("a front needs at least one objective, like top1:max,macs:min");
+}
+
+/// Results that have all of some fields, with their values: first the objectives', then the conditions'.
+struct Rows {
+  std::vector<std::int64_t> ids, architectures, protocols;
+  std::vector<double> values;  ///< of all fields, row after row
+};
+
+Rows read_rows(Selection& selection, std::span<const Objective> objectives,
+               std::span<const Condition> conditions = {}) {
+  std::string columns = "e.id, e.architecture, e.protocol";
+  for (const Objective& o : objectives) columns += ", " + selection.expression(o.name, Use::kObjective);
+  for (const Condition& c : conditions) columns += ", " + selection.expression(c.field, Use::kWhere);
+  const std::size_t num_fields = objectives.size() + conditions.size();
+  Rows rows;
+  auto row = selection.select(columns);
+  while (row.step()) {
+    rows.ids.push_back(row.integer(0));
+    rows.architectures.push_back(row.integer(1));
+    rows.protocols.push_back(row.integer(2));
+    for (std::size_t f = 0; f < num_fields; ++f) rows.values.push_back(row.real(static_cast<int>(f) + 3));
+  }
+  return rows;
+}
+
+/// Indices of the non-dominated points, the best of the first objective first. @param values of the objectives, point
+/// after point.
+std::vector<std::size_t> sorted_front(std::span<const Objective> objectives, std::vector<double> values) {
+  const std::size_t dims = objectives.size();
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = minimised(objectives[i % dims], values[i]);
+  std::vector<std::size_t> members = pareto_front(values, dims);
+  const auto point = [&](std::size_t i) { return std::span(values).subspan(i * dims, dims); };
+  std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
+    return std::lexicographical_compare(point(a).begin(), point(a).end(), point(b).begin(), point(b).end());
+  });
+  return members;
+}
+
+/// Of all protocols that differ from this one in their seeds alone, and itself, the first.
+std::int64_t protocol_of_any_seed(Database& db, std::int64_t protocol) {
+  auto row = db.query(
+      "SELECT min(o.id) FROM protocols p JOIN protocols o ON o.evaluator = p.evaluator AND o.checkpoint = p.checkpoint "
+      "AND o.dataset = p.dataset AND o.split = p.split AND o.fidelity = p.fidelity AND o.calibration = p.calibration "
+      "AND o.recipe = p.recipe WHERE p.id = ?",
+      protocol);
+  row.step();
+  return row.integer(0);
+}
+
+bool holds(const Condition& condition, double value) {
+  switch (condition.comparison) {
+    case Comparison::kLess: return value < condition.number;
+    case Comparison::kLessOrEqual: return value <= condition.number;
+    case Comparison::kGreater: return value > condition.number;
+    case Comparison::kGreaterOrEqual: return value >= condition.number;
+    case Comparison::kEqual: return value == condition.number;
+    case Comparison::kNotEqual: return value != condition.number;
+  }
+  return false;
+}
+
+/// @param results of one network, that differ in their seeds alone.
+MeanResult mean_of_seeds(std::vector<Result> results) {
+  std::sort(results.begin(), results.end(),
+            [](const Result& a, const Result& b) { return a.protocol.seed < b.protocol.seed; });
+  MeanResult averaged;
+  averaged.mean.architecture = results.front().architecture;
+  averaged.mean.protocol = results.front().protocol;
+  const auto add = [&](const std::string& name, double& to, const auto& value_of) {
+    std::vector<double> values;
+    for (const Result& result : results) values.push_back(value_of(result));
+    to = mean(values);
+    if (values.size() > 1 && name != kImagesMetric) averaged.standard_errors[name] = standard_error(values);
+  };
+  for (const auto& [name, value] : results.front().metrics)
+    if (std::all_of(results.begin(), results.end(), [&](const Result& r) { return r.metrics.contains(name); }))
+      add(name, averaged.mean.metrics[name], [&](const Result& result) { return result.metrics.at(name); });
+  add("seconds", averaged.mean.seconds, [](const Result& result) { return result.seconds; });
+  averaged.results = std::move(results);
+  return averaged;
+}
+
 }  // namespace
+
+Result Store::result(std::int64_t id) const { return impl_->result(id); }
 
 std::vector<Result> Store::results(const Filter& filter, std::optional<std::size_t> limit) const {
   if (filter.run) impl_->require_run(*filter.run);
@@ -338,44 +419,68 @@ std::vector<Result> Store::table_results(const ResultTable& table) const {
 }
 
 Front Store::pareto(std::span<const Objective> objectives, const Filter& filter, Mixing mixing) const {
-  if (objectives.empty()) throw UsageError("a front needs at least one objective, like top1:max,macs:min");
+  require_objectives(objectives);
   if (filter.run) impl_->require_run(*filter.run);
-  const std::size_t dims = objectives.size();
-  std::vector<std::int64_t> ids;
-  std::vector<double> points;
+  Selection selection(impl_->db, filter);
+  const Rows rows = read_rows(selection, objectives);
   std::map<std::int64_t, std::size_t> protocols;
-  {
-    Selection selection(impl_->db, filter);
-    std::string columns = "e.id, e.protocol";
-    for (const Objective& objective : objectives) {
-      columns += ", " + selection.expression(objective.name, Use::kObjective);
-    }
-    auto row = selection.select(columns);
-    std::int64_t last_protocol = 0;
-    std::size_t* count = nullptr;
-    while (row.step()) {
-      ids.push_back(row.integer(0));
-      if (const std::int64_t protocol = row.integer(1); count == nullptr || protocol != last_protocol) {
-        count = &protocols[protocol];
-        last_protocol = protocol;
-      }
-      ++*count;
-      for (std::size_t d = 0; d < dims; ++d) {
-        const double value = row.real(static_cast<int>(d) + 2);
-        points.push_back(objectives[d].direction == Direction::kMin ? value : -value);
-      }
-    }
-  }
-  if (protocols.size() > 1 && mixing == Mixing::kRefuse) throw MixedProtocols(mixed_protocols(impl_->db, protocols));
-
-  std::vector<std::size_t> members = pareto_front(points, dims);
-  const auto point = [&](std::size_t i) { return std::span(points).subspan(i * dims, dims); };
-  std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
-    return std::lexicographical_compare(point(a).begin(), point(a).end(), point(b).begin(), point(b).end());
-  });
+  for (const std::int64_t protocol : rows.protocols) ++protocols[protocol];
+  if (protocols.size() > 1 && mixing == Mixing::kRefuse)
+    throw MixedProtocols(mixed_protocols(impl_->db, protocols, Seeds::kApart));
   Front front;
-  front.num_considered = ids.size();
-  for (const std::size_t i : members) front.results.push_back(impl_->result(ids[i]));
+  front.num_considered = rows.ids.size();
+  for (const std::size_t i : sorted_front(objectives, rows.values)) front.results.push_back(impl_->result(rows.ids[i]));
+  return front;
+}
+
+MeanFront Store::pareto_of_means(std::span<const Objective> objectives, const Filter& filter, Mixing mixing) const {
+  require_objectives(objectives);
+  if (filter.run) impl_->require_run(*filter.run);
+  Filter of_results = filter;
+  std::vector<Condition> of_means;
+  std::erase_if(of_results.where, [&](const Condition& condition) {
+    const std::string& field = condition.field;
+    if (field == "macs" || field == "params" || field == "seed") return false;  // the same in the mean, or not in it
+    of_means.push_back(condition);
+    return true;
+  });
+  const std::size_t num_fields = objectives.size() + of_means.size();
+  Selection selection(impl_->db, of_results);
+  const Rows rows = read_rows(selection, objectives, of_means);
+
+  std::map<std::int64_t, std::int64_t> first_seed;  // of each protocol, the one that stands for all its seeds
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < rows.ids.size(); ++i) {
+    const auto [known, is_new] = first_seed.try_emplace(rows.protocols[i]);
+    if (is_new) known->second = protocol_of_any_seed(impl_->db, rows.protocols[i]);
+    groups[{rows.architectures[i], known->second}].push_back(i);
+  }
+  std::map<std::int64_t, std::size_t> protocols;
+  std::vector<const std::vector<std::size_t>*> members;
+  std::vector<double> points;
+  for (const auto& [key, group] : groups) {
+    const auto mean_of = [&](std::size_t field) {
+      std::vector<double> values;
+      for (const std::size_t i : group) values.push_back(rows.values[i * num_fields + field]);
+      return mean(values);
+    };
+    std::size_t field = objectives.size();
+    if (!std::all_of(of_means.begin(), of_means.end(),
+                     [&](const Condition& condition) { return holds(condition, mean_of(field++)); }))
+      continue;
+    ++protocols[key.second];
+    members.push_back(&group);
+    for (std::size_t d = 0; d < objectives.size(); ++d) points.push_back(mean_of(d));
+  }
+  if (protocols.size() > 1 && mixing == Mixing::kRefuse)
+    throw MixedProtocols(mixed_protocols(impl_->db, protocols, Seeds::kAveraged));
+  MeanFront front;
+  front.num_considered = members.size();
+  for (const std::size_t i : sorted_front(objectives, points)) {
+    std::vector<Result> results;
+    for (const std::size_t row : *members[i]) results.push_back(impl_->result(rows.ids[row]));
+    front.results.push_back(mean_of_seeds(std::move(results)));
+  }
   return front;
 }
 

@@ -39,6 +39,30 @@ std::int64_t Store::begin_run(const RunInfo& info) {
   return id;
 }
 
+std::int64_t Store::adopt_run(const Run& run) {
+  sqlite::Transaction transaction(impl_->db);
+  std::int64_t id = 0;
+  auto known = impl_->db.query(
+      "SELECT id FROM runs WHERE kind = ? AND config = ? AND host = ? AND created = ? AND (id = ? OR pid = ?) ORDER BY "
+      "id != ? LIMIT 1",
+      run.kind, run.config, run.host, run.created, run.id, run.pid, run.id);
+  if (known.step()) {
+    id = known.integer(0);
+  } else {
+    impl_->db
+        .query(
+            "INSERT INTO runs (kind, name, space, config, seed, version, checkpoint, state, progress, message, pid, "
+            "pid_started, host, created, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            run.kind, run.name, run.space, run.config, run.seed, run.version, run.checkpoint, to_string(run.state),
+            run.progress, run.message, run.pid, run.host, run.created, run.updated)
+        .run();
+    id = impl_->db.last_id();
+  }
+  transaction.commit();
+  return id;
+}
+
 void Store::resume_run(std::int64_t id) {
   const ProcessId process = this_process();
   sqlite::Transaction transaction(impl_->db);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
+#include "common/statistics.h"
 #include "common/text.h"
 #include "db/internal/schema.h"
 #include "db/internal/store_impl.h"
@@ -53,6 +55,17 @@ void check_finite(const Evaluation& evaluation) {
   if (!std::isfinite(evaluation.seconds)) refuse("seconds", evaluation.seconds);
 }
 
+/// $FRONTIER_DB_WAIT, in seconds. @throws UsageError if it is no time.
+std::optional<std::chrono::milliseconds> wait_of_environment() {
+  const char* text = std::getenv("FRONTIER_DB_WAIT");
+  if (text == nullptr) return std::nullopt;
+  constexpr double kDay = 86400;
+  const double seconds = parse_number(text, "FRONTIER_DB_WAIT");
+  if (!(seconds >= 0 && seconds <= kDay))
+    throw UsageError("FRONTIER_DB_WAIT = " + printable(text) + " is out of range; allowed: 0 to 86400 seconds");
+  return std::chrono::milliseconds(static_cast<std::int64_t>(1000 * seconds));
+}
+
 /// Equal but for rounding: a mean may be summed in another order.
 bool is_same(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(std::abs(a), std::abs(b)); }
 
@@ -75,7 +88,10 @@ nlohmann::json to_json(const Protocol& protocol) {
           {"seed", protocol.seed}};
 }
 
-nlohmann::ordered_json to_json(const Result& result) {
+namespace {
+
+/// The part that a result and a mean have in common.
+nlohmann::ordered_json measured_json(const Evaluation& result, const std::map<std::string, double>& standard_errors) {
   nlohmann::ordered_json json;
   json["arch"] = result.architecture.arch;
   json["canonical"] = result.architecture.canonical;
@@ -84,12 +100,20 @@ nlohmann::ordered_json to_json(const Result& result) {
   json["macs"] = result.architecture.macs;
   json["params"] = result.architecture.params;
   json["metrics"] = result.metrics;
+  json["standard_errors"] = standard_errors;
   json["evaluator"] = result.protocol.evaluator;
   json["dataset"] = result.protocol.dataset;
   json["split"] = result.protocol.split;
   json["fidelity"] = result.protocol.fidelity;
   json["calibration"] = result.protocol.calibration;
   json["checkpoint"] = result.protocol.checkpoint;
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const Result& result) {
+  nlohmann::ordered_json json = measured_json(result, standard_errors(result.metrics));
   json["seed"] = result.protocol.seed;
   json["recipe"] = result.protocol.recipe;
   json["seconds"] = result.seconds;
@@ -99,11 +123,26 @@ nlohmann::ordered_json to_json(const Result& result) {
   return json;
 }
 
+nlohmann::ordered_json to_json(const MeanResult& result) {
+  nlohmann::ordered_json json = measured_json(result.mean, result.standard_errors);
+  json["recipe"] = result.mean.protocol.recipe;
+  json["seconds"] = result.mean.seconds;
+  for (const char* list : {"seeds", "evaluations", "runs"}) json[list] = nlohmann::ordered_json::array();
+  for (const Result& one : result.results) {
+    json["seeds"].push_back(one.protocol.seed);
+    json["evaluations"].push_back(one.id);
+    json["runs"].push_back(one.run ? nlohmann::ordered_json(*one.run) : nlohmann::ordered_json());
+  }
+  return json;
+}
+
 Store::Store(std::string_view path, Mode mode) {
   const fs::path file = database_path(path);
   check_place(file, mode);
   const bool reads = mode == Mode::kReadOnly;
+  const auto wait = wait_of_environment();
   impl_ = std::make_unique<Impl>(file, reads ? sqlite::Access::kRead : sqlite::Access::kCreate);
+  if (wait) set_wait(*wait);
   if (reads) {
     check_schema(impl_->db, migrations());
   } else {
@@ -114,6 +153,10 @@ Store::Store(std::string_view path, Mode mode) {
 
 Store::~Store() = default;
 Store::Store(Store&&) noexcept = default;
+
+std::string Store::path() const { return impl_->db.path().string(); }
+void Store::set_wait(std::chrono::milliseconds wait) { impl_->db.set_wait(wait); }
+std::chrono::milliseconds Store::wait() const { return impl_->db.wait(); }
 
 Store::Transaction::Transaction(Store& store) : transaction_(std::make_unique<sqlite::Transaction>(store.impl_->db)) {}
 Store::Transaction::~Transaction() = default;

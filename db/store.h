@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "db/errors.h"
 #include "db/filter.h"
 #include "db/pareto.h"
 
@@ -52,7 +54,7 @@ struct StoredArchitecture {
 struct Evaluation {
   StoredArchitecture architecture = {};
   Protocol protocol = {};
-  std::map<std::string, double> metrics = {};  ///< finite; "top1" a fraction, "latency_ms", a proxy's name, ...
+  std::map<std::string, double> metrics = {};  ///< finite; "top1" a fraction of "images", "latency_ms", ...
   double seconds = 0;                          ///< what it took
   std::optional<std::int64_t> run = {};        ///< the run that measured it
   /// Batch-norm statistics that it was measured with, bytes of a safetensors file; empty: not kept. Only recorded: what
@@ -66,8 +68,19 @@ struct Result : Evaluation {
   std::string created = {};  ///< ISO 8601, UTC
 };
 
-/// A result as every command prints it in JSON: arch, canonical, space, macs, params, metrics and how it was measured.
+/// A result as every command prints it in JSON: arch, canonical, space, macs, params, metrics, the standard errors of
+/// its accuracies (common/statistics.h) and how it was measured.
 nlohmann::ordered_json to_json(const Result& result);
+
+/// Results of one network that differ in the seeds of their protocols alone, as one.
+struct MeanResult {
+  Evaluation mean = {};  ///< of the metrics that all have, and of seconds; its protocol's seed means nothing
+  /// Of these and of "seconds", over the seeds; empty where there is but one.
+  std::map<std::string, double> standard_errors = {};
+  std::vector<Result> results = {};  ///< in order of their seeds
+};
+/// Likewise, with the seeds, the evaluations and the runs that measured them.
+nlohmann::ordered_json to_json(const MeanResult& result);
 
 /// What Store::record_agreeing() found; values are metrics and seconds.
 struct Recorded {
@@ -136,6 +149,11 @@ struct Front {
   std::size_t num_considered = 0;  ///< results the filter left
 };
 
+struct MeanFront {
+  std::vector<MeanResult> results;  ///< the best of the first objective first
+  std::size_t num_considered = 0;   ///< means the filter left
+};
+
 /// The results database: one SQLite file (docs/formats/results-database.md). Several processes may write at once: a
 /// write waits for its turn instead of failing. Every call that writes has committed when it returns (inside a
 /// Transaction: when that commits), and a committed result outlives a killed process; see the page for power failure.
@@ -149,6 +167,7 @@ class Store {
 
   /// @param path a file or `sqlite:///path`.
   /// @throws UsageError if it is no database of ours or of a newer schema, Error if it is damaged or cannot be written.
+  /// Waits a minute for other programs, or $FRONTIER_DB_WAIT seconds.
   Store(std::string_view path, Mode mode);
   ~Store();
   Store(Store&&) noexcept;
@@ -168,8 +187,17 @@ class Store {
     std::unique_ptr<sqlite::Transaction> transaction_;
   };
 
+  /// As it was given, without the scheme.
+  std::string path() const;
+  /// How long a call waits for other programs that hold the database. @throws DatabaseBusy then (every call).
+  void set_wait(std::chrono::milliseconds wait);
+  std::chrono::milliseconds wait() const;
+
   /// A new run in state running, of this process. Returns its id.
   std::int64_t begin_run(const RunInfo& info);
+  /// A run that another database, or an earlier state of this one, knew: its id here, made where there is none. Equal
+  /// are runs of one kind, configuration, host and time, with the same id or process.
+  std::int64_t adopt_run(const Run& run);
   /// The run goes on in this process.
   void resume_run(std::int64_t id);
   void update_run(std::int64_t id, const RunUpdate& update);
@@ -212,6 +240,8 @@ class Store {
   std::optional<std::string> statistics(std::string_view space, std::string_view built_for, std::string_view canonical,
                                         std::string_view checkpoint, std::string_view calibration) const;
 
+  /// @throws UsageError if there is none.
+  Result result(std::int64_t id) const;
   /// In order of their ids, at most `limit`.
   std::vector<Result> results(const Filter& filter = {}, std::optional<std::size_t> limit = {}) const;
   /// The tables that these results make up, in order of space, built_for and protocol.
@@ -223,6 +253,10 @@ class Store {
   /// @throws MixedProtocols if they were measured under several protocols and `mixing` does not allow it (the message
   /// lists them), UsageError if an objective is unknown.
   Front pareto(std::span<const Objective> objectives, const Filter& filter, Mixing mixing = Mixing::kRefuse) const;
+  /// The same of means over seeds: results are chosen by the filter, but for its conditions on metrics and seconds,
+  /// which the means must meet. Seeds alone make no protocols.
+  MeanFront pareto_of_means(std::span<const Objective> objectives, const Filter& filter,
+                            Mixing mixing = Mixing::kRefuse) const;
 
  private:
   struct Impl;

@@ -13,7 +13,7 @@ namespace frontier {
 
 /// What an evaluator found out about one architecture.
 struct Measurement {
-  std::map<std::string, double> metrics;  ///< "top1" and "top5" fractions in [0, 1], "loss" in nats, ...
+  std::map<std::string, double> metrics;  ///< "top1" and "top5" fractions in [0, 1], "loss" in nats, "images", ...
   double seconds = 0;                     ///< its share of the time spent
   /// Batch-norm statistics it was measured with, bytes of a safetensors file; empty: not kept.
   std::string statistics = {};

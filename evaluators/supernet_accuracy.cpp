@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "common/rng.h"
+#include "common/statistics.h"
 #include "datasets/loader.h"
 #include "search_spaces/merge.h"
 #include "supernet/safetensors.h"
@@ -146,6 +147,7 @@ void SupernetAccuracy::evaluate_group(std::span<const Architecture> archs, std::
       if (!std::isfinite(value))
         throw Error("the evaluation " + name + " of " + supernet_.space->to_string(archs[i]) +
                     " is not finite; the supernet's weights are unusable");
+    results[i].metrics.emplace(kImagesMetric, static_cast<double>(total));
     results[i].seconds = seconds / static_cast<double>(archs.size());
     if (keeps_statistics_)
       results[i].statistics = to_safetensors(statistics_by_name(merged.graph, merged.outputs[i], statistics));

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "common/errors.h"
+#include "common/statistics.h"
 #include "common/text.h"
 #include "jobs/archs.h"
 #include "jobs/run_recorder.h"
+#include "jobs/run_results.h"
 #include "jobs/stored_benchmark.h"
 #include "jobs/stored_evaluator.h"
 #include "search_spaces/registry.h"
@@ -49,6 +51,7 @@ nlohmann::ordered_json measured_item(const SearchSpace& space, const InputShape&
           {"params", c.params},
           {"split", split},
           {"metrics", measured.metrics},
+          {"standard_errors", standard_errors(measured.metrics)},
           {"seconds", measured.seconds}};
 }
 
@@ -71,8 +74,9 @@ nlohmann::ordered_json evaluate_session(const nlohmann::json& json, const OpenSe
                                             .config = settings.config.dump(),
                                             .version = version(),
                                             .checkpoint = settings.checkpoint});
+  RunResults found(store, run, observer);
   const auto job = [&]() -> nlohmann::ordered_json {
-    StoredEvaluator evaluator(*session, *space, table, store, run, observer);
+    StoredEvaluator evaluator(*session, *space, table, found, observer);
     observer.begin("evaluate", 0, static_cast<std::int64_t>(archs.size()), "subnets");
     const auto measured = evaluator.evaluate(
         settings.split, archs, [&](std::size_t done) { observer.progress(static_cast<std::int64_t>(done), ""); });
@@ -82,7 +86,9 @@ nlohmann::ordered_json evaluate_session(const nlohmann::json& json, const OpenSe
       results.push_back(measured_item(*space, session->input(), archs[i], settings.split, measured[i]));
     return {{"run", run}, {"evaluator", "supernet"}, {"results", results}};
   };
-  return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
+  auto document = found.guard(job);
+  found.finish(document);
+  return document;
 }
 
 nlohmann::ordered_json look_up_in_benchmark(const nlohmann::json& json) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 namespace frontier {
@@ -15,6 +16,8 @@ class Observer {
   /// @param detail e.g. "loss 0.412".
   virtual void progress(std::int64_t /*done*/, const std::string& /*detail*/) {}
   virtual void end() {}
+  /// What the job is about to give back, where storing it takes long or fails: whoever waits has it already.
+  virtual void result(const nlohmann::ordered_json& /*document*/) {}
   /// A line for people, e.g. "going on with run 3".
   virtual void note(const std::string& /*line*/) {}
   /// Whether the user asked to stop; the job then saves what it has and throws Interrupted. Asked from any thread.

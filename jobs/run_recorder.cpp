@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include "common/errors.h"
 #include "common/files.h"
@@ -17,12 +18,6 @@ constexpr std::int64_t kCurvePoints = 500;
 }  // namespace
 
 std::string version() { return FRONTIER_VERSION; }
-
-void close_run(Store& store, std::int64_t run, RunState state, const std::string& message) {
-  RunUpdate update{.state = state, .message = message};
-  if (state == RunState::kDone) update.progress = 1.0;
-  store.update_run(run, update);
-}
 
 RunRecorder::RunRecorder(const std::string& db, RunInfo info, Observer& observer, const std::string& resumed_checkpoint)
     : store_(db, Store::Mode::kReadWrite), info_(std::move(info)), observer_(observer) {
@@ -46,9 +41,9 @@ void RunRecorder::begin(const nlohmann::json& config, std::int64_t first_step, s
   info_.seed = config.value("seed", std::int64_t{0});
   if (resumed_) {
     store_.resume_run(*resumed_);
-    run_ = resumed_;
+    results_.emplace(store_, *resumed_, observer_);
   } else {
-    run_ = store_.begin_run(info_);
+    results_.emplace(store_, store_.begin_run(info_), observer_);
   }
   observer_.begin(info_.kind, first_step, total_steps, "steps");
 }
@@ -71,20 +66,25 @@ void RunRecorder::step(std::int64_t step, const std::vector<std::pair<std::strin
     }
   }
   if (draws_at(step)) {
-    for (const auto& [name, sum] : sums_) points_.push_back({step, name, sum.sum / static_cast<double>(sum.count)});
+    for (const auto& [name, sum] : sums_) results_->add({step, name, sum.sum / static_cast<double>(sum.count)});
+    num_points_ += static_cast<std::int64_t>(sums_.size());
     sums_.clear();
   }
-  if (points_.size() >= 100) flush();
+  if (num_points_ >= 100) flush();
   observer_.progress(step, detail);
 }
 
+/// A training does not end because its curve cannot be stored: what it ends in matters more, and close() tries again.
 void RunRecorder::flush() {
-  if (!run_) return;
-  Store::Transaction transaction(store_);
-  store_.add_points(*run_, points_);
-  store_.update_run(*run_, {.progress = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0});
-  transaction.commit();
-  points_.clear();
+  if (!results_) return;
+  const double progress = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 1.0;
+  try {
+    results_->commit([&] { store_.update_run(run(), {.progress = progress}); });
+  } catch (const DatabaseError& error) {
+    if (!std::exchange(cannot_store_, true))
+      observer_.note(std::string(error.what()) + "; the training goes on, and what it finds is kept");
+  }
+  num_points_ = 0;
 }
 
 nlohmann::json RunRecorder::checkpoint_note() {
@@ -92,11 +92,20 @@ nlohmann::json RunRecorder::checkpoint_note() {
   return {{"run", run()}};
 }
 
-void RunRecorder::close(RunState state, const std::string& message) {
-  if (!run_) return;
+bool RunRecorder::close() {
   observer_.end();
-  flush();
-  close_run(store_, *run_, state, message);
+  return results_->close();
+}
+
+void RunRecorder::finish(const nlohmann::ordered_json& document) {
+  observer_.end();
+  results_->finish(document);
+}
+
+std::string RunRecorder::close_failed(RunState state, const std::string& message) {
+  if (!results_) return "";
+  observer_.end();
+  return results_->close_failed(state, message);
 }
 
 }  // namespace frontier

@@ -7,40 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "common/errors.h"
 #include "db/store.h"
 #include "jobs/observer.h"
+#include "jobs/run_results.h"
 
 namespace frontier {
-
-/// Runs `job`, tells `close(state, message)` how it ended, and gives its result or its exception on. Where the job
-/// failed, that is what the user must hear about: a failure of `close` is then dropped.
-template <class Job, class Close>
-auto close_after(const Job& job, const Close& close) {
-  const auto close_failed = [&](RunState state, const std::exception& error) {
-    try {
-      close(state, error.what());
-    } catch (const std::exception&) {
-    }
-  };
-  const auto run = [&] {
-    try {
-      return job();
-    } catch (const Interrupted& error) {
-      close_failed(RunState::kInterrupted, error);
-      throw;
-    } catch (const std::exception& error) {
-      close_failed(RunState::kFailed, error);
-      throw;
-    }
-  };
-  auto result = run();
-  close(RunState::kDone, "");
-  return result;
-}
-
-/// Stores how a run ended.
-void close_run(Store& store, std::int64_t run, RunState state, const std::string& message);
 
 /// The version of Frontier that runs are stored with.
 std::string version();
@@ -69,13 +40,21 @@ class RunRecorder {
   }
   void part_progress(std::int64_t done, const std::string& detail) { observer_.progress(done, detail); }
 
-  /// Runs the job and closes the run as done, interrupted or failed.
+  /// Does the job; where it throws, the run is closed as interrupted or failed.
   template <class Job>
   auto guard(const Job& job) {
-    return close_after(job, [this](RunState state, const std::string& message) { close(state, message); });
+    return close_where_it_fails(
+        job, [this](RunState state, const std::string& message) { return close_failed(state, message); });
   }
-  std::int64_t run() const { return run_.value_or(0); }
+  /// Closes the run as done: false where others hold the database.
+  bool close();
+  /// The same for as long as it takes: RunResults::finish().
+  void finish(const nlohmann::ordered_json& document);
+
+  std::int64_t run() const { return results_ ? results_->run() : 0; }
   Store& store() { return store_; }
+  /// Once the work has begun.
+  RunResults& results() { return *results_; }
 
  private:
   struct Sum {
@@ -83,15 +62,16 @@ class RunRecorder {
     std::int64_t count = 0;
   };
   void flush();
-  void close(RunState state, const std::string& message);
+  std::string close_failed(RunState state, const std::string& message);
 
   Store store_;
   RunInfo info_;
   Observer& observer_;
-  std::optional<std::int64_t> resumed_;  ///< goes on as run_ once the work begins; left alone where it cannot begin
-  std::optional<std::int64_t> run_;
+  std::optional<std::int64_t> resumed_;  ///< goes on once the work begins; left alone where it cannot begin
+  std::optional<RunResults> results_;    ///< once the work has begun
   std::int64_t total_ = 0, done_ = 0;
-  std::vector<CurvePoint> points_;   ///< not yet stored
+  bool cannot_store_ = false;        ///< and the user was told
+  std::int64_t num_points_ = 0;      ///< not yet stored
   std::map<std::string, Sum> sums_;  ///< by curve, since its last point
 };
 

@@ -5,9 +5,11 @@
 
 #include "common/errors.h"
 #include "common/options.h"
+#include "common/statistics.h"
 #include "common/text.h"
 #include "jobs/evaluate.h"
 #include "jobs/run_recorder.h"
+#include "jobs/run_results.h"
 #include "jobs/search_loop.h"
 #include "jobs/search_repeats.h"
 #include "jobs/session.h"
@@ -33,8 +35,10 @@ std::optional<std::int64_t> last_run(const Store& store, const nlohmann::json& c
 
 /// Does `job`, a function of no arguments that gives a JSON document, and closes the run by how it ended.
 template <class Job>
-nlohmann::ordered_json guarded(Store& store, std::int64_t run, const Job& job) {
-  return close_after(job, [&](RunState state, const std::string& message) { close_run(store, run, state, message); });
+nlohmann::ordered_json finished(RunResults& results, const Job& job) {
+  auto document = results.guard(job);
+  results.finish(document);
+  return document;
 }
 
 }  // namespace
@@ -107,7 +111,9 @@ class SupernetSource final : public SearchSource {
   }
   void record() override { evaluator_.record(); }
   void report(const Architecture& best, nlohmann::ordered_json& item) override {
-    item["test_metrics"] = evaluator_.evaluate("test", std::span(&best, 1)).front().metrics;
+    const auto metrics = evaluator_.evaluate("test", std::span(&best, 1)).front().metrics;
+    item["test_metrics"] = metrics;
+    item["test_standard_errors"] = standard_errors(metrics);
   }
 
  private:
@@ -138,9 +144,10 @@ nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& re
   const SearchPlan plan{config, make_space(session->space()), session->input(), &searcher};
   SearchLoop loop(plan);  // refuses its budgets before a run is stored
   const std::int64_t run = begin_or_resume(store, settings, config, observer);
-  return guarded(store, run, [&]() -> nlohmann::ordered_json {
-    SupernetSource source(StoredEvaluator(*session, *plan.space, loop.table(), store, run, observer));
-    loop.run(store, run, source, observer);
+  RunResults results(store, run, observer);
+  return finished(results, [&]() -> nlohmann::ordered_json {
+    SupernetSource source(StoredEvaluator(*session, *plan.space, loop.table(), results, observer));
+    loop.run(results, source, observer);
     nlohmann::ordered_json result;
     result["run"] = run;
     result["checkpoint"] = settings.checkpoint;
@@ -169,26 +176,28 @@ namespace {
 class BenchmarkSource final : public SearchSource {
  public:
   /// @param report may be null.
-  BenchmarkSource(Store& store, std::int64_t run, StoredBenchmark& table, StoredBenchmark* report)
-      : store_(store), run_(run), table_(table), report_(report) {}
+  BenchmarkSource(RunResults& results, StoredBenchmark& table, StoredBenchmark* report)
+      : results_(results), table_(table), report_(report) {}
   std::vector<Measurement> measure(std::span<const Architecture> archs) override {
     auto measured = table_.benchmark.evaluate(archs);
     for (const auto& arch : archs) used_.push_back(table_.ids[table_.benchmark.at(arch)]);
     return measured;
   }
   void record() override {
-    store_.link(run_, used_);
+    results_.link(used_);
     used_.clear();
   }
   void report(const Architecture& best, nlohmann::ordered_json& item) override {
-    if (report_ != nullptr) item["report_metrics"] = report_->benchmark.evaluate(std::span(&best, 1)).front().metrics;
+    if (report_ == nullptr) return;
+    const auto metrics = report_->benchmark.evaluate(std::span(&best, 1)).front().metrics;
+    item["report_metrics"] = metrics;
+    item["report_standard_errors"] = standard_errors(metrics);
   }
   /// The numbers are stored already; a killed search looks these up again in no time.
   std::int64_t commit_every() const override { return 256; }
 
  private:
-  Store& store_;
-  std::int64_t run_;
+  RunResults& results_;
   StoredBenchmark& table_;
   StoredBenchmark* report_;
   std::vector<std::int64_t> used_;  ///< evaluations not yet linked
@@ -259,7 +268,8 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
   }
   Store store(settings.db, Store::Mode::kReadWrite);
   const std::int64_t run = begin_or_resume(store, settings, config, observer);
-  return guarded(store, run, [&]() -> nlohmann::ordered_json {
+  RunResults results(store, run, observer);
+  return finished(results, [&]() -> nlohmann::ordered_json {
     nlohmann::ordered_json result;
     result["run"] = run;
     result["evaluator"] = "benchmark";
@@ -268,11 +278,11 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
     if (report != nullptr) result["reported"] = config["report"];
     if (repeats) {
       repeats->run(settings.repeat, settings.threads, observer);
-      repeats->store(store, run);
+      repeats->record(results);
       result.update(repeats->report());
     } else {
-      BenchmarkSource source(store, run, table, report);
-      loop->run(store, run, source, observer);
+      BenchmarkSource source(results, table, report);
+      loop->run(results, source, observer);
       result["results"] = loop->report(source);
     }
     return result;

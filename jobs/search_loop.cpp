@@ -5,6 +5,7 @@
 
 #include "common/errors.h"
 #include "common/options.h"
+#include "common/statistics.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -27,12 +28,10 @@ Rng rng_of_search(std::int64_t seed) { return Rng(static_cast<std::uint64_t>(see
 
 /// What a run of the loop works with.
 struct SearchLoop::Context {
-  Store& store;
-  std::int64_t run;
+  RunResults& results;
   SearchSource& source;
   Observer& observer;
-  std::vector<CurvePoint> points = {};  ///< not yet stored
-  std::int64_t committed = 0;           ///< evaluations
+  std::int64_t committed = 0;  ///< evaluations
   /// Of an earlier process: how many evaluations it committed, and its random state then. Up to there all is replayed.
   std::int64_t replayed = 0;
   std::string replayed_rng = {};
@@ -47,12 +46,12 @@ SearchLoop::SearchLoop(const SearchPlan& plan)
   for (const auto& budget : budgets_) sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
 }
 
-void SearchLoop::run(Store& store, std::int64_t run, SearchSource& source, Observer& observer) {
-  Context context{store, run, source, observer};
+void SearchLoop::run(RunResults& results, SearchSource& source, Observer& observer) {
+  Context context{results, source, observer};
   read_state(context);
   observer.begin("search", context.replayed, plan_.config["budget"].get<std::int64_t>(), "subnets");
   for (; budget_ < budgets_.size(); ++budget_) search_budget(context);
-  save_state(context, /*finished=*/true);
+  context.results.commit([&] { save_state(context, /*finished=*/true); });
   observer.end();
 }
 
@@ -73,7 +72,8 @@ nlohmann::ordered_json SearchLoop::report(SearchSource& source) const {
                     {"space", plan_.space->name()},
                     {"macs", table_.macs(best->arch)},
                     {"params", table_.params(best->arch)},
-                    {"metrics", best->metrics}};
+                    {"metrics", best->metrics},
+                    {"standard_errors", standard_errors(best->metrics)}};
     source.report(best->arch, item["best"]);
     results.push_back(std::move(item));
   }
@@ -154,7 +154,7 @@ void SearchLoop::after_generation(Context& context, std::int64_t end) {
   const double shown = minimised(objective, value_of(objective, known_[*best_]));  // back to what is measured
   const bool stop = context.observer.should_stop();
   if (done_ > context.replayed) {
-    context.points.push_back({done_, "search/best_" + objective.name, shown});
+    context.results.add({done_, "search/best_" + objective.name, shown});
     if (stop || done_ >= end || done_ - context.committed >= context.source.commit_every()) commit(context);
     char detail[64];
     std::snprintf(detail, sizeof detail, "best %s %.4g", objective.name.c_str(), shown);
@@ -167,20 +167,18 @@ void SearchLoop::after_generation(Context& context, std::int64_t end) {
 
 /// The results and the state that follows from them are one commit: a killed search goes on as if it had not been.
 void SearchLoop::commit(Context& context) {
-  Store::Transaction transaction(context.store);
   context.source.record();
-  save_state(context, false);
   const double total = plan_.config["budget"].get<double>();
-  context.store.update_run(context.run, {.progress = static_cast<double>(done_) / total});
-  context.store.add_points(context.run, context.points);
-  transaction.commit();
-  context.points.clear();
-  context.committed = done_;
+  const bool is_stored = context.results.commit([&] {
+    save_state(context, false);
+    context.results.store().update_run(context.results.run(), {.progress = static_cast<double>(done_) / total});
+  });
+  if (is_stored) context.committed = done_;
 }
 
 void SearchLoop::save_state(Context& context, bool finished) {
   const nlohmann::json state = {{"done", done_}, {"rng", rng_.state()}, {"finished", finished}};
-  context.store.put_run_state(context.run, "search", state.dump());
+  context.results.store().put_run_state(context.results.run(), "search", state.dump());
 }
 
 namespace {
@@ -188,21 +186,23 @@ std::string state_name(std::int64_t run) { return "the stored state of run " + s
 }  // namespace
 
 void SearchLoop::read_state(Context& context) const {
-  const auto text = context.store.get_run_state(context.run, "search");
+  const std::string name = state_name(context.results.run());
+  const auto text = context.results.store().get_run_state(context.results.run(), "search");
   if (!text) return;
-  const nlohmann::json state = parse_json(*text, state_name(context.run));
+  const nlohmann::json state = parse_json(*text, name);
   try {
     context.replayed = context.committed = state.at("done").get<std::int64_t>();
     context.replayed_rng = state.at("rng").get<std::string>();
   } catch (const nlohmann::json::exception& error) {
-    throw UsageError(state_name(context.run) + " is not as this version writes it (" + error.what() +
+    throw UsageError(name + " is not as this version writes it (" + error.what() +
                      "); search without --resume to start anew");
   }
 }
 
 void SearchLoop::check_replayed(const Context& context) const {
   if (rng_.state() == context.replayed_rng) return;
-  throw UsageError(state_name(context.run) + " does not follow from what is stored: after " + std::to_string(done_) +
+  throw UsageError(state_name(context.results.run()) + " does not follow from what is stored: after " +
+                   std::to_string(done_) +
                    " subnets the search is elsewhere (results that were deleted, or another version of the searcher); "
                    "search without --resume to start anew");
 }

@@ -9,6 +9,7 @@
 #include "db/store.h"
 #include "evaluators/evaluator.h"
 #include "jobs/registries.h"
+#include "jobs/run_results.h"
 #include "search_spaces/search_space.h"
 
 namespace frontier {
@@ -34,7 +35,7 @@ class SearchSource {
   virtual ~SearchSource() = default;
   /// result[i] belongs to archs[i]. Stored by record().
   virtual std::vector<Measurement> measure(std::span<const Architecture> archs) = 0;
-  /// Stores what was measured since the last time, inside a transaction of the caller.
+  /// Hands what was measured since the last time to the run's results.
   virtual void record() = 0;
   /// Adds to the report's `best` what else is to be said of it, e.g. its accuracy on the test split.
   virtual void report(const Architecture& best, nlohmann::ordered_json& item) = 0;
@@ -53,9 +54,9 @@ class SearchLoop {
   explicit SearchLoop(const SearchPlan& plan);
   const CostTable& table() const { return table_; }
 
-  /// @param run where results and state are stored, and from where an unfinished search goes on.
+  /// @param results of the run where all is stored, and from where an unfinished search goes on.
   /// @throws UsageError if what is stored leads elsewhere than it did.
-  void run(Store& store, std::int64_t run, SearchSource& source, Observer& observer);
+  void run(RunResults& results, SearchSource& source, Observer& observer);
   /// Of every budget the best subnet, as `frontier search --json` prints it.
   nlohmann::ordered_json report(SearchSource& source) const;
 

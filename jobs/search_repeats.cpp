@@ -66,9 +66,8 @@ class GrowingFront {
 };
 
 nlohmann::ordered_json summary(const std::vector<double>& sorted) {
-  const double sd = standard_deviation(sorted);
   nlohmann::ordered_json json = {
-      {"mean", mean(sorted)}, {"sd", sd}, {"standard_error", sd / std::sqrt(static_cast<double>(sorted.size()))}};
+      {"mean", mean(sorted)}, {"sd", standard_deviation(sorted)}, {"standard_error", standard_error(sorted)}};
   for (const auto& [name, q] : kQuantiles) json[name] = quantile(sorted, q);
   return json;
 }
@@ -248,21 +247,17 @@ void SearchRepeats::add_series() {
     add("simulated/seconds", [&](const Trajectory& t, std::size_t s) { return t.seconds[s]; });
 }
 
-void SearchRepeats::store(Store& store, std::int64_t run) const {
-  std::vector<CurvePoint> points;
+void SearchRepeats::record(RunResults& results) const {
   for (const Series& series : series_)
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      points.push_back({steps_[s], series.name + "/mean", mean(series.sorted[s])});
+      results.add({steps_[s], series.name + "/mean", mean(series.sorted[s])});
       for (const auto& [name, q] : kQuantiles)
-        points.push_back({steps_[s], series.name + "/" + name, quantile(series.sorted[s], q)});
+        results.add({steps_[s], series.name + "/" + name, quantile(series.sorted[s], q)});
     }
   std::vector<std::int64_t> evaluations;
   for (std::size_t row = 0; row < used_.size(); ++row)
     if (used_[row] != 0) evaluations.push_back(table_.ids[row]);
-  Store::Transaction transaction(store);
-  store.add_points(run, points);
-  store.link(run, evaluations);
-  transaction.commit();
+  results.link(evaluations);
 }
 
 nlohmann::ordered_json SearchRepeats::report() const {
@@ -274,10 +269,14 @@ nlohmann::ordered_json SearchRepeats::report() const {
                                    {"space", plan_.space->name()},
                                    {"macs", macs_of_row_[row]},
                                    {"params", feasible_.table().params(rows[row].arch)},
-                                   {"metrics", rows[row].measurement.metrics}};
+                                   {"metrics", rows[row].measurement.metrics},
+                                   {"standard_errors", standard_errors(rows[row].measurement.metrics)}};
     if (report_table_ != nullptr)
-      if (const auto reported = report_table_->benchmark.find(rows[row].arch))
-        item["report_metrics"] = report_table_->benchmark.rows()[*reported].measurement.metrics;
+      if (const auto reported = report_table_->benchmark.find(rows[row].arch)) {
+        const auto& metrics = report_table_->benchmark.rows()[*reported].measurement.metrics;
+        item["report_metrics"] = metrics;
+        item["report_standard_errors"] = standard_errors(metrics);
+      }
     return item;
   };
   nlohmann::ordered_json document;

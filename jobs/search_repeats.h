@@ -27,8 +27,8 @@ class SearchRepeats {
   /// lacks.
   void run(std::int64_t repeats, int threads, Observer& observer);
 
-  /// Stores the curves, and links every evaluation used once.
-  void store(Store& store, std::int64_t run) const;
+  /// Hands over the curves, and every evaluation used, once.
+  void record(RunResults& results) const;
   /// "results": one item a checkpoint (a quarter, half and all of the budget), and "best" of all searches.
   nlohmann::ordered_json report() const;
 

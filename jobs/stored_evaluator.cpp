@@ -5,14 +5,16 @@
 namespace frontier {
 
 StoredEvaluator::StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table,
-                                 Store& store, std::int64_t run, Observer& observer)
-    : session_(session), space_(space), table_(table), store_(store), run_(run), observer_(observer) {}
+                                 RunResults& results, Observer& observer)
+    : session_(session), space_(space), table_(table), results_(results), observer_(observer) {}
 
 std::vector<Measurement> StoredEvaluator::evaluate(const std::string& split, std::span<const Architecture> archs,
                                                    const std::function<void(std::size_t)>& measured) {
+  results_.commit();  // of the last time
   session_.keep_statistics(true);
   auto results = measure(split, archs, [&](std::size_t done) {
     record();
+    if (done < archs.size()) results_.commit();
     if (measured) measured(done);
   });
   session_.keep_statistics(false);
@@ -34,7 +36,7 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
   const std::string built_for = to_string(session_.input());
   std::vector<std::string> keys;
   for (const auto& arch : archs) keys.push_back(space_.to_string(arch));
-  const auto stored = store_.find_many(space_.name(), built_for, keys, protocol);
+  const auto stored = results_.store().find_many(space_.name(), built_for, keys, protocol);
   std::vector<Measurement> results(archs.size());
   std::vector<Architecture> missing;
   std::vector<std::size_t> places;
@@ -69,7 +71,6 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
                         .protocol = protocol,
                         .metrics = found[k].metrics,
                         .seconds = found[k].seconds,
-                        .run = run_,
                         .statistics = found[k].statistics});
     }
     done += group.size();
@@ -79,8 +80,8 @@ std::vector<Measurement> StoredEvaluator::measure(const std::string& split, std:
 }
 
 void StoredEvaluator::record() {
-  store_.record(fresh_);
-  store_.link(run_, reused_);
+  for (Evaluation& evaluation : fresh_) results_.add(std::move(evaluation));
+  results_.link(reused_);
   fresh_.clear();
   reused_.clear();
 }

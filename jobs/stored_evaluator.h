@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "db/store.h"
+#include "jobs/run_results.h"
 #include "jobs/session.h"
 #include "search_spaces/search_space.h"
 
@@ -14,27 +15,27 @@ namespace frontier {
 /// settings is reused, what is new is stored before it is reported.
 class StoredEvaluator {
  public:
-  StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, Store& store,
-                  std::int64_t run, Observer& observer);
+  StoredEvaluator(SupernetSession& session, const SearchSpace& space, const CostTable& table, RunResults& results,
+                  Observer& observer);
 
-  /// measure() and record() in one: what shares its work is stored before the next is measured, with the batch-norm
-  /// statistics of each subnet. @param measured, if any, is told how many are done.
+  /// measure() with the batch-norm statistics of each subnet. What shares its work is stored before the next is
+  /// measured; the last of it is handed to the run's results. @param measured, if any, is told how many are done.
   std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,
                                     const std::function<void(std::size_t)>& measured = {});
-  /// Without storing: the caller calls record(), inside a transaction of its own.
+  /// Without storing: the caller calls record().
   std::vector<Measurement> measure(const std::string& split, std::span<const Architecture> archs,
                                    const std::function<void(std::size_t)>& measured = {});
+  /// Hands what was measured and reused to the run's results.
   void record();
 
  private:
   SupernetSession& session_;
   const SearchSpace& space_;
   const CostTable& table_;
-  Store& store_;
-  std::int64_t run_;
+  RunResults& results_;
   Observer& observer_;
-  std::vector<Evaluation> fresh_;  ///< measured, not yet recorded
-  std::vector<std::int64_t> reused_;
+  std::vector<Evaluation> fresh_;     ///< measured, not yet recorded
+  std::vector<std::int64_t> reused_;  ///< likewise
 };
 
 }  // namespace frontier

@@ -180,13 +180,40 @@ CREATE TABLE statistics (
 );
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+// The planner, left alone, reads all metrics for every row of the view. Where the order of a join is written down
+// (CROSS JOIN), each is looked up by its name and its evaluation.
+constexpr const char* kVersion4 = R"sql(
+DROP VIEW results;
+
+CREATE VIEW results AS
+SELECT e.id AS evaluation, s.name AS space, n.arch, n.canonical, s.built_for, a.macs, a.params,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top1') AND evaluation = e.id)
+    AS top1,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'top5') AND evaluation = e.id)
+    AS top5,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'loss') AND evaluation = e.id)
+    AS loss,
+  (SELECT value FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'latency_ms') AND evaluation = e.id)
+    AS latency_ms,
+  (SELECT json_group_object(k.name, m.value)
+     FROM metric_names k CROSS JOIN metrics m WHERE m.metric = k.id AND m.evaluation = e.id) AS metrics,
+  p.evaluator, p.checkpoint, p.dataset, p.split, p.fidelity, p.calibration, p.seed, p.recipe, e.seconds, e.run,
+  strftime('%Y-%m-%dT%H:%M:%SZ', e.created, 'unixepoch') AS created
+FROM evaluations e
+JOIN architectures a ON a.id = e.architecture
+JOIN notations n ON n.architecture = e.architecture
+JOIN spaces s ON s.id = a.space
+JOIN protocols p ON p.id = e.protocol;
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 // What a reader lays over a database of version v + 1, where it may not change the file, to see it as the newest.
 constexpr const char* kReadings[] = {
     "CREATE TEMP VIEW protocols AS SELECT *, '' AS recipe FROM main.protocols;"
     "CREATE TEMP VIEW statistics AS SELECT 0 AS evaluation, '' AS tensors WHERE 0",
-    "CREATE TEMP VIEW statistics AS SELECT 0 AS evaluation, '' AS tensors WHERE 0"};
+    "CREATE TEMP VIEW statistics AS SELECT 0 AS evaluation, '' AS tensors WHERE 0",
+    ""};  // the view is for others than this program
 
 /// The schema version; 0 for a database without anything in it.
 std::size_t version_of_ours(sqlite::Database& db, std::size_t newest) {

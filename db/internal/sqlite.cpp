@@ -8,7 +8,8 @@
 #include <chrono>
 #include <thread>
 
-#include "common/errors.h"
+#include "common/text.h"
+#include "db/errors.h"
 
 namespace frontier::sqlite {
 namespace {
@@ -16,12 +17,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kPause = std::chrono::microseconds(500);
-constexpr int kPauses = 120000;  // a minute
 
 /// SQLite's own handler waits longer each time, so under many writers an unlucky one starves; equal short pauses do
-/// not.
-int wait_for_others(void*, int times) {
-  if (times >= kPauses) return 0;
+/// not. @param wait how long in all, std::chrono::milliseconds.
+int wait_for_others(void* wait, int times) {
+  if (times * kPause >= *static_cast<const std::chrono::milliseconds*>(wait)) return 0;
   std::this_thread::sleep_for(kPause);
   return 1;
 }
@@ -47,15 +47,16 @@ std::string immutable_uri(const fs::path& path) {
   return uri + "?immutable=1";
 }
 
-Handle open(const fs::path& path, Access access) {
-  const auto open_as = [](const std::string& name, int flags) {
+/// @param wait must outlive the handle.
+Handle open(const fs::path& path, Access access, std::chrono::milliseconds& wait) {
+  const auto open_as = [&](const std::string& name, int flags) {
     sqlite3* raw = nullptr;
     const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     Handle handle(raw);
     if (handle == nullptr) throw std::bad_alloc();
     if (code == SQLITE_OK) {
       sqlite3_extended_result_codes(raw, 1);
-      sqlite3_busy_handler(raw, wait_for_others, nullptr);
+      sqlite3_busy_handler(raw, wait_for_others, &wait);
     }
     return std::pair(std::move(handle), code);
   };
@@ -141,7 +142,7 @@ std::string Query::blob(int column) const {
 }
 
 Database::Database(const fs::path& path, Access access)
-    : path_(path), place_(fs::absolute(path)), handle_(open(path, access)) {
+    : path_(path), place_(fs::absolute(path)), handle_(open(path, access, wait_)) {
   file_ = file_at(place_);
   exec("PRAGMA foreign_keys = ON");
   exec("PRAGMA cache_size = -65536");  // KiB; the keys of a million architectures do not fit into the usual 2 MiB
@@ -155,8 +156,9 @@ Database::Database(const fs::path& path, Access access)
 void Database::require_in_place() const {
   const auto now = file_at(place_);
   if (now == file_) return;
-  throw Error("database " + path_.string() + " was " + (now.second == 0 ? "deleted" : "replaced by another file") +
-              " while it was in use; what was stored since it was opened is lost");
+  throw DatabaseError("database " + path_.string() + " was " +
+                      (now.second == 0 ? "deleted" : "replaced by another file") +
+                      " while it was in use; what was stored since it was opened is lost");
 }
 
 void Database::exec(const std::string& sql) {
@@ -175,7 +177,7 @@ void Database::use_write_ahead_log() {
   for (int times = 0;; ++times) {
     const int code = sqlite3_exec(handle_.get(), "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
     if (code == SQLITE_OK) break;
-    if ((code & 0xff) != SQLITE_BUSY || wait_for_others(nullptr, times) == 0) fail(code);
+    if ((code & 0xff) != SQLITE_BUSY || wait_for_others(&wait_, times) == 0) fail(code);
   }
   // A commit then survives a killed process without waiting for the disk; a power failure may cost the last commits,
   // never the database.
@@ -201,21 +203,24 @@ void Database::fail(int code) const {
   switch (code & 0xff) {
     case SQLITE_NOTADB: throw UsageError(file + " is not a SQLite database");
     case SQLITE_CORRUPT:
-      throw Error(file + " is damaged (" + sqlite3_errmsg(handle_.get()) +
-                  "); restore a copy, or save what is left with: sqlite3 '" + file + "' .recover");
-    case SQLITE_FULL: throw Error(with_errno("cannot write database " + file, ENOSPC));
-    case SQLITE_READONLY: throw Error("cannot write database " + file + ": it or its folder is read-only");
+      throw DatabaseError(file + " is damaged (" + sqlite3_errmsg(handle_.get()) +
+                          "); restore a copy, or save what is left with: sqlite3 '" + file + "' .recover");
+    case SQLITE_FULL: throw DatabaseError(with_errno("cannot write database " + file, ENOSPC));
+    case SQLITE_READONLY: throw DatabaseError("cannot write database " + file + ": it or its folder is read-only");
     case SQLITE_CANTOPEN:
-      throw Error(reason != 0 ? with_errno("cannot open database " + file, reason) : "cannot open database " + file);
+      throw DatabaseError(reason != 0 ? with_errno("cannot open database " + file, reason)
+                                      : "cannot open database " + file);
     case SQLITE_BUSY:
-      throw Error("database " + file + " has been in use by another program for a minute; try again when that is done");
+      throw DatabaseBusy("database " + file + " has been in use by another program for " +
+                         format_seconds(std::chrono::duration<double>(wait_).count()) +
+                         "; try again when that is done");
     case SQLITE_IOERR:
-      if (reason != 0) throw Error(with_errno("cannot read or write database " + file, reason));
+      if (reason != 0) throw DatabaseError(with_errno("cannot read or write database " + file, reason));
       break;
     case SQLITE_NOMEM: throw std::bad_alloc();
     default: break;
   }
-  throw Error("database " + file + ": " + sqlite3_errmsg(handle_.get()));
+  throw DatabaseError("database " + file + ": " + sqlite3_errmsg(handle_.get()));
 }
 
 Transaction::Transaction(Database& db) : db_(db), outermost_(!db.in_transaction()) {

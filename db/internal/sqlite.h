@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -73,7 +74,7 @@ class Query {
   sqlite3_stmt* statement_;
 };
 
-/// A connection. Waits for other writers (up to a minute) instead of failing with "database is locked".
+/// A connection. Waits for other writers (up to a minute, or set_wait()) instead of failing with "database is locked".
 class Database {
  public:
   Database(const std::filesystem::path& path, Access access);
@@ -98,8 +99,11 @@ class Database {
   /// Readers and a writer then do not wait for each other.
   void use_write_ahead_log();
   const std::filesystem::path& path() const { return path_; }
-  /// @throws Error if the file was deleted, or another one put in its place, since it was opened: what is committed
-  /// then goes with it.
+  /// How long to wait for others. @throws DatabaseBusy then.
+  void set_wait(std::chrono::milliseconds wait) { wait_ = wait; }
+  std::chrono::milliseconds wait() const { return wait_; }
+  /// @throws DatabaseError if the file was deleted, or another one put in its place, since it was opened: what is
+  /// committed then goes with it.
   void require_in_place() const;
 
   /// Throws what `code` means for the user.
@@ -109,9 +113,10 @@ class Database {
   sqlite3_stmt* prepared(std::string_view sql);
 
   std::filesystem::path path_;
-  std::filesystem::path place_;                   ///< absolute: the process may change its folder
-  std::pair<std::uint64_t, std::uint64_t> file_;  ///< device and inode
-  Handle handle_;                                 // before the statements: they go first
+  std::filesystem::path place_;                               ///< absolute: the process may change its folder
+  std::pair<std::uint64_t, std::uint64_t> file_;              ///< device and inode
+  std::chrono::milliseconds wait_ = std::chrono::minutes(1);  // before the handle, which looks at it
+  Handle handle_;                                             // before the statements: they go first
   std::unordered_map<std::string, Statement> statements_;
 };
 

@@ -1,5 +1,7 @@
 // Architectures trained from scratch: the loop of every training, with the sampler `fixed`.
+#include <exception>
 #include <filesystem>
+#include <memory>
 
 #include "common/files.h"
 #include "common/text.h"
@@ -59,6 +61,9 @@ Evaluation evaluation_of(const Training& training, const Architecture& arch, con
                    .recipe = training.recipe()}};
 }
 
+/// Whether others are trained after this one.
+enum class Place { kBeforeOthers, kLast };
+
 /// One architecture: trained, measured on both splits, stored.
 class FromScratch {
  public:
@@ -71,14 +76,16 @@ class FromScratch {
         recorder_(settings.db, {.kind = "evaluate", .name = "", .checkpoint = out_}, observer,
                   settings.existing == "resume" ? out_ : "") {}
 
-  /// Adds an item a split. @returns the run.
-  std::int64_t run(nlohmann::ordered_json& results) {
-    recorder_.guard([&] {
-      without_backtrace([&] { measure(results); });
-      return 0;
+  /// Adds an item a split to the document's results. @returns whether the run is closed: not the last one, and not
+  /// where others hold the database.
+  bool run(nlohmann::ordered_json& document, Place place) {
+    return recorder_.guard([&] {
+      without_backtrace([&] { measure(document["results"]); });
+      document["run"] = recorder_.run();
+      return place == Place::kBeforeOthers && recorder_.close();
     });
-    return recorder_.run();
   }
+  void finish(const nlohmann::ordered_json& document) { recorder_.finish(document); }
 
  private:
   nlohmann::json config() const {
@@ -100,9 +107,8 @@ class FromScratch {
                 .front()
                 .metrics;
         evaluation.seconds = training.seconds();
-        evaluation.run = recorder_.run();
       }
-      recorder_.store().record(evaluations);
+      for (const auto& evaluation : evaluations) recorder_.results().add(evaluation);
     }
     for (const auto& evaluation : evaluations)
       results.push_back(measured_item(training.space(), training.input(), arch_, evaluation.protocol.split,
@@ -122,7 +128,7 @@ class FromScratch {
       ids.push_back(stored->id);
     }
     recorder_.begin(training.resolved(), training.config().trainer.steps, training.config().trainer.steps);
-    recorder_.store().link(recorder_.run(), ids);
+    recorder_.results().link(ids);
     return true;
   }
 
@@ -140,6 +146,21 @@ std::string folder_of(const std::string& out, const std::string& arch, bool is_o
   return (std::filesystem::path(out) / crc32_hex(arch)).string();
 }
 
+/// Closes all of them, whatever becomes of one. @throws what the first throws.
+void finish(std::span<const std::unique_ptr<FromScratch>> networks, const nlohmann::ordered_json& document,
+            Observer& observer) {
+  std::exception_ptr failure;
+  for (const auto& network : networks) {
+    try {
+      network->finish(document);
+    } catch (const std::exception& error) {
+      if (failure) observer.note(error.what());
+      if (!failure) failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
 }  // namespace
 
 nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observer& observer) {
@@ -147,13 +168,22 @@ nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observe
   const at::Device device = use_device(settings);
   const auto space = make_space(settings.config["space"].get<std::string>());
   const auto archs = read_archs(*space, settings.archs, settings.archs_file);
-  nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  std::int64_t run = 0;
+  nlohmann::ordered_json document = {
+      {"run", 0}, {"evaluator", "scratch"}, {"results", nlohmann::ordered_json::array()}};
+  std::vector<std::unique_ptr<FromScratch>> open;
   for (const auto& arch : archs) {
     const std::string out = folder_of(settings.out, space->to_string(arch), archs.size() > 1);
-    run = FromScratch(settings, arch, out, device, observer).run(results);
+    auto network = std::make_unique<FromScratch>(settings, arch, out, device, observer);
+    try {
+      if (!network->run(document, &arch == &archs.back() ? Place::kLast : Place::kBeforeOthers))
+        open.push_back(std::move(network));
+    } catch (const DatabaseError&) {
+      if (!document["results"].empty()) observer.result(document);  // of those that are measured
+      throw;
+    }
   }
-  return {{"run", run}, {"evaluator", "scratch"}, {"results", results}};
+  finish(open, document, observer);
+  return document;
 }
 
 }  // namespace frontier

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "common/statistics.h"
 #include "common/system_limits.h"
 #include "common/text.h"
 #include "jobs/torch/inherit.h"
@@ -276,8 +277,10 @@ std::vector<Measurement> Training::measure(const Dataset& images, std::span<cons
 }
 
 nlohmann::json Training::final_metrics(RunRecorder& recorder) const {
-  if (const auto only = only_subnet())
-    return {{"top1", measure(data().search, std::span(&*only, 1), recorder).front().metrics.at("top1")}};
+  if (const auto only = only_subnet()) {
+    const auto found = measure(data().search, std::span(&*only, 1), recorder).front().metrics;
+    return {{"top1", found.at("top1")}, {kImagesMetric, found.at(kImagesMetric)}};
+  }
   const FeasibleSet all(space(), input(), Budget{});
   std::vector<Architecture> archs{all.least_macs().arch, all.most_macs().arch};
   Rng draws = prepared_.stream("final");
@@ -287,7 +290,8 @@ nlohmann::json Training::final_metrics(RunRecorder& recorder) const {
   for (std::size_t i = 2; i < measured.size(); ++i)
     mean += measured[i].metrics.at("top1") / static_cast<double>(measured.size() - 2);
   nlohmann::json metrics = {{"top1_cheapest", measured[0].metrics.at("top1")},
-                            {"top1_dearest", measured[1].metrics.at("top1")}};
+                            {"top1_dearest", measured[1].metrics.at("top1")},
+                            {kImagesMetric, measured[0].metrics.at(kImagesMetric)}};
   if (measured.size() > 2) metrics["top1_random"] = mean;
   return metrics;
 }
@@ -301,7 +305,14 @@ nlohmann::json Training::result() const {
       {"macs", trainer_->macs_done()},
       {"epochs", static_cast<double>(trainer_->steps_done()) / static_cast<double>(loader_->steps_per_epoch())},
       {"seconds", seconds()},
-      {"metrics", metrics_}};
+      {"metrics", metrics_},
+      {"standard_errors", nlohmann::json::object()}};
+  // The mean over random subnets has none: they err on the same images.
+  for (const char* name : {"top1", "top1_cheapest", "top1_dearest"})
+    if (metrics_.contains(name) && metrics_.contains(kImagesMetric))
+      if (const auto error =
+              accuracy_standard_error(metrics_[name].get<double>(), metrics_[kImagesMetric].get<double>()))
+        result["standard_errors"][name] = *error;
   if (const auto derived = prepared_.sampler->derive()) result["derived"] = space().to_string(*derived);
   return result;
 }
@@ -316,18 +327,18 @@ nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
   const at::Device device = use_device(settings);
   RunRecorder recorder(settings.db, {.kind = "train", .name = settings.name, .checkpoint = settings.out}, observer,
                        settings.existing == "resume" ? settings.out : "");
-  const nlohmann::json result = recorder.guard([&] {
-    return without_backtrace([&] {
+  const auto document = recorder.guard([&] {
+    return without_backtrace([&]() -> nlohmann::ordered_json {
       Training training(settings.config, settings.out, settings.existing, device, settings.extend);
       for (const auto& note : training.data().facts.notes) observer.note(note);
       training.run(recorder);
-      return training.result();
+      nlohmann::ordered_json found = {{"run", recorder.run()}, {"checkpoint", settings.out}};
+      const nlohmann::json result = training.result();
+      for (const auto& [key, value] : result.items()) found[key] = value;
+      return found;
     });
   });
-  nlohmann::ordered_json document;
-  document["run"] = recorder.run();
-  document["checkpoint"] = settings.out;
-  for (const auto& [key, value] : result.items()) document[key] = value;
+  recorder.finish(document);
   return document;
 }
 

@@ -57,7 +57,7 @@ class Training {
   /// @throws Interrupted when the recorder says to stop.
   void run(RunRecorder& recorder);
   /// {"classes" (names), "input", "steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs",
-  /// "seconds", "metrics"} and, where the sampler has settled on one, "derived".
+  /// "seconds", "metrics", "standard_errors" (of accuracies)} and, where the sampler has settled on one, "derived".
   nlohmann::json result() const;
   /// How measure() evaluates on some images.
   SupernetAccuracy evaluator(const Dataset& images) const;

@@ -620,8 +620,13 @@ TEST_F(FailingJob, WhoseDatabaseIsDeletedSaysSo) {
     wait_for_checkpoint(folder_ / "a", 1);
     fs::remove(folder_ / "results.db");
   };
-  testing_support::expect_refused(run(train({"--out", "a", "--set", "checkpoint_steps=1"}, "200"), remove),
-                                  {"", {}, 1, {"database results.db was deleted while it was in use"}});
+  const Outcome outcome = run(train({"--json", "--out", "a", "--set", "checkpoint_steps=1"}, "200"), remove);
+  EXPECT_EQ(outcome.exit_code, 1);
+  testing_support::expect_one_clear_message(outcome.err);
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("database results.db was deleted while it was in use"));
+  EXPECT_THAT(outcome.err, ::testing::HasSubstr("what run 1 found is kept in results.db.pending-1-"));
+  // The training itself is not lost.
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["metrics"], checkpoint("a")["metrics"]);
 }
 
 TEST_F(FailingJob, WhereBatchNormWouldSeeOneValueNamesTheLayer) {

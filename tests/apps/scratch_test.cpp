@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <map>
@@ -10,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "db/sample.h"
 #include "db/store.h"
 #include "support/bad_input.h"
 #include "support/program.h"
@@ -141,6 +143,46 @@ TEST_F(Scratch, AnotherRecipeIsAnotherNumberAndTheSameOneIsNotTrainedAgain) {
   results(scratch({"--arch", kArch, "--seed", "5"}));
   EXPECT_EQ(stored().size(), 6U);
   EXPECT_EQ(stored().back().protocol.recipe, stored().front().protocol.recipe);
+}
+
+TEST_F(Scratch, SeedsOfOneRecipeHaveAMeanWithItsStandardError) {
+  std::vector<double> top1;
+  for (const char* seed : {"0", "1", "2"}) {
+    const auto found = results(scratch({"--arch", kArch, "--seed", seed}));
+    const double p = found[1]["metrics"]["top1"].get<double>(), images = found[1]["metrics"]["images"].get<double>();
+    EXPECT_EQ(found[1]["split"], "test");
+    EXPECT_EQ(images, 50);
+    EXPECT_NEAR(found[1]["standard_errors"]["top1"], std::sqrt(p * (1 - p) / 50), 1e-12);
+    top1.push_back(p);
+  }
+  const Outcome outcome = run({"pareto", "--db", "results.db", "--split", "test", "--mean", "--json"});
+  const auto means = results(outcome);
+  ASSERT_EQ(means.size(), 1U);
+  EXPECT_EQ(means[0]["seeds"], (json{0, 1, 2}));
+  const double mean = (top1[0] + top1[1] + top1[2]) / 3;
+  double squares = 0;
+  for (const double value : top1) squares += (value - mean) * (value - mean);
+  EXPECT_NEAR(means[0]["metrics"]["top1"], mean, 1e-12);
+  EXPECT_NEAR(means[0]["standard_errors"]["top1"], std::sqrt(squares / 2 / 3), 1e-12);
+  // As a table, with what is stored of one alone beside it.
+  EXPECT_THAT(run({"pareto", "--db", "results.db", "--split", "test", "--mean"}).out, ::testing::HasSubstr(" ±"));
+  Arguments again{"evaluate", "--quiet", "--evaluator", "scratch", "--arch", kArch};
+  const auto more = settings("3");
+  again.insert(again.end(), more.begin(), more.end());
+  EXPECT_THAT(run(again).out, ::testing::ContainsRegex("test +[0-9.]+ ±[0-9.]+ %"));
+}
+
+TEST_F(Scratch, WhatAnOlderVersionStoredGainsItsImages) {
+  const auto first = results(scratch({"--arch", kArch, "--out", "alone"}));
+  rows_of(folder_ / "results.db",
+          "DELETE FROM metrics WHERE metric = (SELECT id FROM metric_names WHERE name = 'images')");
+  // Looked up, they have no standard error; measured again, they do.
+  const auto looked_up = results(scratch({"--arch", kArch}));
+  EXPECT_FALSE(looked_up[0]["metrics"].contains("images"));
+  EXPECT_EQ(looked_up[0]["standard_errors"], json::object());
+  EXPECT_EQ(results(scratch({"--arch", kArch, "--out", "alone", "--resume"}))[0]["metrics"], first[0]["metrics"]);
+  ASSERT_EQ(stored().size(), 2U);
+  for (const auto& result : stored()) EXPECT_TRUE(result.metrics.contains("images"));
 }
 
 TEST_F(Scratch, ACheckpointHoldsTheSamplerWithEveryDefault) {

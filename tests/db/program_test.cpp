@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/files.h"
@@ -105,6 +106,72 @@ TEST_F(Program, PrintsTheFrontAsCsv) {
                  "checkpoint,seed,seconds,run,created,recipe\n"
                  "toy,\"k3,\"\"e6\"\"\",large,1x28x28/10,3000000,300000,0.04879"));
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 2);
+}
+
+class ProgramOnSeeds : public Program {
+ protected:
+  /// Two networks trained from scratch, one with three seeds.
+  void SetUp() override {
+    Store store(file_, Store::Mode::kReadWrite);
+    const auto trained = [&](const std::string& key, std::int64_t seed, double top1, std::int64_t macs) {
+      Evaluation e = sample(key, top1, macs);
+      e.protocol = {.evaluator = "scratch", .dataset = "toy", .split = "test", .seed = seed, .recipe = "1a2b3c4d"};
+      e.metrics = {{"top1", top1}, {"images", 100}};
+      add(store, e);
+    };
+    trained("a", 0, 0.85, 3000000);
+    trained("a", 1, 0.9, 3000000);
+    trained("a", 2, 0.95, 3000000);
+    trained("b", 7, 0.5, 1000000);
+  }
+};
+
+TEST_F(ProgramOnSeeds, AccuraciesComeWithTheStandardErrorOfTheirImages) {
+  const Outcome outcome = run("pareto DB --seed 7");
+  EXPECT_EQ(outcome.out,
+            "         top1    macs  params  run  space  arch\n"
+            "50.00 ±5.00 %  1.00 M   100 k    -  toy    arch-b\n");
+  const auto best = nlohmann::json::parse(run("pareto DB --seed 1 --json").out)["results"][0];
+  EXPECT_EQ(best["metrics"], (nlohmann::json{{"top1", 0.9}, {"images", 100}}));
+  EXPECT_EQ(best["standard_errors"].size(), 1U);
+  EXPECT_NEAR(best["standard_errors"]["top1"], 0.03, 1e-12);
+}
+
+TEST_F(ProgramOnSeeds, MeansComeWithTheStandardErrorOfTheirSeeds) {
+  expect_refused("pareto DB", "measured under 4 protocols");
+  const Outcome outcome = run("pareto DB --mean --objectives top1:max,macs:min,seconds:min");
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out,
+            "         top1    macs  seconds  params  seeds  space  arch\n"
+            "90.00 ±2.89 %  3.00 M   0.5 ±0   300 k      3  toy    arch-a\n"
+            "      50.00 %  1.00 M      0.5   100 k      1  toy    arch-b\n");
+  EXPECT_EQ(outcome.err, "2 of 2 means over seeds are on the front\n");
+}
+
+TEST_F(ProgramOnSeeds, MeansAreWrittenAsJsonAndCsv) {
+  const auto document = nlohmann::json::parse(run("pareto DB --mean --json").out);
+  EXPECT_EQ(document["considered"], 2);
+  const auto& best = document["results"][0];
+  EXPECT_EQ(best["arch"], "arch-a");
+  EXPECT_DOUBLE_EQ(best["metrics"]["top1"], 0.9);
+  EXPECT_NEAR(best["standard_errors"]["top1"], 0.05 / std::sqrt(3), 1e-12);
+  EXPECT_EQ(best["seeds"], (nlohmann::json{0, 1, 2}));
+  EXPECT_EQ(best["evaluations"], (nlohmann::json{1, 2, 3}));
+  EXPECT_EQ(best["recipe"], "1a2b3c4d");
+  EXPECT_FALSE(best.contains("seed"));
+  EXPECT_EQ(document["results"][1]["standard_errors"], nlohmann::json::object());
+
+  const std::string text = run("pareto DB --mean --csv").out;
+  EXPECT_THAT(text, StartsWith("space,arch,canonical,built_for,macs,params,images,top1,seconds,seeds,"
+                               "seconds_standard_error,top1_standard_error,evaluator,dataset,split,fidelity,"
+                               "calibration,checkpoint,recipe\n"
+                               "toy,arch-a,a,1x28x28/10,3000000,300000,100,0.9"));
+  EXPECT_THAT(text,
+              HasSubstr("\ntoy,arch-b,b,1x28x28/10,1000000,100000,100,0.5,0.5,1,,,scratch,toy,test,,,,1a2b3c4d\n"));
+}
+
+TEST_F(ProgramOnSeeds, ASeedAloneHasNoMean) {
+  expect_refused("pareto DB --mean --seed 1", "--seed leaves nothing to average; leave it or --mean out");
 }
 
 TEST_F(Program, ListsRuns) {

@@ -29,7 +29,7 @@ class SchemaTest : public ::testing::Test {
 
 TEST_F(SchemaTest, MarksTheFileAsOurs) {
   make_store();
-  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "3");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "4");
   EXPECT_EQ(cell_of(file_, "PRAGMA application_id"), std::to_string(kApplicationId));
   EXPECT_EQ(cell_of(file_, "PRAGMA journal_mode"), "wal");
   EXPECT_EQ(cell_of(file_, "PRAGMA foreign_key_check"), "");
@@ -43,7 +43,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
     sqlite::Database db(file_, sqlite::Access::kWrite);
     migrate(db, steps);
     migrate(db, steps);
-    EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "4");
+    EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "5");
     check_schema(db, steps);
   }
   EXPECT_EQ(cell_of(file_, "SELECT arch FROM results"), "arch-a");
@@ -51,7 +51,7 @@ TEST_F(SchemaTest, MigratesStepByStepAndKeepsTheData) {
   // From nothing to the newest, too.
   sqlite::Database fresh(folder_ / "fresh.db", sqlite::Access::kCreate);
   migrate(fresh, steps);
-  EXPECT_EQ(cell_of(folder_ / "fresh.db", "PRAGMA user_version"), "4");
+  EXPECT_EQ(cell_of(folder_ / "fresh.db", "PRAGMA user_version"), "5");
 }
 
 TEST_F(SchemaTest, AFailedMigrationChangesNothing) {
@@ -61,17 +61,17 @@ TEST_F(SchemaTest, AFailedMigrationChangesNothing) {
     sqlite::Database db(file_, sqlite::Access::kWrite);
     EXPECT_THROWS_WITH(migrate(db, steps), Error, "table runs already exists");
   }
-  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "3");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "4");
   EXPECT_EQ(cell_of(file_, "SELECT count(*) FROM sqlite_master WHERE name = 'notes'"), "0");
   EXPECT_EQ(Store(file_, Store::Mode::kReadWrite).results().size(), 1U);
 }
 
 TEST_F(SchemaTest, RefusesANewerSchema) {
   make_store();
-  rows_of(file_, "PRAGMA user_version = 4");
+  rows_of(file_, "PRAGMA user_version = 5");
   for (const auto mode : {Store::Mode::kReadOnly, Store::Mode::kReadWrite})
     EXPECT_THROWS_WITH(Store(file_, mode), UsageError,
-                       file_ + " has schema version 4, this program knows up to 3; use a newer Frontier for it");
+                       file_ + " has schema version 5, this program knows up to 4; use a newer Frontier for it");
   EXPECT_EQ(cell_of(file_, "SELECT count(*) FROM evaluations"), "1");
 }
 
@@ -105,7 +105,7 @@ TEST_F(SchemaTest, AFileOfVersion1KeepsItsRowsWhenItIsBroughtUpToDate) {
   Store store(file_, Store::Mode::kReadWrite);
   const Result old = store.results().front();
   EXPECT_EQ(old.protocol.recipe, "");
-  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "3");
+  EXPECT_EQ(cell_of(file_, "PRAGMA user_version"), "4");
   EXPECT_EQ(cell_of(file_, "PRAGMA foreign_key_check"), "");
   EXPECT_EQ(cell_of(file_, "SELECT recipe || arch FROM results"), "arch-a");
   // The same key again, and one that differs by its recipe alone.
@@ -138,7 +138,7 @@ TEST_F(SchemaTest, OlderFilesHaveNoStatisticsUntilSomeAreRecorded) {
     EXPECT_EQ(statistics(Store::Mode::kReadOnly), std::nullopt);
     EXPECT_EQ(cell_of(file, "PRAGMA user_version"), std::to_string(version));
     EXPECT_EQ(statistics(Store::Mode::kReadWrite), std::nullopt);
-    EXPECT_EQ(cell_of(file, "PRAGMA user_version"), "3");
+    EXPECT_EQ(cell_of(file, "PRAGMA user_version"), "4");
     Store store(file, Store::Mode::kReadWrite);
     Evaluation again = store.results().front();
     again.run.reset();
@@ -153,7 +153,7 @@ TEST_F(SchemaTest, ReadersAskForAMigrationInsteadOfDoingIt) {
   make_store();
   sqlite::Database db(file_, sqlite::Access::kRead);
   EXPECT_THROWS_WITH(check_schema(db, with_step("SELECT 1")), UsageError,
-                     "has the older schema version 3; a command that writes into it");
+                     "has the older schema version 4; a command that writes into it");
 }
 
 TEST_F(SchemaTest, RefusesAndKeepsTheDatabaseOfAnotherProgram) {

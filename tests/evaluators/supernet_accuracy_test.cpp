@@ -152,7 +152,8 @@ TEST(SupernetAccuracy, EqualsTheUnfoldedReferenceInDouble) {
         reference_values(graph, parameters, test.images.to(at::kDouble), &statistics)[graph.output()].flatten(1);
     SupernetAccuracy evaluator = s.evaluator();
     const auto metrics = evaluator.evaluate(std::span(&arch, 1)).front().metrics;
-    EXPECT_EQ(metrics.size(), 2U);
+    EXPECT_EQ(metrics.size(), 3U);
+    EXPECT_EQ(metrics.at("images"), 40);
     EXPECT_NEAR(metrics.at("top1"), logits.argmax(1).eq(test.labels).to(at::kDouble).mean().item<double>(), 1e-12);
     EXPECT_NEAR(metrics.at("loss"), at::cross_entropy_loss(logits, test.labels).item<double>(), 1e-4);
   }

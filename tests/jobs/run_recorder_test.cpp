@@ -35,6 +35,7 @@ TEST_F(RunRecorderTest, ACurveHasTheMeanOfTheStepsThatHaveItsValue) {
     recorder.step(6, {{"train/loss", 7}});
     return 0;
   });
+  recorder.finish({});
   EXPECT_EQ(curve(recorder.run(), "train/loss"), (Points{{2, 2}, {4, 4}, {6, 7}}));
   EXPECT_EQ(curve(recorder.run(), "train/lr"), (Points{{2, 0.2}}));
   EXPECT_EQ(curve(recorder.run(), "train/arch_loss"), (Points{{2, 5}, {4, 1}}));
@@ -57,6 +58,7 @@ TEST_F(RunRecorderTest, TellsTheObserverTheLossByItsName) {
     recorder.step(4, {{"train/lr", 0.1}});
     return 0;
   });
+  EXPECT_TRUE(recorder.close());
   EXPECT_EQ(notes.told, (std::vector<std::string>{"train 2/4 steps", "3 loss 0.2500", "4 "}));
 }
 
