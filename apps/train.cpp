@@ -5,6 +5,7 @@
 #include "apps/job_options.h"
 #include "apps/output.h"
 #include "apps/progress.h"
+#include "common/errors.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -26,16 +27,22 @@ std::string classes_text(const nlohmann::ordered_json& names) {
 }
 
 void run_train(TrainOptions options) {
+  require_new(options.print_config, options.resume);
+  if (options.out.empty() && !options.print_config)
+    throw UsageError("--out is required: the folder of the checkpoint, e.g. --out supernet");
   ProgressObserver observer(options.quiet);
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
-  const nlohmann::json settings = {
-      {"db", options.db},           {"name", options.name},
-      {"out", options.out},         {"existing", existing_checkpoint(options.resume, options.overwrite)},
-      {"config", options.config()}, {"threads", num_threads(options)},
-      {"device", options.device}};
+  const nlohmann::json settings = {{"db", options.db},
+                                   {"name", options.name},
+                                   {"out", options.out},
+                                   {"existing", existing_checkpoint(options.resume, options.overwrite)},
+                                   {"config", options.config()},
+                                   {"threads", num_threads(options)},
+                                   {"print_config", options.print_config},
+                                   {"device", options.device}};
   Registries registries = program_registries(options);
   const auto document = registries.run("train", settings, observer);
-  if (options.json) return print_json(document);
+  if (options.json || options.print_config) return print_json(document);
   std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + options.out +
                      ", " + std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
                      format_seconds(document["seconds"].get<double>()) + "\n";
@@ -55,7 +62,7 @@ void add_train_command(CLI::App& app) {
   add_common_options(*command, *options);
   add_config_options(*command, *options);
   add_device_options(*command, *options);
-  command->add_option("--out", options->out, "Checkpoint folder")->required();
+  command->add_option("--out", options->out, "Checkpoint folder (required)");
   command->add_option("--name", options->name, "A name for the run");
   command->add_flag("--resume", options->resume,
                     "Go on from the checkpoint in --out, with its settings, where there is one");

@@ -14,6 +14,9 @@ class Observer {
                      const std::string& /*unit*/) {}
   /// @param detail e.g. "loss 0.412".
   virtual void progress(std::int64_t /*done*/, const std::string& /*detail*/) {}
+  /// Where units take unequal time: how much of the work is done, of `total`, in units that take equal time. Said after
+  /// begin() and before each progress(); the time that is left follows from it.
+  virtual void work(double /*done*/, double /*total*/) {}
   virtual void end() {}
   /// A line for people, e.g. "going on with run 3".
   virtual void note(const std::string& /*line*/) {}

@@ -22,6 +22,7 @@ struct TrainSettings : DeviceOptions {
   std::string out;                  ///< checkpoint folder
   std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
   nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; of a resumed training what it began with, or less
+  bool print_config = false;  ///< gives the resolved TrainConfig of a new training and does nothing else
 };
 
 template <class Fields>
@@ -31,6 +32,7 @@ void describe(Fields& f, TrainSettings& s) {
   f("out", s.out);
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
   f("config", s.config);
+  f("print_config", s.print_config);
   describe(f, static_cast<DeviceOptions&>(s));
 }
 
