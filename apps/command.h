@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 namespace frontier {
 
@@ -40,20 +41,28 @@ CLI::Validator whole_number(std::int64_t smallest = std::numeric_limits<std::int
 /// Seeds are doubles in other programs' JSON: up to 2^53 none is changed on the way.
 inline CLI::Validator seed_number() { return whole_number(0, std::int64_t{1} << 53); }
 
+/// The commands of the program.
+std::vector<std::string> command_names(const CLI::App& app);
+/// Those that take --set.
+const std::vector<std::string>& settings_commands();
+
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_check_command(CLI::App& app);
+void add_completion_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_export_command(CLI::App& app);
+void add_help_command(CLI::App& app);
 void add_import_command(CLI::App& app);
 void add_pareto_command(CLI::App& app);
 void add_report_command(CLI::App& app);
 void add_runs_command(CLI::App& app);
 void add_search_command(CLI::App& app);
+void add_settings_command(CLI::App& app);
 void add_spaces_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 

@@ -118,7 +118,10 @@ void add_data_command(CLI::App& app) {
   command->add_option("--data-path", options->path, "Folder with the files of a data set with a name")
       ->check(not_empty());
   command->add_option("--html", options->html, "Write a page with samples of every class")->check(not_empty());
-  command->add_option("--set", options->assignments, "One setting, e.g. data.size=32; may be repeated")->take_all();
+  command
+      ->add_option("--set", options->assignments,
+                   "One setting, e.g. data.size=32; may be repeated (frontier settings data lists all)")
+      ->take_all();
   command->callback([options] { run_data(*options); });
 }
 

@@ -28,6 +28,7 @@ nlohmann::json settings_of(const EvaluateOptions& options) {
                              {"config", options.config()},
                              {"out", options.out},
                              {"existing", existing_checkpoint(options.resume, options.overwrite)},
+                             {"print_config", options.print_config},
                              {"threads", num_threads(options)},
                              {"device", options.device}};
   if (options.evaluator == "benchmark") {
@@ -85,8 +86,9 @@ std::string measured_text(const nlohmann::ordered_json& document) {
 }
 
 void run_evaluate(EvaluateOptions options) {
+  require_new(options.print_config, options.resume);
   ProgressObserver observer(options.quiet, [&](const auto& document) {
-    if (options.json) return print_json(document);
+    if (options.json || options.print_config) return print_json(document);
     print(options.evaluator == "benchmark" ? stored_text(document) : measured_text(document));
   });
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);

@@ -79,7 +79,7 @@ void add_export_command(CLI::App& app) {
                     "it takes float32 (pixel / 255 - mean) / stddev, whose numbers the file says");
   command
       ->add_option("--set", options->assignments,
-                   "How batch norm is calibrated, e.g. evaluation.calibration_images=2048")
+                   "How batch norm is calibrated, e.g. evaluation.calibration_images=2048 (frontier settings export)")
       ->take_all();
   command->callback([options, command] {
     std::error_code error;

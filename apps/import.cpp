@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "apps/command.h"
@@ -6,7 +7,6 @@
 #include "apps/space_options.h"
 #include "common/data_file.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/options.h"
 #include "common/text.h"
 #include "search_spaces/registry.h"
@@ -33,10 +33,14 @@ TableSource source_of(const std::shared_ptr<DataFile>& file, const std::string& 
           }};
 }
 
+std::shared_ptr<DataFile> open_input(const std::string& path) {
+  return path == "-" ? DataFile::standard_input() : std::make_unique<DataFile>(path);
+}
+
 BenchmarkTable read_table(const ImportOptions& options, const ImportMap& map, const SearchSpace& space) {
-  const auto file = std::make_shared<DataFile>(options.file);
+  const auto file = open_input(options.file);
   std::optional<TableSource> joined;
-  if (!options.joined.empty()) joined = source_of(std::make_shared<DataFile>(options.joined), options.joined);
+  if (!options.joined.empty()) joined = source_of(open_input(options.joined), name_of_input(options.joined));
   constexpr std::uint64_t kKilo = 1000;
   const auto total = static_cast<std::int64_t>(file->file_bytes() / kKilo + 1);
   Progress progress("read", total, "kB", options.quiet);
@@ -45,8 +49,8 @@ BenchmarkTable read_table(const ImportOptions& options, const ImportMap& map, co
     stop_if_interrupted();
     progress.update(std::min(total - 1, static_cast<std::int64_t>(file->file_position() / kKilo)), "");
   };
-  BenchmarkTable table =
-      read_benchmark_table(source_of(file, options.file), std::move(joined), map, space, options.input_of(space), tick);
+  BenchmarkTable table = read_benchmark_table(source_of(file, name_of_input(options.file)), std::move(joined), map,
+                                              space, options.input_of(space), tick);
   progress.update(total, std::to_string(table.num_rows) + " rows");
   return table;
 }
@@ -99,8 +103,11 @@ nlohmann::ordered_json json_document(const BenchmarkTable& table, const StoredTa
 
 void run_import(const ImportOptions& options) {
   catch_interrupts();
+  const std::string inputs[] = {options.file, options.joined, options.map};
+  if (std::count(std::begin(inputs), std::end(inputs), "-") > 1)
+    throw UsageError("- is standard input, which can be read once only: for the table, --join or --map");
   const auto space = make_space(options.space);
-  const nlohmann::json json = parse_json(read_file(options.map), options.map);
+  const nlohmann::json json = parse_json(read_input(options.map), name_of_input(options.map));
   const ImportMap map = read_import_map(json, options.map);
   const BenchmarkTable table = read_table(options, map, *space);
   nlohmann::json config{{"file", printable(options.file, 4000)}, {"map", json}};
@@ -118,9 +125,14 @@ void run_import(const ImportOptions& options) {
 
 void add_import_command(CLI::App& app) {
   auto options = std::make_shared<ImportOptions>();
-  CLI::App* command = app.add_subcommand("import", "Results of a tabular benchmark, from comma-separated values");
+  CLI::App* command =
+      app.add_subcommand("import", "Results of a tabular benchmark, from comma-separated values or JSON");
   add_common_options(*command, *options);
-  command->add_option("file", options->file, "The table: CSV with a header line, plain or gzip")->required();
+  command
+      ->add_option("file", options->file,
+                   "The table: CSV with a header line (also with tabs or semicolons) or JSON, plain or gzip; - is "
+                   "standard input")
+      ->required();
   command->add_option("--space", options->space, "The search space of its architectures")->required();
   command->add_option("--map", options->map, "JSON that says which column means what (docs/import.md)")
       ->required()

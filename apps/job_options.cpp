@@ -3,21 +3,27 @@
 #include <algorithm>
 
 #include "apps/command.h"
+#include "common/data_file.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/options.h"
+#include "common/text.h"
 
 namespace frontier {
 
-nlohmann::json ConfigOptions::config() const {
+nlohmann::json settings_of_file(const std::string& file, const std::vector<std::string>& assignments) {
   nlohmann::json config = nlohmann::json::object();
   if (!file.empty()) {
-    config = parse_json(read_file(file), file);
+    config = parse_json(read_input(file), name_of_input(file));
     if (config.is_object() && config.contains("format") && config.contains("config"))
       config = nlohmann::json(config["config"]);  // a checkpoint's run.json
-    if (!config.is_object()) throw UsageError(file + " must hold a JSON object");
+    if (!config.is_object()) throw UsageError(name_of_input(file) + " must hold a JSON object");
   }
   for (const auto& assignment : assignments) set_option(config, assignment);
+  return config;
+}
+
+nlohmann::json ConfigOptions::config() const {
+  nlohmann::json config = settings_of_file(file, assignments);
   const auto set = [&](const char* pointer, const auto& value) {
     if (!value) return;
     const nlohmann::json::json_pointer place(pointer);
@@ -60,11 +66,29 @@ int most_threads() { return std::max(64, 4 * num_allowed_cores()); }
 
 }  // namespace
 
+void add_print_config(CLI::App& command, bool& wanted) {
+  command.add_flag("--print-config", wanted,
+                   "Print the settings with all defaults filled in, as JSON that --config reads, and do nothing else");
+}
+
+void require_new(bool print_config, bool resume) {
+  if (print_config && resume)
+    throw UsageError(
+        "--print-config has no effect on --resume; the settings that a run goes on with are in its checkpoint's "
+        "run.json, and in `frontier runs --json`");
+}
+
 void add_config_options(CLI::App& command, ConfigOptions& options) {
-  command.add_option("--config", options.file, "Settings as JSON; a checkpoint's run.json repeats its run");
-  command.add_option("--set", options.assignments, "One setting, e.g. trainer.lr=0.1; may be repeated")->take_all();
+  command.add_option("--config", options.file,
+                     "Settings as JSON (- is standard input); a checkpoint's run.json repeats its run");
+  command
+      .add_option(
+          "--set", options.assignments,
+          "One setting, e.g. trainer.lr=0.1; may be repeated (frontier settings " + command.get_name() + " lists all)")
+      ->take_all();
+  add_print_config(command, options.print_config);
   command.add_option("--space", options.space, "The search space");
-  command.add_option("--sampler", options.sampler, "Which subnets are trained: uniform, sandwich, darts, fixed");
+  command.add_option("--sampler", options.sampler, "Which subnets are trained: " + join(kSamplerNames));
   command.add_option("--data", options.data,
                      "Data set: fashion_mnist, mnist, cifar10, synthetic, or the path of your own images "
                      "(a folder with one folder a class, a CSV, arrays; see frontier data PATH)");

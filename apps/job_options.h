@@ -10,6 +10,10 @@
 
 namespace frontier {
 
+/// An object of settings: that of `file` (empty: none; "-": standard input), then the assignments of --set.
+/// @throws UsageError if it is no object.
+nlohmann::json settings_of_file(const std::string& file, const std::vector<std::string>& assignments);
+
 /// Settings of a training run from the command line: --config, then --set, then the named options.
 struct ConfigOptions {
   std::string file;
@@ -17,9 +21,17 @@ struct ConfigOptions {
   std::optional<std::string> space, sampler, data, data_path, from;
   std::optional<std::int64_t> epochs, steps, seed, batch_size;
   std::optional<double> lr;
+  bool print_config = false;
   nlohmann::json config() const;
 };
 void add_config_options(CLI::App& command, ConfigOptions& options);
+/// --print-config.
+void add_print_config(CLI::App& command, bool& wanted);
+/// @throws UsageError where --print-config is given beside --resume.
+void require_new(bool print_config, bool resume);
+
+/// The samplers, which LibTorch's library knows; here for help and completion, which must not open it.
+inline const std::vector<std::string> kSamplerNames{"uniform", "sandwich", "darts", "fixed"};
 
 /// --threads and --device.
 void add_device_options(CLI::App& command, DeviceOptions& options);

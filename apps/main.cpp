@@ -62,13 +62,6 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-std::vector<std::string> command_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  return names;
-}
-
 /// What was wrong with the command line, with the nearest name that exists.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   const auto chosen = app.get_subcommands();
@@ -87,7 +80,7 @@ std::string explain(const CLI::App& app, const CLI::ParseError& error) {
 
 int run(int argc, char** argv) {
   CLI::App app("Neural architecture search: train a supernet, search it, query the results.", "frontier");
-  app.set_version_flag("--version", "frontier " FRONTIER_VERSION);
+  app.set_version_flag("-V,--version", "frontier " FRONTIER_VERSION);
   app.require_subcommand(1);
   app.footer(
       "MACs are multiply-accumulates, what papers often print as FLOPs. Exit codes: 0 done, 1 failed, 2 wrong usage or "
@@ -106,6 +99,9 @@ int run(int argc, char** argv) {
   add_runs_command(app);
   add_pareto_command(app);
   add_doctor_command(app);
+  add_settings_command(app);
+  add_completion_command(app);
+  add_help_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {  // --help, --version

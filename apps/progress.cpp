@@ -71,12 +71,14 @@ void Progress::update(std::int64_t done, const std::string& detail) {
   last_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? static_cast<double>(done - first_) / seconds : 0;
-  char numbers[96];
-  std::snprintf(numbers, sizeof numbers, rate < 1000 ? "%lld/%lld, %.3g %s/s, " : "%lld/%lld, %.0f %s/s, ",
-                static_cast<long long>(done), static_cast<long long>(total_), rate, unit_.c_str());
-  const std::string time = last       ? format_seconds(seconds)
-                           : rate > 0 ? format_seconds(static_cast<double>(total_ - done) / rate) + " left"
-                                      : "";
+  const Work work =
+      work_ ? *work_ : Work{static_cast<double>(first_), static_cast<double>(done), static_cast<double>(total_)};
+  const std::string time = last ? format_seconds(seconds)
+                           : work.done > work.first
+                               ? format_seconds(seconds * (work.total - work.done) / (work.done - work.first)) + " left"
+                               : "";
+  const std::string numbers =
+      std::to_string(done) + "/" + std::to_string(total_) + ", " + format_rate(rate, unit_) + ", ";
   std::string line = label_ + ": ";
   const std::string behind = numbers + time + (detail.empty() ? "" : "  " + detail);
   if (terminal_) {
@@ -93,6 +95,8 @@ void Progress::update(std::int64_t done, const std::string& detail) {
     std::fprintf(stderr, "%s\n", (line + behind).c_str());
   }
 }
+
+void Progress::work(double done, double total) { work_ = {work_ ? work_->first : done, done, total}; }
 
 void Progress::finish() {
   if (drawn_) std::fputc('\n', stderr);
@@ -125,6 +129,10 @@ void ProgressObserver::result(const nlohmann::ordered_json& document) {
 void ProgressObserver::finish(const nlohmann::ordered_json& document) {
   result(document);
   if (failure_) std::rethrow_exception(failure_);
+}
+
+void ProgressObserver::work(double done, double total) {
+  if (progress_) progress_->work(done, total);
 }
 
 void ProgressObserver::note(const std::string& line) {

@@ -26,14 +26,20 @@ class Progress {
   void update(std::int64_t done, const std::string& detail);
   /// The work starts at `done` (a resumed run): the rate counts from there.
   void start_at(std::int64_t done) { first_ = done; }
+  /// See Observer::work(); the first call is where the work starts.
+  void work(double done, double total);
   /// Ends the line.
   void finish();
 
  private:
   using Clock = std::chrono::steady_clock;
+  struct Work {
+    double first = 0, done = 0, total = 0;
+  };
   std::string label_, unit_;
   std::int64_t total_, first_ = 0;
   bool quiet_, terminal_, drawn_ = false;
+  std::optional<Work> work_;  ///< none: all units take equal time
   Clock::time_point start_ = Clock::now(), last_;
 };
 
@@ -50,6 +56,7 @@ class ProgressObserver : public Observer {
   explicit ProgressObserver(bool quiet, std::function<void(const nlohmann::ordered_json&)> print = {});
   void begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) override;
   void progress(std::int64_t done, const std::string& detail) override;
+  void work(double done, double total) override;
   void end() override { progress_.reset(); }
   void note(const std::string& line) override;
   /// Shows the result, once. What it cannot show is told by finish(): the job goes on and stores it.

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 #include <optional>
 
@@ -8,108 +7,95 @@
 #include "apps/progress.h"
 #include "apps/search_text.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/options.h"
 #include "common/text.h"
 #include "db/pareto.h"
+#include "jobs/search.h"
 #include "search_spaces/budget.h"
 
 namespace frontier {
 namespace {
 
+/// Named options of a table, of which only the given ones are in the configuration.
 struct TableOptions {
   std::optional<std::string> dataset, split, fidelity;
   std::optional<std::int64_t> seed;
-  nlohmann::json json() const {
-    nlohmann::json table = nlohmann::json::object();
-    if (dataset) table["dataset"] = *dataset;
-    if (split) table["split"] = *split;
-    if (fidelity) table["fidelity"] = *fidelity;
-    if (seed) table["seed"] = *seed;
-    return table;
-  }
 };
 
 struct SearchOptions : CommonOptions, DeviceOptions {
-  std::string evaluator = "supernet", checkpoint, searcher = "nsga2", max_macs, max_params, min_macs, min_params,
-              objectives, name, config_file;
+  std::string config_file, name;
   std::vector<std::string> assignments;
-  std::optional<std::string> space;
-  std::optional<std::int64_t> generation;
+  std::optional<std::string> evaluator, checkpoint, searcher, max_macs, max_params, min_macs, min_params, objectives,
+      space;
+  std::optional<std::int64_t> budget, generation, seed, repeat;
   TableOptions table, report;
-  std::int64_t budget = 600, seed = 0, repeat = 1;
-  bool resume = false;
+  bool resume = false, print_config = false;
 };
 
-/// Settings from --config and --set. @throws UsageError for one that `known` does not name.
-nlohmann::json extra_settings(const SearchOptions& options, const std::vector<std::string>& known) {
-  nlohmann::json extra = nlohmann::json::object();
-  if (!options.config_file.empty()) extra = parse_json(read_file(options.config_file), options.config_file);
-  for (const auto& assignment : options.assignments) set_option(extra, assignment);
-  if (!extra.is_object()) throw UsageError("the configuration must be a JSON object");
-  for (const auto& [key, value] : extra.items()) {
-    if (std::find(known.begin(), known.end(), key) == known.end())
-      throw UsageError(unknown_name("search setting", key, known));
-    if (!value.is_object()) throw UsageError("search setting '" + key + "' must be an object");
-  }
-  return extra;
+/// The part of a configuration, made where it is not there. @throws UsageError if it is something else.
+nlohmann::json& part_of(nlohmann::json& config, const std::string& name) {
+  nlohmann::json& part = config[name];
+  if (part.is_null()) part = nlohmann::json::object();
+  if (!part.is_object()) throw UsageError("search." + name + " must be a JSON object, not " + printable(part.dump()));
+  return part;
 }
 
-/// @throws UsageError for an option that does nothing with this evaluator.
-void refuse_without_effect(const SearchOptions& options) {
-  const auto no_effect = [&](bool is_given, const std::string& option) {
-    if (is_given) throw UsageError(option + " has no effect on --evaluator " + options.evaluator);
+/// SearchConfig: --config, then --set, then the named options.
+nlohmann::json config_of(const SearchOptions& options) {
+  nlohmann::json config = settings_of_file(options.config_file, options.assignments);
+  const auto set = [](nlohmann::json& place, const char* key, const auto& value) {
+    if (value) place[key] = *value;
   };
-  if (options.evaluator == "benchmark") return no_effect(!options.checkpoint.empty(), "--checkpoint");
-  no_effect(options.space.has_value(), "--space");
-  no_effect(!options.table.json().empty(), "--dataset, --split, --fidelity or --table-seed");
-  no_effect(!options.report.json().empty(), "--report-...");
-  no_effect(options.repeat > 1, "--repeat");
-}
-
-nlohmann::json settings_of(const SearchOptions& options) {
-  nlohmann::json settings = {{"evaluator", options.evaluator},
-                             {"checkpoint", options.checkpoint},
-                             {"db", options.db},
-                             {"name", options.name},
-                             {"searcher", options.searcher},
-                             {"objectives", options.objectives},
-                             {"budget", options.budget},
-                             {"generation", options.generation.value_or(0)},
-                             {"seed", options.seed},
-                             {"repeat", options.repeat},
-                             {"resume", options.resume},
-                             {"space", options.space.value_or("")},
-                             {"table", options.table.json()},
-                             {"report", options.report.json()},
-                             {"threads", num_threads(options)},
-                             {"device", options.device}};
-  if (!options.max_macs.empty()) settings["max_macs"] = parse_limits(options.max_macs, "--max-macs");
-  const auto limit = [&](const char* key, const std::string& text, const char* option) {
-    if (!text.empty()) settings[key] = parse_count(text, option);
+  set(config, "evaluator", options.evaluator);
+  set(config, "checkpoint", options.checkpoint);
+  set(config, "objectives", options.objectives);
+  set(config, "space", options.space);
+  set(config, "budget", options.budget);
+  set(config, "generation", options.generation);
+  set(config, "seed", options.seed);
+  set(config, "repeat", options.repeat);
+  if (options.searcher && !config["searcher"].is_object()) config["searcher"] = nlohmann::json::object();
+  if (options.searcher) config["searcher"]["name"] = *options.searcher;
+  for (const auto& [name, table] : {std::pair("table", &options.table), std::pair("report", &options.report)}) {
+    if (!table->dataset && !table->split && !table->fidelity && !table->seed) continue;
+    nlohmann::json& part = part_of(config, name);
+    set(part, "dataset", table->dataset);
+    set(part, "split", table->split);
+    set(part, "fidelity", table->fidelity);
+    set(part, "seed", table->seed);
+  }
+  if (options.max_macs) config["max_macs"] = parse_limits(*options.max_macs, "--max-macs");
+  const auto limit = [&](const char* key, const std::optional<std::string>& text, const char* option) {
+    if (text) config[key] = parse_count(*text, option);
   };
   limit("max_params", options.max_params, "--max-params");
   limit("min_macs", options.min_macs, "--min-macs");
   limit("min_params", options.min_params, "--min-params");
-  return settings;
+  return config;
 }
 
 void run_search(const SearchOptions& options) {
-  if (!options.objectives.empty()) parse_objectives(options.objectives);
-  nlohmann::json settings = settings_of(options);
-  if (options.evaluator == "supernet" && options.checkpoint.empty())
+  nlohmann::json settings = config_of(options);
+  if (settings.is_object() && settings.contains("searcher") && settings["searcher"].is_object() &&
+      !settings["searcher"].contains("name"))
+    settings["searcher"]["name"] = SearchConfig().searcher["name"];  // --set searcher.population=64
+  SearchConfig config;
+  read_options(settings, "search", config);
+  if (!config.objectives.empty()) parse_objectives(config.objectives);
+  if (config.evaluator == "supernet" && config.checkpoint.empty())
     throw UsageError("--checkpoint is required: the folder that train wrote (or --evaluator benchmark)");
+  require_new(options.print_config, options.resume);
+  settings.update({{"db", options.db},
+                   {"name", options.name},
+                   {"resume", options.resume},
+                   {"print_config", options.print_config},
+                   {"threads", num_threads(options)},
+                   {"device", options.device}});
   Registries registries = program_registries(options);
-  refuse_without_effect(options);
-  const bool is_benchmark = options.evaluator == "benchmark";
-  const auto extra = extra_settings(options, is_benchmark ? std::vector<std::string>{"searcher"}
-                                                          : std::vector<std::string>{"searcher", "evaluation"});
-  if (extra.contains("searcher")) settings["searcher_options"] = extra["searcher"];
-  if (extra.contains("evaluation")) settings["evaluation"] = extra["evaluation"];
   ProgressObserver observer(options.quiet, [&](const auto& document) {
-    if (options.json) return print_json(document);
-    const std::string metric = options.objectives.empty() ? "top1" : parse_objectives(options.objectives).front().name;
-    print(options.repeat > 1 ? repeats_text(document, metric) : search_text(document, metric));
+    if (options.json || options.print_config) return print_json(document);
+    const std::string metric = config.objectives.empty() ? "top1" : parse_objectives(config.objectives).front().name;
+    print(config.repeat > 1 ? repeats_text(document, metric) : search_text(document, metric));
   });
   observer.finish(registries.run("search", settings, observer));
 }
@@ -124,10 +110,12 @@ void add_search_command(CLI::App& app) {
   add_device_options(*command, *options);
   std::vector<std::string> searchers;
   for (const auto& searcher : known_searchers()) searchers.push_back(searcher.name);
+  // Defaults are shown as the description says them.
+  const nlohmann::json defaults = write_options(SearchConfig());
   command->add_option("--evaluator", options->evaluator, "supernet, or benchmark (a table that `import` stored)")
-      ->capture_default_str();
+      ->default_str(defaults["evaluator"]);
   command->add_option("--checkpoint", options->checkpoint, "supernet: the folder that train wrote");
-  command->add_option("--searcher", options->searcher, join(searchers))->capture_default_str();
+  command->add_option("--searcher", options->searcher, join(searchers))->default_str(defaults["searcher"]["name"]);
   command->add_option("--max-macs", options->max_macs, "Budgets in multiply-accumulates, e.g. 2M,4M,8M")
       ->check(not_empty());
   command->add_option("--max-params", options->max_params, "Budget in parameters, for all of them")->check(not_empty());
@@ -137,7 +125,7 @@ void add_search_command(CLI::App& app) {
       ->check(not_empty());
   command->add_option("--budget", options->budget, "Subnets to evaluate, all budgets together")
       ->check(whole_number(1, 1'000'000'000))
-      ->capture_default_str();
+      ->default_str(defaults["budget"].dump());
   command
       ->add_option("--generation", options->generation,
                    "Subnets evaluated together (default: 32 for a supernet, which then shares work; 1 for a benchmark: "
@@ -145,11 +133,15 @@ void add_search_command(CLI::App& app) {
       ->check(whole_number(1, 100'000));
   command->add_option("--objectives", options->objectives,
                       "e.g. top1:max,macs:min (default for nsga2); the first one picks the best");
-  command->add_option("--seed", options->seed, "Seed of the proposals")->check(seed_number())->capture_default_str();
+  command->add_option("--seed", options->seed, "Seed of the proposals")->check(seed_number())->default_str("0");
   command->add_option("--name", options->name, "A name for the run");
-  command->add_option("--config", options->config_file, "Settings as JSON: searcher, evaluation");
-  command->add_option("--set", options->assignments, "One setting, e.g. searcher.population=64; may be repeated")
+  command->add_option("--config", options->config_file,
+                      "Settings as JSON (frontier settings search); - is standard input");
+  command
+      ->add_option("--set", options->assignments,
+                   "One setting, e.g. searcher.population=64; may be repeated (frontier settings search lists all)")
       ->take_all();
+  add_print_config(*command, options->print_config);
   command->add_flag("--resume", options->resume, "Go on with the last run of the same settings");
   const std::string table = "benchmark: which table is searched, where several are stored";
   command->add_option("--space", options->space, "benchmark: its search space, where several have one");
@@ -167,7 +159,7 @@ void add_search_command(CLI::App& app) {
                    "benchmark: so many independent searches, seeds from --seed on, over --threads; gives means, "
                    "quantiles and regret by the number of evaluations")
       ->check(whole_number(1, 10'000))
-      ->capture_default_str();
+      ->default_str("1");
   command->callback([options] { run_search(*options); });
 }
 

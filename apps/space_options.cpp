@@ -22,7 +22,7 @@ void add_built_for(CLI::App& command, BuiltFor& options) {
 void add_arch_options(CLI::App& command, ArchOptions& options) {
   command.add_option("--arch", options.archs, "An architecture in the space's notation or as JSON; may be repeated")
       ->take_all();
-  command.add_option("--archs", options.file, "A file with one architecture a line");
+  command.add_option("--archs", options.file, "A file with one architecture a line; - is standard input");
 }
 
 }  // namespace frontier

@@ -46,12 +46,15 @@ std::string trained_text(const nlohmann::ordered_json& document, const std::stri
 }
 
 void run_train(TrainOptions options) {
-  ProgressObserver observer(options.quiet, [&](const auto& document) {
-    if (options.json) return print_json(document);
-    print(trained_text(document, options.out));
-  });
   if (options.extend > 0 && options.overwrite) throw UsageError("give --extend or --overwrite, not both");
   options.resume |= options.extend > 0;
+  require_new(options.print_config, options.resume);
+  if (options.out.empty() && !options.print_config)
+    throw UsageError("--out is required: the folder of the checkpoint, e.g. --out supernet");
+  ProgressObserver observer(options.quiet, [&](const auto& document) {
+    if (options.json || options.print_config) return print_json(document);
+    print(trained_text(document, options.out));
+  });
   if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
   const nlohmann::json settings = {{"db", options.db},
                                    {"name", options.name},
@@ -60,6 +63,7 @@ void run_train(TrainOptions options) {
                                    {"extend", options.extend},
                                    {"config", options.config()},
                                    {"threads", num_threads(options)},
+                                   {"print_config", options.print_config},
                                    {"device", options.device}};
   Registries registries = program_registries(options);
   observer.finish(registries.run("train", settings, observer));
@@ -73,7 +77,7 @@ void add_train_command(CLI::App& app) {
   add_common_options(*command, *options);
   add_config_options(*command, *options);
   add_device_options(*command, *options);
-  command->add_option("--out", options->out, "Checkpoint folder")->required();
+  command->add_option("--out", options->out, "Checkpoint folder (required)");
   command->add_option("--name", options->name, "A name for the run");
   command->add_flag("--resume", options->resume,
                     "Go on from the checkpoint in --out, with its settings, where there is one");

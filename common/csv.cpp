@@ -24,20 +24,38 @@ ByteSource bytes_of(std::string_view text) {
 }
 
 CsvReader::CsvReader(std::string name, ByteSource source, CsvLimits limits)
-    : name_(printable(name, 1000)), source_(std::move(source)), limits_(limits), buffer_(kBuffer) {
-  for (std::size_t got = 1; got > 0 && filled_ < kByteOrderMark.size(); filled_ += got)  // it may come in small pieces
-    got = source_(std::span(buffer_).subspan(filled_));
-  if (std::string_view(buffer_.data(), filled_).starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+    : RowReader(printable(name, 1000)), source_(std::move(source)), limits_(limits), buffer_(kBuffer) {
+  find_separator();
   if (!read_row(limits_.max_columns))
     throw UsageError(name_ + " is empty; a header line with column names is expected");
   std::unordered_set<std::string_view> seen;
   for (std::size_t c = 0; c < ends_.size(); ++c) {
     const std::string_view title = cell(c);
-    if (title.empty()) fail_row("the header's name of column " + std::to_string(c + 1) + " is empty");
-    if (!seen.insert(title).second)
+    if (!title.empty() && !seen.insert(title).second)
       fail_row("the header names column '" + printable(title) + "' twice; each column needs a name of its own");
     header_.emplace_back(title);
   }
+  if (seen.empty()) fail_row("the header names no column");
+}
+
+/// Fills the buffer with the header line, as far as it goes in, passes over a byte order mark, and looks at what stands
+/// between names: the first of comma, tab and semicolon that is there outside quotes.
+void CsvReader::find_separator() {
+  constexpr std::string_view kSeparators = ",\t;";
+  std::size_t found = kSeparators.size(), seen = 0;
+  bool in_quotes = false, ended = false;
+  for (std::size_t got = 1; got > 0 && !ended && filled_ < buffer_.size();) {
+    got = source_(std::span(buffer_).subspan(filled_));  // it may come in small pieces
+    filled_ += got;
+    for (; seen < filled_ && !ended; ++seen) {
+      const char c = buffer_[seen];
+      in_quotes ^= c == '"';
+      if (!in_quotes) found = std::min(found, kSeparators.find(c));
+      ended = c == '\n' && !in_quotes;
+    }
+  }
+  if (found < kSeparators.size()) separator_ = kSeparators[found];
+  if (std::string_view(buffer_.data(), filled_).starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
 }
 
 void CsvReader::fail(const std::string& what) const {
@@ -94,7 +112,7 @@ void CsvReader::read_quoted() {
 void CsvReader::read_plain() {
   for (;;) {
     const int c = peek();
-    if (c < 0 || c == ',' || c == '\n' || c == '\r') return;
+    if (c < 0 || c == separator_ || c == '\n' || c == '\r') return;
     if (c == '"')
       fail("a quote inside a cell that does not begin with one; quote the whole cell and double this quote");
     keep(static_cast<char>(c));
@@ -105,7 +123,7 @@ void CsvReader::read_plain() {
 bool CsvReader::end_cell(std::size_t most_cells) {
   ends_.push_back(row_.size());
   const int c = peek();
-  if (c == ',') {
+  if (c == separator_) {
     if (ends_.size() == most_cells)
       fail(header_.empty() ? "more than " + std::to_string(most_cells) + " columns"
                            : "the row has more cells than the header, which has " + std::to_string(most_cells));
@@ -119,8 +137,12 @@ bool CsvReader::end_cell(std::size_t most_cells) {
       fail("a carriage return without a line feed; lines end with LF or CRLF");
     }
   } else if (c >= 0 && c != '\n') {
-    fail("after the quote that ends a cell, a comma or the end of the line is expected, not '" +
-         printable(std::string(1, static_cast<char>(c))) + "'; a quote inside a quoted cell is doubled");
+    fail("after the quote that ends a cell, " +
+         std::string(separator_ == ','   ? "a comma"
+                     : separator_ == ';' ? "a semicolon"
+                                         : "a tab") +
+         " or the end of the line is expected, not '" + printable(std::string(1, static_cast<char>(c))) +
+         "'; a quote inside a quoted cell is doubled");
   }
   if (peek() == '\n') take();
   return false;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace frontier {
@@ -23,28 +24,48 @@ struct CsvLimits {
   std::size_t max_columns = 10'000;
 };
 
-/// Reads comma-separated values row by row: RFC 4180 with a header line. Cells may be quoted (then commas, line ends
-/// and doubled quotes stand for themselves), lines end with LF or CRLF, the last one also without; a UTF-8 byte order
-/// mark is skipped. Strict: what RFC 4180 does not allow is refused, never guessed at. Every failure is a UsageError
-/// that names the file and the line, and where one character is wrong, its place in the line (in bytes). Thread-safety:
-/// none.
-class CsvReader {
+/// The header line and the rows of a table, whatever its form. Thread-safety: none.
+class RowReader {
  public:
-  /// Reads the header. @param name of the file, for messages.
-  /// @throws UsageError if there is none, a name is empty or a name is there twice.
-  CsvReader(std::string name, ByteSource source, CsvLimits limits = {});
-
+  virtual ~RowReader() = default;
   const std::string& name() const { return name_; }
+  /// Names of the columns; empty for a column without one, which nobody can ask for.
   const std::vector<std::string>& header() const { return header_; }
 
   /// The next row; false at the end. What cell() gave before is no longer valid.
-  bool next();
+  virtual bool next() = 0;
   /// One of header().size() cells of the row.
-  std::string_view cell(std::size_t column) const;
+  virtual std::string_view cell(std::size_t column) const = 0;
+  /// Where the row is, and how messages say it: "line 3".
+  virtual std::uint64_t row() const = 0;
+  virtual std::string place(std::uint64_t row) const = 0;
+
+ protected:
+  explicit RowReader(std::string name) : name_(std::move(name)) {}
+  std::string name_;
+  std::vector<std::string> header_;
+};
+
+/// Reads comma-separated values row by row: RFC 4180 with a header line. Cells may be quoted (then commas, line ends
+/// and doubled quotes stand for themselves), lines end with LF or CRLF, the last one also without; a UTF-8 byte order
+/// mark is skipped. A header without commas may have tabs or, without those, semicolons in their place. Strict: what
+/// RFC 4180 does not allow is refused, never guessed at. Every failure is a UsageError that names the file and the
+/// line, and where one character is wrong, its place in the line (in bytes). Thread-safety: none.
+class CsvReader final : public RowReader {
+ public:
+  /// Reads the header. @param name of the file, for messages.
+  /// @throws UsageError if there is none, no column has a name, or a name is there twice.
+  CsvReader(std::string name, ByteSource source, CsvLimits limits = {});
+
+  bool next() override;
+  std::string_view cell(std::size_t column) const override;
   /// The line, counted from 1, on which the row begins.
   std::uint64_t line() const { return row_line_; }
+  std::uint64_t row() const override { return row_line_; }
+  std::string place(std::uint64_t row) const override { return "line " + std::to_string(row); }
 
  private:
+  void find_separator();
   bool fill();
   bool read_row(std::size_t most_cells);
   void read_quoted();
@@ -56,10 +77,9 @@ class CsvReader {
   [[noreturn]] void fail(const std::string& what) const;
   [[noreturn]] void fail_row(const std::string& what) const;
 
-  std::string name_;
   ByteSource source_;
   CsvLimits limits_;
-  std::vector<std::string> header_;
+  char separator_ = ',';
   std::vector<char> buffer_;
   std::size_t at_ = 0, filled_ = 0;
   std::string row_;                ///< the cells of the row one after another, unquoted

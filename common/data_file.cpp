@@ -1,13 +1,14 @@
 #include "common/data_file.h"
 
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 
 #include "common/errors.h"
+#include "common/files.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -17,11 +18,14 @@ constexpr std::size_t kChunk = std::size_t{1} << 16;
 constexpr std::uint64_t kMostGzipRatio = 1032;  // the densest deflate stream: 258 bytes from two bits
 constexpr int kGzipWindow = 15 + 16;            // zlib: largest window, gzip wrapper
 
+constexpr const char* kStandardInput = "/dev/stdin";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 std::FILE* open_file(const std::filesystem::path& path) {
   std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    throw UsageError(path.string() + ": expected a regular file, saw a folder or a device");
+  auto other = no_file(path);
+  if (!other && path != kStandardInput && std::filesystem::is_fifo(path, error)) other = "a pipe";
+  if (other) throw UsageError(path.string() + ": expected a regular file, saw " + *other);
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) throw UsageError(with_errno("cannot read " + path.string(), errno));
   return file;
@@ -32,7 +36,7 @@ std::FILE* open_file(const std::filesystem::path& path) {
 std::optional<std::string> stand_in(std::string_view start) {
   if (start.starts_with("version https://git-lfs"))
     return "a Git LFS pointer; fetch the file that it stands for: git lfs pull";
-  if (start.starts_with("\xef\xbb\xbf")) start.remove_prefix(3);
+  if (start.starts_with(kByteOrderMark)) start.remove_prefix(kByteOrderMark.size());
   start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
   const std::string tag = lower(start.substr(0, 14));
   if (tag == "<!doctype html" || tag.starts_with("<html")) return "a web page (HTML); download the file itself";
@@ -49,6 +53,7 @@ struct DataFile::Stream {
   Stream& operator=(const Stream&) = delete;
 
   std::FILE* file;
+  std::string start;  // bytes that were looked at and are still to be read
   bool gzip = false;
   bool member_ended = false;  // the end of a gzip member was reached and its checksum was right
   bool first_member = true;
@@ -56,15 +61,23 @@ struct DataFile::Stream {
   std::vector<std::uint8_t> input;
 };
 
-DataFile::DataFile(std::filesystem::path path) : path_(std::move(path)), stream_(std::make_unique<Stream>(path_)) {
-  std::error_code error;
-  file_bytes_ = std::filesystem::file_size(path_, error);
-  if (error) throw UsageError("cannot read " + path_.string() + ": " + error.message());
-  most_bytes_ = file_bytes_;
+DataFile::DataFile(std::filesystem::path path) : DataFile(path, std::make_unique<Stream>(path)) {}
 
-  std::array<char, 512> start{};
-  const std::string_view first(start.data(), std::fread(start.data(), 1, start.size(), stream_->file));
-  std::rewind(stream_->file);
+std::unique_ptr<DataFile> DataFile::standard_input() {
+  return std::unique_ptr<DataFile>(new DataFile("standard input", std::make_unique<Stream>(kStandardInput)));
+}
+
+DataFile::DataFile(std::filesystem::path name, std::unique_ptr<Stream> stream)
+    : path_(std::move(name)), stream_(std::move(stream)) {
+  struct stat status {};
+  if (::fstat(::fileno(stream_->file), &status) != 0)
+    throw UsageError(with_errno("cannot read " + path_.string(), errno));
+  if (S_ISREG(status.st_mode)) file_bytes_ = static_cast<std::uint64_t>(status.st_size);
+  most_bytes_ = S_ISREG(status.st_mode) ? file_bytes_ : std::uint64_t{1} << 53;
+
+  std::string& first = stream_->start;
+  first.resize(512);
+  first.resize(std::fread(first.data(), 1, first.size(), stream_->file));
   if (const auto other = stand_in(first)) fail("data", *other);
   if (!first.starts_with("\x1f\x8b")) return;
   if (::inflateInit2(&stream_->zlib, kGzipWindow) != Z_OK) throw Error("cannot start zlib (out of memory?)");
@@ -77,7 +90,7 @@ DataFile::~DataFile() = default;
 
 std::uint64_t DataFile::file_position() const {
   const off_t position = ::ftello(stream_->file);
-  return position < 0 ? 0 : static_cast<std::uint64_t>(position);
+  return position < 0 ? 0 : static_cast<std::uint64_t>(position) - stream_->start.size();
 }
 
 void DataFile::fail(const std::string& expected, const std::string& seen) const {
@@ -85,6 +98,12 @@ void DataFile::fail(const std::string& expected, const std::string& seen) const 
 }
 
 std::size_t DataFile::read_raw(std::uint8_t* out, std::size_t count) {
+  if (std::string& start = stream_->start; !start.empty()) {
+    const std::size_t ready = std::min(count, start.size());
+    std::copy_n(start.begin(), ready, out);
+    start.erase(0, ready);
+    return ready < count ? ready + read_raw(out + ready, count - ready) : ready;
+  }
   const std::size_t got = std::fread(out, 1, count, stream_->file);
   if (got < count && std::ferror(stream_->file) != 0)
     throw UsageError(with_errno("cannot read " + path_.string(), errno));
@@ -170,6 +189,22 @@ std::optional<std::filesystem::path> try_data_file(const std::filesystem::path& 
 std::filesystem::path find_data_file(const std::filesystem::path& folder, const std::string& name) {
   if (const auto found = try_data_file(folder, name)) return *found;
   throw UsageError((folder / name).string() + ": expected this file, or " + name + ".gz beside it, saw neither");
+}
+
+std::string name_of_input(const std::string& path) { return path == "-" ? "standard input" : path; }
+
+std::string read_input(const std::string& path) {
+  const bool is_standard = path == "-";
+  if (const auto other = is_standard ? no_file(kStandardInput) : std::nullopt)
+    throw UsageError("cannot read standard input: it is " + *other + "; give a file or a pipe");
+  std::string text = read_file(is_standard ? kStandardInput : path);
+  const auto refuse = [&](const std::string& seen) {
+    throw UsageError("cannot read " + name_of_input(path) + ": it is " + seen);
+  };
+  if (const auto other = stand_in(text)) refuse(*other);
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) refuse("UTF-16; save it as UTF-8");
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  return text;
 }
 
 }  // namespace frontier

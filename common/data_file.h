@@ -17,11 +17,14 @@ namespace frontier {
 class DataFile {
  public:
   explicit DataFile(std::filesystem::path path);
+  /// What the program is given on its standard input, which must be a pipe or a file.
+  static std::unique_ptr<DataFile> standard_input();
   ~DataFile();
 
   /// Upper bound of the bytes the file can hold: its size, or for gzip what that size can inflate to at most.
   std::uint64_t most_bytes() const { return most_bytes_; }
-  /// Bytes of the file itself, and how many of them were read so far: what progress is told by.
+  /// Bytes of the file itself (0 of a pipe, which does not say), and how many of them were read so far: what progress
+  /// is told by.
   std::uint64_t file_bytes() const { return file_bytes_; }
   std::uint64_t file_position() const;
   /// At most `count` bytes, fewer only at the end of the file; 0 there, once length and checksum of a gzip file agree.
@@ -37,6 +40,7 @@ class DataFile {
 
  private:
   struct Stream;
+  DataFile(std::filesystem::path name, std::unique_ptr<Stream> stream);
   std::size_t inflate_some(std::uint8_t* out, std::size_t count);
   std::size_t read_raw(std::uint8_t* out, std::size_t count);
 
@@ -46,6 +50,12 @@ class DataFile {
   std::uint64_t most_bytes_ = 0;
   std::uint64_t position_ = 0;
 };
+
+/// The text of a file that a user names, "-" for standard input; without a byte-order mark. @throws UsageError if it
+/// cannot be read, is UTF-16, a Git LFS pointer or a web page.
+std::string read_input(const std::string& path);
+/// What messages call it: "standard input" for "-".
+std::string name_of_input(const std::string& path);
 
 /// What stands where data should, told by its first bytes: a Git LFS pointer ("... run git lfs pull") or a web page;
 /// none for anything else.

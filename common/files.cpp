@@ -1,6 +1,7 @@
 #include "common/files.h"
 
 #include <fcntl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -66,11 +67,26 @@ std::string read_pipe(std::istream& in, const std::filesystem::path& path) {
 
 }  // namespace
 
+std::optional<std::string> no_file(const std::filesystem::path& path) {
+  constexpr auto kPipeFileSystem = 0x50495045;  // PIPEFS_MAGIC: pipes that have no name, so both ends are open
+  std::error_code error;
+  struct statfs system {};
+  switch (std::filesystem::status(path, error).type()) {
+    case std::filesystem::file_type::directory: return "a folder";
+    case std::filesystem::file_type::character:
+    case std::filesystem::file_type::block: return "a device";
+    case std::filesystem::file_type::socket: return "a socket";
+    case std::filesystem::file_type::fifo:
+      if (::statfs(path.c_str(), &system) == 0 && system.f_type == kPipeFileSystem) return std::nullopt;
+      return "a named pipe";
+    default: return std::nullopt;
+  }
+}
+
 std::string read_file(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) throw UsageError("cannot read " + path.string() + ": it is a folder");
-  if (std::filesystem::is_character_file(path, error) || std::filesystem::is_block_file(path, error))
-    throw UsageError("cannot read " + path.string() + ": it is a device; give a file or a pipe");
+  if (const auto other = no_file(path))
+    throw UsageError("cannot read " + path.string() + ": it is " + *other + "; give a file");
   std::ifstream in(path, std::ios::binary);
   if (!in) throw UsageError(with_errno("cannot read " + path.string(), errno));
   if (std::filesystem::is_fifo(path, error)) return read_pipe(in, path);

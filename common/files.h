@@ -2,13 +2,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace frontier {
 
-/// The whole file. @throws UsageError if it does not exist or cannot be read.
+/// What keeps a path from being read to its end: "a folder", "a device", "a named pipe", "a socket"; none where it is a
+/// file or the shell's end of a pipe (/dev/stdin, <(command)), or is not there. Every file that a user names passes
+/// here.
+std::optional<std::string> no_file(const std::filesystem::path& path);
+
+/// The whole file. @throws UsageError if it does not exist or cannot be read, and at once for what is no_file().
 std::string read_file(const std::filesystem::path& path);
 
 /// Replaces `path` as one step: written under a temporary name beside it, synced, renamed, folder synced. A reader or a

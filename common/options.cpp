@@ -108,13 +108,14 @@ struct TooLargeNumber : nlohmann::json_sax<nlohmann::json> {
   }
 };
 
-std::string plain(double value) {
-  nlohmann::json json = value;
-  if (value == std::floor(value) && std::abs(value) < 1e15) json = static_cast<std::int64_t>(value);
-  return json.dump();
-}
-
 }  // namespace
+
+std::string plain_number(const nlohmann::json& number) {
+  if (!number.is_number_float()) return number.dump();
+  const double value = number.get<double>();
+  if (value == std::floor(value) && std::abs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));
+  return number.dump();
+}
 
 OptionsReader::OptionsReader(const nlohmann::json& object, std::string path) : object_(object), path_(std::move(path)) {
   if (!object_.is_object())
@@ -133,14 +134,14 @@ void OptionsReader::wrong_type(const char* key, const char* wanted, const nlohma
   throw UsageError(where(key) + " must be " + wanted + ", not " + shown(seen));
 }
 
-void OptionsReader::operator()(const char* key, bool& value) {
+void OptionsReader::operator()(const char* key, bool& value, const char* /*meaning*/) {
   const auto* found = find(key);
   if (found == nullptr) return;
   if (!found->is_boolean()) wrong_type(key, "true or false", *found);
   value = found->get<bool>();
 }
 
-void OptionsReader::operator()(const char* key, std::string& value) {
+void OptionsReader::operator()(const char* key, std::string& value, const char* /*meaning*/) {
   const auto* found = find(key);
   if (found == nullptr) return;
   if (!found->is_string() && !found->is_structured())  // "--set sampler.arch=22212220"
@@ -150,7 +151,8 @@ void OptionsReader::operator()(const char* key, std::string& value) {
   value = found->get<std::string>();
 }
 
-void OptionsReader::operator()(const char* key, std::string& value, const std::vector<std::string>& allowed) {
+void OptionsReader::operator()(const char* key, std::string& value, const std::vector<std::string>& allowed,
+                               const char* /*meaning*/) {
   std::string candidate = value;
   (*this)(key, candidate);
   if (std::find(allowed.begin(), allowed.end(), candidate) == allowed.end())
@@ -158,7 +160,7 @@ void OptionsReader::operator()(const char* key, std::string& value, const std::v
   value = candidate;
 }
 
-void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value) {
+void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value, const char* /*meaning*/) {
   const auto* found = find(key);
   if (found == nullptr) return;
   const auto is_integer = [](const nlohmann::json& item) { return item.is_number_integer() && is_int64(item); };
@@ -167,7 +169,7 @@ void OptionsReader::operator()(const char* key, std::vector<std::int64_t>& value
   value = found->get<std::vector<std::int64_t>>();
 }
 
-void OptionsReader::operator()(const char* key, std::vector<double>& value) {
+void OptionsReader::operator()(const char* key, std::vector<double>& value, const char* /*meaning*/) {
   const auto* found = find(key);
   if (found == nullptr) return;
   if (!found->is_array() ||
@@ -176,7 +178,7 @@ void OptionsReader::operator()(const char* key, std::vector<double>& value) {
   value = found->get<std::vector<double>>();
 }
 
-void OptionsReader::operator()(const char* key, std::vector<std::string>& value) {
+void OptionsReader::operator()(const char* key, std::vector<std::string>& value, const char* /*meaning*/) {
   const auto* found = find(key);
   if (found == nullptr) return;
   const auto is_string = [](const nlohmann::json& item) { return item.is_string(); };
@@ -185,16 +187,25 @@ void OptionsReader::operator()(const char* key, std::vector<std::string>& value)
   value = found->get<std::vector<std::string>>();
 }
 
-void OptionsReader::operator()(const char* key, nlohmann::json& value) {
+void OptionsReader::operator()(const char* key, nlohmann::json& value, const char* /*meaning*/) {
   if (const auto* found = find(key)) value = *found;
+}
+
+void OptionsReader::operator()(const char* key, std::optional<std::string>& value, const char* /*meaning*/) {
+  if (find(key) != nullptr) (*this)(key, value.emplace());
+}
+
+void OptionsReader::operator()(const char* key, std::optional<std::int64_t>& value, std::int64_t smallest,
+                               std::int64_t largest, const char* /*meaning*/) {
+  if (const auto* found = find(key)) value = integer(key, *found, smallest, largest);
 }
 
 double OptionsReader::number(const char* key, const nlohmann::json& value, double smallest, double largest) const {
   if (!value.is_number()) wrong_type(key, "a number", value);
   const double x = value.get<double>();
   if (!(x >= smallest && x <= largest))
-    throw UsageError(where(key) + " = " + shown(value) + " is out of range; allowed: " + plain(smallest) + " to " +
-                     plain(largest));
+    throw UsageError(where(key) + " = " + shown(value) + " is out of range; allowed: " + plain_number(smallest) +
+                     " to " + plain_number(largest));
   return x;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -13,30 +14,37 @@ namespace frontier {
 ///
 ///     struct TrainerOptions { double lr = 0.1; int batch_size = 128; };
 ///     template <class Fields> void describe(Fields& f, TrainerOptions& o) {
-///       f("lr", o.lr, 0.0, 10.0);                 // key, field, smallest and largest allowed value
-///       f("batch_size", o.batch_size, 1, 65536);
+///       // key, field, smallest and largest allowed value, and what it means: a sentence for the user
+///       f("lr", o.lr, 0.0, 10.0, "Peak learning rate.");
+///       f("batch_size", o.batch_size, 1, 65536, "Images a step.");
 ///     }
 ///
 /// after which `read_options(json, "trainer", options)` overwrites the fields that are present, refusing unknown keys
-/// (naming the nearest known one), wrong types, non-finite numbers and values out of range, and
-/// `write_options(options)` gives the resolved object. Strings take a list of allowed values instead of a range; nested
-/// structs are described alike.
+/// (naming the nearest known one), wrong types, non-finite numbers and values out of range, `write_options(options)`
+/// gives the resolved object, and `list_options("trainer", options)` (common/settings.h) what there is to set. Strings
+/// take a list of allowed values instead of a range; nested structs are described alike; an optional field is left out
+/// where it has no value. Only what no user sets goes without a sentence.
 class OptionsReader {
  public:
   /// @param path prefix for messages, e.g. "trainer".  @throws UsageError if `object` is not a JSON object.
   OptionsReader(const nlohmann::json& object, std::string path);
 
-  void operator()(const char* key, bool& value);
-  void operator()(const char* key, std::string& value);
-  void operator()(const char* key, std::string& value, const std::vector<std::string>& allowed);
-  void operator()(const char* key, std::vector<std::int64_t>& value);
-  void operator()(const char* key, std::vector<double>& value);
-  void operator()(const char* key, std::vector<std::string>& value);
-  void operator()(const char* key, nlohmann::json& value);
+  void operator()(const char* key, bool& value, const char* meaning = "");
+  void operator()(const char* key, std::string& value, const char* meaning = "");
+  void operator()(const char* key, std::string& value, const std::vector<std::string>& allowed,
+                  const char* meaning = "");
+  void operator()(const char* key, std::vector<std::int64_t>& value, const char* meaning = "");
+  void operator()(const char* key, std::vector<double>& value, const char* meaning = "");
+  void operator()(const char* key, std::vector<std::string>& value, const char* meaning = "");
+  void operator()(const char* key, nlohmann::json& value, const char* meaning = "");
+  void operator()(const char* key, std::optional<std::string>& value, const char* meaning = "");
+  void operator()(const char* key, std::optional<std::int64_t>& value, std::int64_t smallest, std::int64_t largest,
+                  const char* meaning = "");
 
   template <class T>
   requires std::is_arithmetic_v<T>
-  void operator()(const char* key, T& value, std::type_identity_t<T> smallest, std::type_identity_t<T> largest) {
+  void operator()(const char* key, T& value, std::type_identity_t<T> smallest, std::type_identity_t<T> largest,
+                  const char* /*meaning*/ = "") {
     const nlohmann::json* found = find(key);
     if (found == nullptr) return;
     if constexpr (std::is_floating_point_v<T>) {
@@ -49,7 +57,7 @@ class OptionsReader {
 
   template <class T>
   requires(std::is_class_v<T> && !std::is_same_v<T, std::string> && !std::is_same_v<T, nlohmann::json>) void operator()(
-      const char* key, T& value) {
+      const char* key, T& value, const char* /*meaning*/ = "") {
     const nlohmann::json* found = find(key);
     if (found == nullptr) return;
     OptionsReader nested(*found, where(key));
@@ -85,7 +93,15 @@ class OptionsWriter {
       object[key] = value;
     }
   }
-  void operator()(const char* key, std::string& value, const std::vector<std::string>&) { object[key] = value; }
+  void operator()(const char* key, std::string& value, const std::vector<std::string>&, const char* = "") {
+    object[key] = value;
+  }
+  void operator()(const char* key, std::optional<std::string>& value, const char* = "") {
+    if (value) object[key] = *value;
+  }
+  void operator()(const char* key, std::optional<std::int64_t>& value, std::int64_t, std::int64_t, const char* = "") {
+    if (value) object[key] = *value;
+  }
 
   nlohmann::json object = nlohmann::json::object();
 };
@@ -103,6 +119,9 @@ nlohmann::json write_options(Options options) {
   describe(writer, options);
   return writer.object;
 }
+
+/// A number as people write it: without a fraction of 0.
+std::string plain_number(const nlohmann::json& number);
 
 /// Parses JSON text. @throws UsageError with `source`, line and column where it is malformed.
 nlohmann::json parse_json(std::string_view text, std::string_view source);

@@ -24,10 +24,10 @@ void require_consistent(const ScheduleOptions& schedule);
 
 template <class Fields>
 void describe(Fields& f, ScheduleOptions& o) {
-  f("kind", o.kind, {"constant", "linear", "cosine", "exponential"});
-  f("start", o.start, -1e6, 1e6);
-  f("end", o.end, -1e6, 1e6);
-  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
+  f("kind", o.kind, {"constant", "linear", "cosine", "exponential"}, "How the value goes from its start to its end.");
+  f("start", o.start, -1e6, 1e6, "The value behind the warm-up.");
+  f("end", o.end, -1e6, 1e6, "The value after the last step.");
+  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40, "Steps in which the value rises from 0 to its start.");
   require_consistent(o);
 }
 

@@ -8,8 +8,8 @@ namespace frontier {
 
 enum class Align { kLeft, kRight };
 
-/// Columns aligned by blanks; as wide as their widest cell. Cells are printable(); all but the last of a line are cut
-/// behind 200 bytes.
+/// Columns aligned by blanks; as wide as their widest cell, but for cells of more than 60 characters, which move the
+/// rest of their own line alone. Cells are printable(); all but the last of a line are cut behind 200 bytes.
 class Table {
  public:
   struct Column {

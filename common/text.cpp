@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <utility>
 
 #include "common/errors.h"
 
@@ -52,7 +53,11 @@ CodePoint code_point_at(std::string_view text, std::size_t at) {
 /// Neither a control character nor one that is not seen and moves or turns the text around it.
 bool is_visible(char32_t c) {
   if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
-  return !((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff);
+  constexpr std::pair<char32_t, char32_t> kHidden[] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e},
+                                                       {0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f},
+                                                       {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+  return std::none_of(std::begin(kHidden), std::end(kHidden),
+                      [c](const auto& range) { return c >= range.first && c <= range.second; });
 }
 
 }  // namespace
@@ -244,6 +249,20 @@ std::string format_seconds(double seconds) {
                   static_cast<int>(std::fmod(seconds / 60, 60)));
   }
   return text;
+}
+
+std::string format_rate(double per_second, std::string_view unit) {
+  if (!(per_second >= 0 && per_second < 1e15)) return "an unknown rate";
+  double rate = per_second;
+  const char* time = "s";
+  for (const char* longer : {"min", "h"}) {
+    if (rate >= 0.1 || per_second == 0) break;
+    rate *= 60;
+    time = longer;
+  }
+  char number[48];
+  std::snprintf(number, sizeof number, "%.*f", rate < 10 ? 2 : rate < 100 ? 1 : 0, rate);
+  return (rate < 1000 ? std::string(number) : format_count(rate)) + " " + std::string(unit) + "/" + time;
 }
 
 std::string base64(std::string_view bytes) {

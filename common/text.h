@@ -35,8 +35,12 @@ std::int64_t parse_count(std::string_view text, std::string_view what);
 std::string format_count(double count);
 /// The shortest text that reads back as the same number.
 std::string exact(double value);
-/// "1 h 02 min", "3 min 05 s", "12.3 s".
+/// "1 h 02 min", "3 min 05 s", "12.3 s"; of what is no duration "an unknown time". The only place that prints
+/// durations.
 std::string format_seconds(double seconds);
+/// "8.25 k steps/s", "12.5 steps/s"; of what is slower "7.50 steps/min" or "/h"; of what is no rate "an unknown rate".
+/// The only place that prints rates.
+std::string format_rate(double per_second, std::string_view unit);
 
 /// `bytes` in the 64 letters of RFC 4648, as in data: addresses.
 std::string base64(std::string_view bytes);

@@ -15,10 +15,10 @@ struct ColorJitterOptions {
 
 template <class Fields>
 void describe(Fields& f, ColorJitterOptions& o) {
-  f("brightness", o.brightness, 0.0, 10.0);
-  f("contrast", o.contrast, 0.0, 10.0);
-  f("saturation", o.saturation, 0.0, 10.0);
-  f("hue", o.hue, 0.0, 0.5);
+  f("brightness", o.brightness, 0.0, 10.0, "Strength s of the change of brightness, a factor of 1 - s to 1 + s.");
+  f("contrast", o.contrast, 0.0, 10.0, "Strength of the change of contrast, likewise.");
+  f("saturation", o.saturation, 0.0, 10.0, "Strength of the change of saturation, likewise.");
+  f("hue", o.hue, 0.0, 0.5, "Largest turn of the colour circle, either way; 0.5 gives the opposite colour.");
 }
 
 /// Cubuk, Zoph, Shlens, Le, "RandAugment: Practical automated data augmentation with a reduced search space",
@@ -33,9 +33,9 @@ struct RandAugmentOptions {
 
 template <class Fields>
 void describe(Fields& f, RandAugmentOptions& o) {
-  f("operations", o.operations, 0, 16);
-  f("magnitude", o.magnitude, 0, 30);
-  f("fill", o.fill, 0, 255);
+  f("operations", o.operations, 0, 16, "Operations of RandAugment an image; 0: none.");
+  f("magnitude", o.magnitude, 0, 30, "How strong they are.");
+  f("fill", o.fill, 0, 255, "Grey level that rotations, shears and translations show beside the image.");
 }
 
 /// Zhong, Zheng, Kang, Li, Yang, "Random Erasing Data Augmentation", arXiv 1708.04896, algorithm 1, the variant with
@@ -51,10 +51,10 @@ struct RandomErasingOptions {
 
 template <class Fields>
 void describe(Fields& f, RandomErasingOptions& o) {
-  f("probability", o.probability, 0.0, 1.0);
-  f("smallest", o.smallest, 0.0, 1.0);
-  f("largest", o.largest, 0.0, 1.0);
-  f("aspect", o.aspect, 0.01, 1.0);
+  f("probability", o.probability, 0.0, 1.0, "That a rectangle of an image is erased; 0.5 in the paper.");
+  f("smallest", o.smallest, 0.0, 1.0, "Least share of the image's area.");
+  f("largest", o.largest, 0.0, 1.0, "Largest share of the image's area.");
+  f("aspect", o.aspect, 0.01, 1.0, "Height to width of the rectangle is drawn from this to its inverse.");
 }
 
 /// A rectangle of each image, drawn anew whenever it is shown, resized to what networks see: bilinear, averaging where
@@ -70,8 +70,8 @@ struct RandomResizedCropOptions {
 
 template <class Fields>
 void describe(Fields& f, RandomResizedCropOptions& o) {
-  f("smallest", o.smallest, 0.01, 1.0);
-  f("aspect", o.aspect, 0.1, 1.0);
+  f("smallest", o.smallest, 0.01, 1.0, "Least share of the image's area that is shown, resized; 1: off.");
+  f("aspect", o.aspect, 0.1, 1.0, "Width to height is drawn from this to its inverse.");
 }
 
 /// What happens to training images besides `loader.pad` and `loader.flip`, which come first: in the order of the
@@ -102,11 +102,13 @@ void describe(Fields& f, AugmentOptions& o) {
   f("color_jitter", o.color_jitter);
   f("rand_augment", o.rand_augment);
   f("random_erasing", o.random_erasing);
-  f("cutout", o.cutout, 0, 4096);
-  f("mixup", o.mixup, 0.0, 100.0);
-  f("cutmix", o.cutmix, 0.0, 100.0);
-  f("mix_probability", o.mix_probability, 0.0, 1.0);
-  f("cutmix_share", o.cutmix_share, 0.0, 1.0);
+  f("cutout", o.cutout, 0, 4096, "Side in pixels of a square that is set to the mean colour; 0: none.");
+  f("mixup", o.mixup, 0.0, 100.0,
+    "alpha of the Beta distribution from which the share of two mixed images is drawn; 0: none.");
+  f("cutmix", o.cutmix, 0.0, 100.0, "alpha of the share that is not pasted over; 0: none.");
+  f("mix_probability", o.mix_probability, 0.0, 1.0, "That a batch is mixed at all.");
+  f("cutmix_share", o.cutmix_share, 0.0, 1.0,
+    "Share of the mixed batches that get cutmix where both are on; the others get mixup.");
 }
 
 }  // namespace frontier

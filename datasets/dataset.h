@@ -88,14 +88,15 @@ struct SyntheticOptions {
 
 template <class Fields>
 void describe(Fields& f, SyntheticOptions& o) {
-  f("channels", o.channels, 1, 64);
-  f("height", o.height, 4, 1024);
-  f("width", o.width, 4, 1024);
-  f("classes", o.classes, 2, 1000);
-  f("train_size", o.train_size, 2, 10'000'000);
-  f("test_size", o.test_size, 1, 10'000'000);
-  f("noise", o.noise, 0.0, 1.0);
-  f("seed", o.seed, 0, std::int64_t{1} << 53);
+  f("channels", o.channels, 1, 64, "Channels of a synthetic image.");
+  f("height", o.height, 4, 1024, "Pixels.");
+  f("width", o.width, 4, 1024, "Pixels.");
+  f("classes", o.classes, 2, 1000, "Classes of synthetic images.");
+  f("train_size", o.train_size, 2, 10'000'000, "Images made for training and search together.");
+  f("test_size", o.test_size, 1, 10'000'000, "Test images made.");
+  f("noise", o.noise, 0.0, 1.0, "Standard deviation of the pixel noise, of pixel / 255.");
+  f("seed", o.seed, 0, std::int64_t{1} << 53,
+    "Of the images; apart from data.seed, so that runs with other seeds see the same data.");
 }
 
 /// "fashion_mnist", "mnist", "cifar10", "synthetic" and "files", which is whatever data.path holds.
@@ -114,9 +115,12 @@ struct PictureOptions {
 
 template <class Fields>
 void describe(Fields& f, PictureOptions& o) {
-  f("size", o.size, 0, 4096);
-  f("resize", o.resize, 0, 4096);
-  f("channels", o.channels, 0, 3);
+  f("size", o.size, 0, 4096,
+    "Side in pixels of the square that networks see; 0: all of the pictures where they have one size of at most 96x96, "
+    "else 64.");
+  f("resize", o.resize, 0, 4096,
+    "Side in pixels of the square that is kept of each picture; training crops come from it; 0: 8/7 of the size.");
+  f("channels", o.channels, 0, 3, "3, or 1 for grey; 0: 1 where all pictures are grey, else 3.");
 }
 
 struct DataOptions {
@@ -139,17 +143,24 @@ struct DataOptions {
 template <class Fields>
 void describe(Fields& f, DataOptions& o) {
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
-  f("name", o.name);
-  f("path", o.path);
-  f("search_size", o.search_size, 0, kMost);
-  f("train_size", o.train_size, 0, kMost);
-  f("test_size", o.test_size, 0, kMost);
-  f("seed", o.seed, 0, std::int64_t{1} << 53);
+  f("name", o.name,
+    "A data set with a name (fashion_mnist, mnist, cifar10, synthetic), or the path of your own images.");
+  f("path", o.path, "Folder with the files of a data set with a name; empty: where it is usually installed.");
+  f("search_size", o.search_size, 0, kMost,
+    "Training images held out to rank subnets while searching; 0: a tenth of them, at most 5000.");
+  f("train_size", o.train_size, 0, kMost, "Training images kept of those that are left; 0: all.");
+  f("test_size", o.test_size, 0, kMost, "Test images kept, balanced by class; 0: all.");
+  f("seed", o.seed, 0, std::int64_t{1} << 53,
+    "Of the split into training and search, and of the images that are kept.");
   f("synthetic", o.synthetic);
-  f("test_share", o.test_share, 0.01, 0.9);
+  f("test_share", o.test_share, 0.01, 0.9,
+    "Share of every class that is held back for the test where the data has no test images of its own.");
   describe(f, o.picture);
-  f("broken", o.broken, {"refuse", "skip"});
-  f("memory_share", o.memory_share, 0.0, 0.95);
+  f("broken", o.broken, {"refuse", "skip"},
+    "What a picture that cannot be read does: refuse the data set, or skip the file.");
+  f("memory_share", o.memory_share, 0.0, 0.95,
+    "Share of the free memory that decoded pictures may take; where they need more, they are decoded anew for every "
+    "batch.");
 }
 
 /// What was read, for people.

@@ -35,14 +35,15 @@ struct LoaderOptions {
 
 template <class Fields>
 void describe(Fields& f, LoaderOptions& o) {
-  f("batch_size", o.batch_size, 1, 1 << 20);
-  f("shuffle", o.shuffle);
-  f("drop_last", o.drop_last);
-  f("pad", o.pad, 0, 256);
-  f("flip", o.flip);
+  f("batch_size", o.batch_size, 1, 1 << 20,
+    "Images a step; unless it is given, fewer where there are few training images.");
+  f("shuffle", o.shuffle, "Whether every epoch has an order of its own.");
+  f("drop_last", o.drop_last, "Leave out an epoch's last batch where it is not full.");
+  f("pad", o.pad, 0, 256, "Pixels of padding on every side before a random crop; 4 is usual for small images.");
+  f("flip", o.flip, "Mirror every other image, left to right, at random.");
   f("augment", o.augment);
-  f("prefetch", o.prefetch, 0, 1024);
-  f("threads", o.threads, 1, 256);
+  f("prefetch", o.prefetch, 0, 1024, "Batches made ahead; 0: each is made when it is asked for.");
+  f("threads", o.threads, 1, 256, "Threads that make batches ahead.");
 }
 
 /// An endless stream of training batches, made ahead of their use by worker threads of its own.

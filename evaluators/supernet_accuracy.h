@@ -24,12 +24,13 @@ struct SupernetAccuracyOptions {
 
 template <class Fields>
 void describe(Fields& f, SupernetAccuracyOptions& o) {
-  f("calibration_images", o.calibration_images, 2, 1 << 24);
-  f("calibration_batch", o.calibration_batch, 2, 1 << 20);
-  f("images", o.images, 0, 1 << 30);
-  f("seed", o.seed, 0, std::int64_t{1} << 53);
-  f("batch", o.batch, 1, 1 << 20);
-  f("population", o.population, 1, 4096);
+  f("calibration_images", o.calibration_images, 2, 1 << 24,
+    "Training images that batch-norm statistics are measured on; fewer where there are fewer.");
+  f("calibration_batch", o.calibration_batch, 2, 1 << 20, "Images of a calibration batch.");
+  f("images", o.images, 0, 1 << 30, "Images of the split that are evaluated, drawn balanced by class; 0: all.");
+  f("seed", o.seed, 0, std::int64_t{1} << 53, "Draws the images of calibration and evaluation.");
+  f("batch", o.batch, 1, 1 << 20, "Images evaluated at once.");
+  f("population", o.population, 1, 4096, "Networks merged into one run at most.");
 }
 
 /// The quality of subnets with inherited weights, by the metrics of a task: batch-norm statistics are recalibrated for

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "common/data_file.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/options.h"
 #include "common/text.h"
 #include "exports/onnx.h"
@@ -265,7 +265,7 @@ Model read_model(const std::string& path) {
   if (path.ends_with(".py"))
     throw UsageError(printable(path, 200) + " is a program, which checks itself (python " + printable(path, 200) +
                      "); what can be given here is the .safetensors file beside it");
-  return model_from_bytes(read_file(path), printable(path, 200));
+  return model_from_bytes(read_input(path), printable(path, 200));
 }
 
 Model model_from_bytes(std::string_view bytes, std::string_view source) {

@@ -1,7 +1,7 @@
 #include "jobs/archs.h"
 
+#include "common/data_file.h"
 #include "common/errors.h"
-#include "common/files.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -12,19 +12,19 @@ std::vector<Architecture> read_archs_as_written(const SearchSpace& space, const 
   for (const auto& text : texts) result.push_back(space.parse_as_written(text));
   if (!file.empty()) {
     std::size_t number = 0;
-    for (const auto& line : split(read_file(file), '\n')) {
+    for (const auto& line : split(read_input(file), '\n')) {
       ++number;
       if (trim(line).empty()) continue;
       try {
         result.push_back(space.parse_as_written(line));
       } catch (const UsageError& error) {
-        throw InvalidArchitecture(file + ", line " + std::to_string(number) + ": " + error.what());
+        throw InvalidArchitecture(name_of_input(file) + ", line " + std::to_string(number) + ": " + error.what());
       }
     }
   }
   if (result.empty())
     throw UsageError(file.empty() ? "which architecture? Give --arch or --archs FILE"
-                                  : file + " holds no architecture");
+                                  : name_of_input(file) + " holds no architecture");
   return result;
 }
 

@@ -37,6 +37,24 @@ std::optional<std::string> space_of(const nlohmann::json& config) {
 
 }  // namespace
 
+std::vector<Setting> evaluate_setting_list(const std::vector<Setting>& training) {
+  const auto has = [](const std::vector<std::string>& parts, const Setting& setting) {
+    return std::find(parts.begin(), parts.end(), setting.name.substr(0, setting.name.find('.'))) != parts.end();
+  };
+  std::vector<Setting> all;
+  for (Setting setting : training) {
+    if (has({"sampler"}, setting)) continue;
+    if (setting.only_with.empty()) {  // else it is there where the setting is that it hangs on
+      setting.only_with = "--evaluator";
+      setting.values = {"scratch"};
+      if (has(kSupernetConfig, setting)) setting.values.push_back("supernet");
+      if (has(kBenchmarkConfig, setting)) setting.values.push_back("benchmark");
+    }
+    all.push_back(std::move(setting));
+  }
+  return all;
+}
+
 nlohmann::ordered_json evaluate(const nlohmann::json& settings, Registries& registries, Observer& observer) {
   return registries.evaluator(read_settings(settings).evaluator).evaluate(settings, observer);
 }
@@ -60,13 +78,14 @@ nlohmann::ordered_json evaluate_session(const nlohmann::json& json, const OpenSe
   if (settings.checkpoint.empty())
     throw UsageError("--evaluator supernet needs --checkpoint, the folder that train wrote");
   if (!settings.out.empty()) throw UsageError("--out has no effect on --evaluator supernet");
-  allow_config(settings.config, "supernet", {"space", "evaluation"}, "; only evaluation.* does");
+  allow_config(settings.config, "supernet", kSupernetConfig, "; only evaluation.* does");
   const auto session = open(settings.checkpoint, settings.config.value("evaluation", nlohmann::json()), settings);
   const auto wanted = space_of(settings.config);
   if (wanted && *wanted != session->space())
     throw UsageError("the checkpoint is of space '" + session->space() + "', not '" + *wanted + "'");
   const auto space = make_space(session->space());
   const auto archs = read_archs(*space, settings.archs, settings.archs_file);
+  if (settings.print_config) return {{"space", space->name()}, {"evaluation", session->evaluation()}};
   const CostTable table = space->cost_table(session->input());
   Store store(settings.db, Store::Mode::kReadWrite);
   const std::int64_t run = store.begin_run({.kind = "evaluate",
@@ -95,12 +114,16 @@ nlohmann::ordered_json look_up_in_benchmark(const nlohmann::json& json) {
   const EvaluateSettings settings = read_settings(json);
   if (!settings.checkpoint.empty()) throw UsageError("--checkpoint has no effect on --evaluator benchmark");
   if (!settings.out.empty()) throw UsageError("--out has no effect on --evaluator benchmark");
-  allow_config(settings.config, "benchmark", {"space", "seed"});
+  allow_config(settings.config, "benchmark", kBenchmarkConfig);
   const Store store(settings.db, Store::Mode::kReadOnly);
-  const auto tables =
-      matching(benchmark_tables(store, space_of(settings.config)), read_table_choice(settings.table, "table"), "--");
+  const auto tables = matching(benchmark_tables(store, space_of(settings.config)), settings.table, "--");
   const auto space = make_space(tables.front().space);
   const auto archs = read_archs(*space, settings.archs, settings.archs_file);
+  if (settings.print_config) {
+    nlohmann::ordered_json config = settings.config;
+    config["space"] = space->name();
+    return config;
+  }
   std::vector<std::string> keys;
   for (const auto& arch : archs) keys.push_back(space->to_string(arch));
   std::vector<std::vector<Result>> found(archs.size());

@@ -8,6 +8,7 @@
 #include "common/options.h"
 #include "jobs/registries.h"
 #include "jobs/session.h"
+#include "jobs/stored_benchmark.h"
 
 namespace frontier {
 
@@ -20,10 +21,11 @@ struct EvaluateSettings : DeviceOptions {
   std::string checkpoint;          ///< supernet: the folder that train wrote
   /// scratch: of the training, as for the job "train"; supernet: "evaluation" alone; "space" for all
   nlohmann::json config = nlohmann::json::object();
-  nlohmann::json table = nlohmann::json::object();  ///< benchmark: only numbers of this "dataset", "split", "fidelity"
-  std::string split = "search";                     ///< supernet: "search" or "test"
+  TableChoice table;                ///< benchmark: only numbers of this data set, split, fidelity, seed
+  std::string split = "search";     ///< supernet: "search" or "test"
   std::string out;                  ///< scratch: checkpoint folder, of several architectures a folder in it each
   std::string existing = "refuse";  ///< scratch, where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
+  bool print_config = false;        ///< gives the resolved configuration and does nothing else
 };
 
 template <class Fields>
@@ -38,8 +40,14 @@ void describe(Fields& f, EvaluateSettings& s) {
   f("split", s.split);
   f("out", s.out);
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
+  f("print_config", s.print_config);
   describe(f, static_cast<DeviceOptions&>(s));
 }
+
+/// Parts of the configuration that have an effect on an evaluator; of scratch all but the sampler.
+inline const std::vector<std::string> kSupernetConfig{"space", "evaluation"}, kBenchmarkConfig{"space", "seed"};
+/// What there is to set of an evaluation, where `training` is of a training: by evaluator.
+std::vector<Setting> evaluate_setting_list(const std::vector<Setting>& training);
 
 /// The job "evaluate": an item of `results` a measurement, as `frontier evaluate --json` prints it.
 nlohmann::ordered_json evaluate(const nlohmann::json& settings, Registries& registries, Observer& observer);

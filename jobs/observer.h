@@ -15,6 +15,9 @@ class Observer {
                      const std::string& /*unit*/) {}
   /// @param detail e.g. "loss 0.412".
   virtual void progress(std::int64_t /*done*/, const std::string& /*detail*/) {}
+  /// Where units take unequal time: how much of the work is done, of `total`, in units that take equal time. Said after
+  /// begin() and before each progress(); the time that is left follows from it.
+  virtual void work(double /*done*/, double /*total*/) {}
   virtual void end() {}
   /// What the job is about to give back, where storing it takes long or fails: whoever waits has it already.
   virtual void result(const nlohmann::ordered_json& /*document*/) {}

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/settings.h"
 #include "jobs/device.h"
 #include "jobs/observer.h"
 #include "searchers/searcher.h"
@@ -21,8 +22,9 @@ using Job = std::function<nlohmann::ordered_json(const nlohmann::json& settings,
 
 /// What an evaluator is good for.
 struct EvaluatorJobs {
-  Job evaluate;     ///< settings: jobs/evaluate.h
-  Job search = {};  ///< settings: jobs/search.h; empty where it cannot be searched with
+  Job evaluate;                        ///< settings: jobs/evaluate.h
+  Job search = {};                     ///< settings: jobs/search.h; empty where it cannot be searched with
+  std::vector<Setting> settings = {};  ///< what there is to set of its evaluations: "evaluation.images", ...
 };
 
 struct SearcherKind {
@@ -30,7 +32,11 @@ struct SearcherKind {
   std::function<std::unique_ptr<Searcher>(const SearchProblem&, const nlohmann::json& options)> make;
   /// With all defaults filled in. @throws UsageError for an option that is unknown or out of range.
   std::function<nlohmann::json(const nlohmann::json& options)> resolved_options;
+  std::vector<Setting> settings = {};  ///< what the options are
 };
+
+/// What there is to set of a command, from the descriptions that read it.
+using SettingList = std::function<std::vector<Setting>()>;
 
 /// Entries by name, in the order they were added.
 template <class Entry>
@@ -64,11 +70,13 @@ class Registries {
   NamedTable<Job> jobs;
   NamedTable<EvaluatorJobs> evaluators;
   NamedTable<SearcherKind> searchers;
+  NamedTable<SettingList> setting_lists;  ///< by command
 
   /// @throws UsageError listing the known names.
   const Job& job(std::string_view name);
   const EvaluatorJobs& evaluator(std::string_view name);
   const SearcherKind& searcher(std::string_view name);
+  std::vector<Setting> setting_list(std::string_view command);
   /// Null where there is none.
   const EvaluatorJobs* find_evaluator(std::string_view name) { return find(evaluators, name); }
 
@@ -91,8 +99,8 @@ class Registries {
 };
 
 /// Opens the library that needs LibTorch (beside the program, or $FRONTIER_ENGINE) and lets it fill the registries:
-/// jobs data, train, torch, export, check and predict, evaluators supernet and scratch. Before it does, OpenMP's
-/// threads are bound as `options` say.
+/// jobs data, train, torch, export, check and predict, evaluators supernet and scratch, and the settings of them.
+/// Before it does, OpenMP's threads are bound as `options` say.
 /// @throws Error if it or LibTorch cannot be loaded.
 void open_torch_library(Registries& registries, const DeviceOptions& options);
 

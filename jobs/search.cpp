@@ -43,13 +43,59 @@ nlohmann::ordered_json finished(RunResults& results, const Job& job) {
 
 }  // namespace
 
+namespace {
+
+/// "nsga2" or {"name": "nsga2", "population": 64}, taken apart.
+void read_searcher(SearchSettings& settings) {
+  const nlohmann::json& searcher = settings.searcher;
+  const bool is_object = searcher.is_object() && searcher.contains("name");
+  if (!searcher.is_string() && !(is_object && searcher["name"].is_string()))
+    throw UsageError("search.searcher must be a name, or an object with a name as {\"name\": \"nsga2\"}, not " +
+                     printable(searcher.dump()));
+  settings.searcher_name = is_object ? searcher["name"] : searcher;
+  if (!is_object) return;
+  settings.searcher_options = searcher;
+  settings.searcher_options.erase("name");
+}
+
+/// @throws UsageError for a setting that does nothing with this evaluator.
+void refuse_without_effect(const SearchSettings& settings) {
+  const auto no_effect = [&](bool is_given, const std::string& option) {
+    if (is_given) throw UsageError(option + " has no effect on --evaluator " + printable(settings.evaluator));
+  };
+  if (settings.evaluator == "benchmark") {
+    no_effect(!settings.checkpoint.empty(), "--checkpoint");
+    no_effect(!settings.evaluation.is_null(), "search setting 'evaluation'");
+    return;
+  }
+  no_effect(!settings.space.empty(), "--space");
+  no_effect(!settings.table.is_empty(), "--dataset, --split, --fidelity or --table-seed");
+  no_effect(!settings.report.is_empty(), "--report-...");
+  no_effect(settings.repeat > 1, "--repeat");
+}
+
+}  // namespace
+
 SearchSettings read_search_settings(const nlohmann::json& json) {
   SearchSettings settings;
   read_options(json, "search", settings);
+  read_searcher(settings);
+  refuse_without_effect(settings);
   if (settings.objectives.empty())
-    settings.objectives = settings.searcher == "nsga2" ? "top1:max,macs:min" : "top1:max";
+    settings.objectives = settings.searcher_name == "nsga2" ? "top1:max,macs:min" : "top1:max";
   parse_objectives(settings.objectives);
   return settings;
+}
+
+std::vector<Setting> search_setting_list(Registries& registries) {
+  std::vector<NamedOptions> searchers;
+  for (const auto& name : registries.searchers.names()) searchers.push_back({name, registries.searcher(name).settings});
+  std::vector<Setting> all = with_named(list_options<SearchConfig>(""), "searcher", searchers);
+  const EvaluatorJobs* supernet = registries.find_evaluator("supernet");
+  const auto place = std::find_if(all.begin(), all.end(), [](const Setting& s) { return s.name == "evaluation"; });
+  const auto behind = all.erase(place);
+  if (supernet != nullptr) all.insert(behind, supernet->settings.begin(), supernet->settings.end());
+  return all;
 }
 
 nlohmann::ordered_json search(const nlohmann::json& settings, Registries& registries, Observer& observer) {
@@ -65,7 +111,7 @@ nlohmann::ordered_json search(const nlohmann::json& settings, Registries& regist
 nlohmann::json resolved_search(const SearchSettings& settings, const std::string& space, const SearcherKind& searcher,
                                std::int64_t default_generation) {
   nlohmann::json config = {{"space", space},
-                           {"searcher", settings.searcher},
+                           {"searcher", settings.searcher_name},
                            {"budget", settings.budget},
                            {"generation", settings.generation > 0 ? settings.generation : default_generation},
                            {"seed", settings.seed},
@@ -81,6 +127,15 @@ nlohmann::json resolved_search(const SearchSettings& settings, const std::string
   limit("min_params", settings.min_params);
   config["searcher_options"] = searcher.resolved_options(settings.searcher_options);
   return config;
+}
+
+nlohmann::json printed_config(const SearchSettings& settings, const nlohmann::json& resolved) {
+  SearchConfig config = settings;
+  config.searcher = resolved["searcher_options"];
+  config.searcher["name"] = settings.searcher_name;
+  config.generation = resolved["generation"];
+  config.max_macs = resolved["max_macs"].get<std::vector<std::int64_t>>();
+  return write_options(config);
 }
 
 std::int64_t begin_or_resume(Store& store, const SearchSettings& settings, const nlohmann::json& config,
@@ -131,18 +186,22 @@ void require_objectives(const SearchSettings& settings, const SupernetSession& s
 
 nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& registries, const OpenSession& open,
                                       Observer& observer) {
-  const SearchSettings settings = read_search_settings(json);
+  SearchSettings settings = read_search_settings(json);
   if (settings.checkpoint.empty()) throw UsageError("checkpoint is required: the folder that train wrote");
-  const SearcherKind& searcher = registries.searcher(settings.searcher);
+  const SearcherKind& searcher = registries.searcher(settings.searcher_name);
   searcher.resolved_options(settings.searcher_options);
   const auto session = open(settings.checkpoint, settings.evaluation, settings);
   nlohmann::json config = resolved_search(settings, session->space(), searcher, kSupernetGeneration);
   config["checkpoint"] = session->fingerprint();
   config["evaluation"] = settings.evaluation.is_null() ? nlohmann::json::object() : settings.evaluation;
   require_objectives(settings, *session);
-  Store store(settings.db, Store::Mode::kReadWrite);
   const SearchPlan plan{config, make_space(session->space()), session->input(), &searcher};
   SearchLoop loop(plan);  // refuses its budgets before a run is stored
+  if (settings.print_config) {
+    settings.evaluation = session->evaluation();
+    return printed_config(settings, config);
+  }
+  Store store(settings.db, Store::Mode::kReadWrite);
   const std::int64_t run = begin_or_resume(store, settings, config, observer);
   RunResults results(store, run, observer);
   return finished(results, [&]() -> nlohmann::ordered_json {
@@ -151,7 +210,7 @@ nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& re
     nlohmann::ordered_json result;
     result["run"] = run;
     result["checkpoint"] = settings.checkpoint;
-    result["searcher"] = settings.searcher;
+    result["searcher"] = settings.searcher_name;
     result["results"] = loop.report(source);
     return result;
   });
@@ -195,6 +254,7 @@ class BenchmarkSource final : public SearchSource {
   }
   /// The numbers are stored already; a killed search looks these up again in no time.
   std::int64_t commit_every() const override { return 256; }
+  bool runs_networks() const override { return false; }
 
  private:
   RunResults& results_;
@@ -221,6 +281,11 @@ std::optional<ResultTable> report_table(const TableChoice& wanted, const std::ve
   return choose_table(found, wanted, "--report-");
 }
 
+/// What chooses the table of this protocol.
+TableChoice choice_of(const Protocol& protocol) {
+  return {protocol.dataset, protocol.split, protocol.fidelity, protocol.seed};
+}
+
 struct BenchmarkSearch {
   StoredBenchmark table;
   std::optional<StoredBenchmark> report;
@@ -229,8 +294,8 @@ struct BenchmarkSearch {
 BenchmarkSearch load_benchmark(const Store& store, const SearchSettings& settings) {
   const auto tables =
       benchmark_tables(store, settings.space.empty() ? std::nullopt : std::optional(space_name(settings.space)));
-  const ResultTable chosen = choose_table(tables, read_table_choice(settings.table, "table"), "--");
-  const auto reported = report_table(read_table_choice(settings.report, "report"), tables, chosen);
+  const ResultTable chosen = choose_table(tables, settings.table, "--");
+  const auto reported = report_table(settings.report, tables, chosen);
   BenchmarkSearch search{load_table(store, chosen), std::nullopt};
   if (reported) search.report.emplace(load_table(store, *reported));
   const auto objectives = parse_objectives(settings.objectives);
@@ -245,8 +310,8 @@ BenchmarkSearch load_benchmark(const Store& store, const SearchSettings& setting
 }  // namespace
 
 nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& registries, Observer& observer) {
-  const SearchSettings settings = read_search_settings(json);
-  const SearcherKind& searcher = registries.searcher(settings.searcher);
+  SearchSettings settings = read_search_settings(json);
+  const SearcherKind& searcher = registries.searcher(settings.searcher_name);
   searcher.resolved_options(settings.searcher_options);
   const bool repeated = settings.repeat > 1;
   if (repeated && settings.resume)
@@ -258,13 +323,19 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
   config["table"] = to_json(table.info.protocol);
   if (report != nullptr) config["report"] = to_json(report->info.protocol);
   if (repeated) config["repeat"] = settings.repeat;
-  const SearchPlan plan{config, make_space(table.info.space), table.input, &searcher};
+  const SearchPlan plan{config, make_space(table.info.space), table.input, &searcher, partial_networks(table)};
   std::optional<SearchLoop> loop;
   std::optional<SearchRepeats> repeats;
   if (repeated) {
     repeats.emplace(plan, table, report);
   } else {
     loop.emplace(plan);
+  }
+  if (settings.print_config) {
+    settings.space = table.info.space;
+    settings.table = choice_of(table.info.protocol);
+    if (report != nullptr) settings.report = choice_of(report->info.protocol);
+    return printed_config(settings, config);
   }
   Store store(settings.db, Store::Mode::kReadWrite);
   const std::int64_t run = begin_or_resume(store, settings, config, observer);
@@ -273,7 +344,7 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
     nlohmann::ordered_json result;
     result["run"] = run;
     result["evaluator"] = "benchmark";
-    result["searcher"] = settings.searcher;
+    result["searcher"] = settings.searcher_name;
     result["searched"] = config["table"];
     if (report != nullptr) result["reported"] = config["report"];
     if (repeats) {

@@ -24,6 +24,10 @@ std::vector<Budget> budgets_of(const nlohmann::json& config) {
   return budgets;
 }
 
+SearchProblem problem_of(const SearchPlan& plan, const FeasibleSet& feasible, std::size_t num_objectives) {
+  return {plan.space.get(), &feasible, num_objectives, plan.among.get()};
+}
+
 Rng rng_of_search(std::int64_t seed) { return Rng(static_cast<std::uint64_t>(seed)).split(0x736561); }
 
 /// What a run of the loop works with.
@@ -43,13 +47,21 @@ SearchLoop::SearchLoop(const SearchPlan& plan)
       table_(plan.space->cost_table(plan.input)),
       budgets_(budgets_of(plan.config)),
       rng_(rng_of_search(plan.config["seed"].get<std::int64_t>())) {
-  for (const auto& budget : budgets_) sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
+  for (const auto& budget : budgets_) {
+    sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
+    const std::int64_t most = sets_.back()->most_macs().macs;  // of the space
+    most_macs_.push_back(std::min(budget.max_macs.value_or(most), most));
+    const auto fits = [&](const Architecture& arch) { return sets_.back()->contains(arch); };
+    if (plan.among && std::none_of(plan.among->begin(), plan.among->end(), fits))
+      throw UsageError("nothing in the table has " + to_string(budget));
+  }
 }
 
 void SearchLoop::run(RunResults& results, SearchSource& source, Observer& observer) {
   Context context{results, source, observer};
   read_state(context);
   observer.begin("search", context.replayed, plan_.config["budget"].get<std::int64_t>(), "subnets");
+  tell_work(context);
   for (; budget_ < budgets_.size(); ++budget_) search_budget(context);
   context.results.commit([&] { save_state(context, /*finished=*/true); });
   observer.end();
@@ -120,7 +132,7 @@ void SearchLoop::search_budget(Context& context) {
   const std::int64_t generation = config["generation"].get<std::int64_t>();
   const std::int64_t end = total * (static_cast<std::int64_t>(budget_) + 1) / parts;
   const auto searcher =
-      plan_.searcher->make({plan_.space.get(), sets_[budget_].get(), objectives_.size()}, config["searcher_options"]);
+      plan_.searcher->make(problem_of(plan_, *sets_[budget_], objectives_.size()), config["searcher_options"]);
   std::vector<Evaluated> earlier;
   for (const auto& known : known_)
     if (sets_[budget_]->contains(known.arch)) earlier.push_back(evaluated(known));
@@ -158,11 +170,28 @@ void SearchLoop::after_generation(Context& context, std::int64_t end) {
     if (stop || done_ >= end || done_ - context.committed >= context.source.commit_every()) commit(context);
     char detail[64];
     std::snprintf(detail, sizeof detail, "best %s %.4g", objective.name.c_str(), shown);
+    tell_work(context);
     context.observer.progress(done_, detail);
   }
   if (stop)
     throw Interrupted("stopped after " + std::to_string(done_) +
                       " subnets; run the same command with --resume to go on");
+}
+
+/// A subnet counts as the dearest of its budget, so that the time left allows for dearer budgets that come later.
+void SearchLoop::tell_work(const Context& context) const {
+  if (!context.source.runs_networks()) return;
+  const std::int64_t total = plan_.config["budget"].get<std::int64_t>(),
+                     parts = static_cast<std::int64_t>(budgets_.size());
+  const std::int64_t measured = std::max(done_, context.replayed);
+  double done = 0, all = 0;
+  for (std::int64_t b = 0; b < parts; ++b) {
+    const std::int64_t begin = total * b / parts, end = total * (b + 1) / parts;
+    const double macs = static_cast<double>(most_macs_[static_cast<std::size_t>(b)]);
+    all += macs * static_cast<double>(end - begin);
+    done += macs * static_cast<double>(std::clamp(measured, begin, end) - begin);
+  }
+  context.observer.work(done, all);
 }
 
 /// The results and the state that follows from them are one commit: a killed search goes on as if it had not been.

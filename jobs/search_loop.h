@@ -22,8 +22,12 @@ struct SearchPlan {
   std::shared_ptr<const SearchSpace> space;
   InputShape input;
   const SearcherKind* searcher = nullptr;  ///< of the name in `config`
+  /// The only architectures that can be measured, canonical and sorted; null: all.
+  std::shared_ptr<const std::vector<Architecture>> among = nullptr;
 };
 
+/// What a searcher is asked to search.
+SearchProblem problem_of(const SearchPlan& plan, const FeasibleSet& feasible, std::size_t num_objectives);
 /// One limit after another; a single one without limits where none are given.
 std::vector<Budget> budgets_of(const nlohmann::json& config);
 /// The random numbers of the search with this seed.
@@ -41,6 +45,8 @@ class SearchSource {
   virtual void report(const Architecture& best, nlohmann::ordered_json& item) = 0;
   /// Evaluations between two commits: a search that is killed repeats no more than these.
   virtual std::int64_t commit_every() const { return 1; }
+  /// Whether measuring takes time by multiply-accumulates, rather than as good as none.
+  virtual bool runs_networks() const { return true; }
 };
 
 /// One search: its budgets one after another, everything found so far told to the next.
@@ -74,6 +80,7 @@ class SearchLoop {
   void search_budget(Context& context);
   void take(std::span<const Architecture> archs, std::span<const Measurement> measured, Searcher& searcher);
   void after_generation(Context& context, std::int64_t end);
+  void tell_work(const Context& context) const;
   void commit(Context& context);
   void save_state(Context& context, bool finished);
   void read_state(Context& context) const;
@@ -84,6 +91,7 @@ class SearchLoop {
   CostTable table_;
   std::vector<Budget> budgets_;
   std::vector<std::unique_ptr<FeasibleSet>> sets_;
+  std::vector<std::int64_t> most_macs_;  ///< that a subnet may have, by budget
   std::vector<Known> known_;
   std::optional<std::size_t> best_;  ///< of known_, within the budget being searched
   Rng rng_;

@@ -142,7 +142,7 @@ SearchRepeats::Trajectory SearchRepeats::search(std::int64_t repeat, std::vector
   const std::size_t dims = objectives_.size();
   const auto rows = table_.benchmark.rows();
   const std::int64_t generation = config["generation"].get<std::int64_t>();
-  const auto searcher = plan_.searcher->make({plan_.space.get(), &feasible_, dims}, config["searcher_options"]);
+  const auto searcher = plan_.searcher->make(problem_of(plan_, feasible_, dims), config["searcher_options"]);
   Rng rng = rng_of_search(config["seed"].get<std::int64_t>() + repeat);
   Trajectory trajectory;
   std::optional<std::size_t> incumbent;

@@ -29,6 +29,8 @@ class SupernetSession {
   virtual const std::string& fingerprint() const = 0;     ///< of the weights
   virtual MeasuredHow how(const std::string& split) = 0;  ///< "search" or "test"
   virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
+  /// The settings of its evaluations, with all defaults filled in: what open() takes as `evaluation`.
+  virtual nlohmann::json evaluation() const { return nlohmann::json::object(); }
   /// Whether measurements come with the batch-norm statistics that they were made with.
   virtual void keep_statistics(bool /*kept*/) {}
   virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,

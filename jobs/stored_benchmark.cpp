@@ -7,6 +7,7 @@
 #include "common/options.h"
 #include "common/table.h"
 #include "common/text.h"
+#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 
 namespace frontier {
@@ -70,23 +71,6 @@ InputShape input_of(const std::string& built_for) {
 
 }  // namespace
 
-TableChoice read_table_choice(const nlohmann::json& json, const std::string& path) {
-  TableChoice choice;
-  std::string dataset, split, fidelity;
-  std::int64_t seed = 0;
-  OptionsReader reader(json, path);
-  reader("dataset", dataset);
-  reader("split", split);
-  reader("fidelity", fidelity);
-  reader("seed", seed, INT64_MIN, INT64_MAX);
-  reader.finish();
-  if (json.contains("dataset")) choice.dataset = dataset;
-  if (json.contains("split")) choice.split = split;
-  if (json.contains("fidelity")) choice.fidelity = fidelity;
-  if (json.contains("seed")) choice.seed = seed;
-  return choice;
-}
-
 std::vector<ResultTable> benchmark_tables(const Store& store, const std::optional<std::string>& space) {
   std::vector<ResultTable> tables = store.tables();
   std::erase_if(tables, [](const ResultTable& table) { return table.protocol.evaluator != "benchmark"; });
@@ -137,6 +121,15 @@ StoredBenchmark load_table(const Store& store, const ResultTable& info) {
     throw Error("the table (" + table.benchmark.name() + ") holds equal architectures of '" + info.space +
                 "' twice; import it anew into another database");
   return table;
+}
+
+std::shared_ptr<const std::vector<Architecture>> partial_networks(const StoredBenchmark& table) {
+  const auto rows = table.benchmark.rows();
+  if (rows.size() == FeasibleSet(table.benchmark.space(), table.input, Budget{}).size()) return nullptr;
+  auto networks = std::make_shared<std::vector<Architecture>>();
+  for (const auto& row : rows) networks->push_back(row.arch);
+  std::sort(networks->begin(), networks->end());
+  return networks;
 }
 
 void require_metric(const Store& store, const std::vector<ResultTable>& tables, const StoredBenchmark& table,

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <limits>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/options.h"
 #include "db/store.h"
 #include "evaluators/tabular.h"
 
@@ -19,8 +20,15 @@ struct TableChoice {
   std::optional<std::int64_t> seed;
   bool is_empty() const { return !dataset && !split && !fidelity && !seed; }
 };
-/// Reads {"dataset", "split", "fidelity", "seed"}, each optional. @throws UsageError naming what is wrong in `path`.
-TableChoice read_table_choice(const nlohmann::json& json, const std::string& path);
+template <class Fields>
+void describe(Fields& f, TableChoice& c) {
+  constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min(),
+                         kMost = std::numeric_limits<std::int64_t>::max();
+  f("dataset", c.dataset, "Benchmark: numbers on this data set.");
+  f("split", c.split, "Benchmark: numbers of this split.");
+  f("fidelity", c.fidelity, "Benchmark: numbers of this fidelity, e.g. 12 epochs.");
+  f("seed", c.seed, kLeast, kMost, "Benchmark: numbers of the training with this seed.");
+}
 
 /// The tables of benchmarks for one space, or for the only one that has some.
 /// @throws UsageError if there are none, or several spaces have some and none is chosen.
@@ -39,6 +47,8 @@ struct StoredBenchmark {
   TabularBenchmark benchmark;
   std::vector<std::int64_t> ids;  ///< evaluations of the store; ids[i] is benchmark.rows()[i]
 };
+/// Its networks, sorted, where it is partial; null where it holds the whole space.
+std::shared_ptr<const std::vector<Architecture>> partial_networks(const StoredBenchmark& table);
 StoredBenchmark load_table(const Store& store, const ResultTable& info);
 
 /// @throws UsageError if `metric` is no metric of all rows; it then says which tables of the benchmark have it.

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/text.h"
 #include "report/assets.h"
 
 namespace frontier {
@@ -18,20 +19,21 @@ std::string valid_utf8(std::string_view text) {
 }  // namespace
 
 std::string html(std::string_view text) {
+  const std::string valid = valid_utf8(text);
   std::string escaped;
-  for (const char c : valid_utf8(text)) {
-    switch (c) {
+  for (std::size_t at = 0, size = 1; at < valid.size(); at += size) {
+    const auto is_rest = [&](std::size_t i) { return i < valid.size() && (valid[i] & 0xc0) == 0x80; };
+    for (size = 1; is_rest(at + size);) ++size;
+    const std::string_view character = std::string_view(valid).substr(at, size);
+    switch (character[0]) {
       case '&': escaped += "&amp;"; break;
       case '<': escaped += "&lt;"; break;
       case '>': escaped += "&gt;"; break;
       case '"': escaped += "&quot;"; break;
       case '\'': escaped += "&#39;"; break;
-      default:
-        if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
-          escaped += kReplacement;
-        } else {
-          escaped += c;
-        }
+      case '\n':
+      case '\t': escaped += character; break;
+      default: escaped += printable(character) == character ? character : kReplacement;  // control, or turns the text
     }
   }
   return escaped;

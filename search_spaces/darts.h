@@ -23,11 +23,14 @@ struct DartsOptions {
 /// What settings may say.
 template <class Fields>
 void describe(Fields& f, DartsOptions& o) {
-  f("cells", o.cells, 3, 1000);
-  f("channels", o.channels, 2, 4096);
-  f("auxiliary_weight", o.auxiliary_weight, 0.0, 100.0);
-  f("search", o.search);
-  f("partial", o.partial, 1, 4096);
+  f("cells", o.cells, 3, 1000, "Cells of the network; those at a third and two thirds halve height and width.");
+  f("channels", o.channels, 2, 4096,
+    "Channels of the first cells, even; doubled in each of the two cells that reduce.");
+  f("auxiliary_weight", o.auxiliary_weight, 0.0, 100.0,
+    "Weight of the loss at the classifier behind two thirds of the cells; 0: there is none.");
+  f("search", o.search,
+    "The network in which DARTS searches: norms of the cells without weight and bias, one behind each pool.");
+  f("partial", o.partial, 1, 4096, "The K of PC-DARTS: one in K channels of an edge passes through its operations.");
 }
 
 /// The cells of DARTS (Liu, Simonyan, Yang: "DARTS: Differentiable Architecture Search", 2019, arXiv 1806.09055) and

@@ -1,6 +1,7 @@
 #include "search_spaces/registry.h"
 
-#include <nlohmann/json.hpp>
+#include <functional>
+#include <utility>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -21,7 +22,9 @@ namespace {
 struct Entry {
   SpaceInfo info;
   SearchSpace (*make)() = nullptr;
-  SearchSpace (*with_options)(const nlohmann::json& options) = nullptr;  ///< where there are some
+  /// Where there are options: a space with some of them, and what they are.
+  std::function<SearchSpace(const nlohmann::json& options)> with_options = nullptr;
+  std::function<std::vector<Setting>()> settings = nullptr;
 
   SearchSpace operator()(const nlohmann::json& options) const {
     if (with_options != nullptr) return with_options(options);
@@ -30,6 +33,19 @@ struct Entry {
     return make();
   }
 };
+
+SearchSpace with(const DartsOptions& defaults, const nlohmann::json& options) { return darts(defaults, options); }
+SearchSpace with(const ResNetShapeOptions& defaults, const nlohmann::json& options) {
+  return resnet_shape(defaults, options);
+}
+
+template <class Options>
+Entry with_defaults(std::string name, std::string summary, Options defaults) {
+  return {{std::move(name), std::move(summary)},
+          nullptr,
+          [defaults](const nlohmann::json& options) { return with(defaults, options); },
+          [defaults] { return list_options("", defaults); }};
+}
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> table = {
@@ -45,12 +61,10 @@ const std::vector<Entry>& entries() {
        [] { return nas_bench_101(); }},
       {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
        [] { return nas_bench_201(); }},
-      {{"darts", "DARTS: a normal and a reduction cell of 4 nodes, 7 operations; 20 cells for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return darts(darts_cifar(), options); }},
-      {{"darts_imagenet", "DARTS' cells in a network of 14 for ImageNet"},
-       nullptr,
-       [](const nlohmann::json& options) { return darts(darts_imagenet(), options); }},
+      with_defaults("darts",
+                    "DARTS: a normal and a reduction cell of 4 nodes, 7 operations; 20 cells for 32x32 images (CIFAR)",
+                    darts_cifar()),
+      with_defaults("darts_imagenet", "DARTS' cells in a network of 14 for ImageNet", darts_imagenet()),
       {{"ofa_mobilenetv3", "Once-for-All MobileNetV3, width 1.0: 5 stages of 2-4 blocks, 25 resolutions (ImageNet)"},
        [] { return ofa_mobilenetv3(10); }},
       {{"ofa_mobilenetv3_w1.2", "Once-for-All MobileNetV3, width 1.2"}, [] { return ofa_mobilenetv3(12); }},
@@ -62,27 +76,25 @@ const std::vector<Entry>& entries() {
        [] { return autoformer(autoformer_base()); }},
       {{"autoformer_28", "AutoFormer scaled for 28x28 images (Fashion-MNIST): 32-64 channels, 2-4 blocks"},
        [] { return autoformer(autoformer_28()); }},
-      {{"resnet_shape_20", "TAS: widths of every convolution and depths of ResNet-20 for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(20), options); }},
-      {{"resnet_shape_32", "TAS: widths of every convolution and depths of ResNet-32 for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(32), options); }},
-      {{"resnet_shape_56", "TAS: widths of every convolution and depths of ResNet-56 for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(56), options); }},
-      {{"resnet_shape_110", "TAS: widths of every convolution and depths of ResNet-110 for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(110), options); }},
-      {{"resnet_shape_164", "TAS: widths of every convolution and depths of ResNet-164 for 32x32 images (CIFAR)"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_cifar(164), options); }},
-      {{"resnet_shape_imagenet_18", "TAS: widths of every convolution and depths of ResNet-18 for ImageNet"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_imagenet(18), options); }},
-      {{"resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet"},
-       nullptr,
-       [](const nlohmann::json& options) { return resnet_shape(resnet_shape_imagenet(50), options); }},
+      with_defaults("resnet_shape_20",
+                    "TAS: widths of every convolution and depths of ResNet-20 for 32x32 images (CIFAR)",
+                    resnet_shape_cifar(20)),
+      with_defaults("resnet_shape_32",
+                    "TAS: widths of every convolution and depths of ResNet-32 for 32x32 images (CIFAR)",
+                    resnet_shape_cifar(32)),
+      with_defaults("resnet_shape_56",
+                    "TAS: widths of every convolution and depths of ResNet-56 for 32x32 images (CIFAR)",
+                    resnet_shape_cifar(56)),
+      with_defaults("resnet_shape_110",
+                    "TAS: widths of every convolution and depths of ResNet-110 for 32x32 images (CIFAR)",
+                    resnet_shape_cifar(110)),
+      with_defaults("resnet_shape_164",
+                    "TAS: widths of every convolution and depths of ResNet-164 for 32x32 images (CIFAR)",
+                    resnet_shape_cifar(164)),
+      with_defaults("resnet_shape_imagenet_18", "TAS: widths of every convolution and depths of ResNet-18 for ImageNet",
+                    resnet_shape_imagenet(18)),
+      with_defaults("resnet_shape_imagenet_50", "TAS: widths of every convolution and depths of ResNet-50 for ImageNet",
+                    resnet_shape_imagenet(50)),
       {{"elastic_vit",
         "ElasticViT: resolution, widths, depths and ratios of convolution and attention stages (ImageNet)"},
        [] { return elastic_vit(elastic_vit_224()); }},
@@ -112,6 +124,13 @@ std::vector<SpaceInfo> known_spaces() {
   std::vector<SpaceInfo> infos;
   for (const auto& entry : entries()) infos.push_back(entry.info);
   return infos;
+}
+
+std::vector<NamedOptions> space_settings() {
+  std::vector<NamedOptions> all;
+  for (const auto& entry : entries())
+    all.push_back({entry.info.name, !entry.settings ? std::vector<Setting>{} : entry.settings()});
+  return all;
 }
 
 std::shared_ptr<const SearchSpace> make_space(std::string_view text) {

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/settings.h"
 #include "search_spaces/search_space.h"
 
 namespace frontier {
@@ -17,6 +18,8 @@ struct SpaceInfo {
 
 /// The spaces that make_space() knows, in the order they are shown.
 std::vector<SpaceInfo> known_spaces();
+/// The same, each with what there is to set.
+std::vector<NamedOptions> space_settings();
 
 /// @param text a name, alone or with options (space_options.h); what name() of a space says is such a text, which makes
 /// the same space again.

@@ -27,7 +27,8 @@ struct ResNetShapeOptions {
 /// What settings may say.
 template <class Fields>
 void describe(Fields& f, ResNetShapeOptions& o) {
-  f("norms", o.norms, {"shared", "per_width"});
+  f("norms", o.norms, {"shared", "per_width"},
+    "Whether all widths of a layer share one batch norm, or each width has its own.");
 }
 
 /// The width and depth space of TAS (Dong and Yang 2019, arXiv 1905.09717): every convolution keeps floor(r * C) of its

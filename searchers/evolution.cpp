@@ -8,8 +8,8 @@ namespace frontier {
 Evolution::Evolution(const SearchProblem& problem, const EvolutionOptions& options)
     : options_(options), proposals_(problem) {
   if (options.sample > options.population)
-    throw UsageError("evolution.sample = " + std::to_string(options.sample) +
-                     " is larger than evolution.population = " + std::to_string(options.population));
+    throw UsageError("searcher.sample = " + std::to_string(options.sample) +
+                     " is larger than searcher.population = " + std::to_string(options.population));
 }
 
 const Architecture& Evolution::tournament(Rng& rng) const {

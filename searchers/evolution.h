@@ -13,9 +13,9 @@ struct EvolutionOptions {
 };
 template <class Fields>
 void describe(Fields& f, EvolutionOptions& o) {
-  f("population", o.population, 1, 1'000'000);
-  f("sample", o.sample, 1, 1'000'000);
-  f("mutation_tries", o.mutation_tries, 1, 1'000'000);
+  f("population", o.population, 1, 1'000'000, "Members alive.");
+  f("sample", o.sample, 1, 1'000'000, "Members of a tournament, at most the population.");
+  f("mutation_tries", o.mutation_tries, 1, 1'000'000, "Children tried before a proposal becomes a uniform draw.");
 }
 
 /// Regularized evolution (Real, Aggarwal, Huang and Le, "Regularized Evolution for Image Classifier Architecture

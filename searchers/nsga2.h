@@ -12,10 +12,10 @@ struct Nsga2Options {
 };
 template <class Fields>
 void describe(Fields& f, Nsga2Options& o) {
-  f("population", o.population, 2, 1'000'000);
-  f("crossover", o.crossover, 0.0, 1.0);
-  f("mutations", o.mutations, 0.0, 1e6);
-  f("variation_tries", o.variation_tries, 1, 1'000'000);
+  f("population", o.population, 2, 1'000'000, "Survivors of a generation, and children in one.");
+  f("crossover", o.crossover, 0.0, 1.0, "Probability that a child has two parents.");
+  f("mutations", o.mutations, 0.0, 1e6, "Decisions changed in a child, expected.");
+  f("variation_tries", o.variation_tries, 1, 1'000'000, "Children tried before a proposal becomes a uniform draw.");
 }
 
 /// Crowding distance of the points of one front (Deb et al. 2002, section III-B), `dims` values a point. The two ends

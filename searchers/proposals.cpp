@@ -10,6 +10,21 @@ namespace frontier {
 
 Proposals::Proposals(const SearchProblem& problem) : problem_(problem) {
   if (problem.num_objectives == 0) throw UsageError("a search needs at least one objective");
+  if (problem.among == nullptr) return;
+  for (std::size_t i = 0; i < problem.among->size(); ++i)
+    if (problem.feasible->contains((*problem.among)[i])) within_.push_back(i);
+}
+
+/// Of all that may be proposed.
+CountRange Proposals::count(bool exactly) const {
+  if (problem_.among != nullptr) return {within_.size(), within_.size()};
+  return exactly ? problem_.feasible->count() : problem_.feasible->estimate();
+}
+
+/// Uniform among all that may be proposed.
+Architecture Proposals::draw_any(Rng& rng) const {
+  if (problem_.among == nullptr) return problem_.feasible->draw(rng);
+  return (*problem_.among)[within_[rng.below(within_.size())]];
 }
 
 Evaluated Proposals::checked(const Evaluated& result) const {
@@ -26,22 +41,22 @@ Evaluated Proposals::checked(const Evaluated& result) const {
 }
 
 bool Proposals::accept(const Architecture& arch) {
-  return problem_.feasible->contains(arch) && known_.insert(arch).second;
+  return may_be_proposed(problem_, arch) && known_.insert(arch).second;
 }
 
 std::optional<Architecture> Proposals::draw(Rng& rng) {
-  CountRange count = problem_.feasible->estimate();
-  if (count.at_least <= known_.size()) count = problem_.feasible->count();  // near the end: worth its seconds
+  CountRange count = this->count(/*exactly=*/false);
+  if (count.at_least <= known_.size()) count = this->count(/*exactly=*/true);  // near the end: worth its seconds
   // Architectures told from elsewhere may lie outside the budget, so what is known bounds what is used up from above.
   const auto used = [&] {
-    return static_cast<BigCount>(std::count_if(known_.begin(), known_.end(),
-                                               [&](const auto& arch) { return problem_.feasible->contains(arch); }));
+    return static_cast<BigCount>(
+        std::count_if(known_.begin(), known_.end(), [&](const auto& arch) { return may_be_proposed(problem_, arch); }));
   };
   if (count.at_most <= known_.size() && count.at_most <= used()) return std::nullopt;
   // With k of n left a draw is new with probability k / n, so only an exhausted set fails 50 n times (chance e^-50).
   const BigCount patience = std::min<BigCount>(count.at_most, 10'000'000) * 50 + 1000;
   for (BigCount tries = 0; tries < patience; ++tries) {
-    Architecture arch = problem_.feasible->draw(rng);
+    Architecture arch = draw_any(rng);
     if (known_.insert(arch).second) return arch;
   }
   return std::nullopt;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "searchers/searcher.h"
 
@@ -35,7 +36,11 @@ class Proposals {
   void load(const nlohmann::json& state);
 
  private:
+  CountRange count(bool exactly) const;
+  Architecture draw_any(Rng& rng) const;
+
   SearchProblem problem_;
+  std::vector<std::size_t> within_;  ///< places of `among` within the budget
   std::unordered_set<Architecture> known_;
 };
 

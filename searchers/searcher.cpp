@@ -1,5 +1,6 @@
 #include "searchers/searcher.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/errors.h"
@@ -18,9 +19,9 @@ template <class Fields>
 void describe(Fields&, NoOptions&) {}
 
 template <class Options>
-Options options_of(const char* name, const nlohmann::json& json) {
+Options options_of(const nlohmann::json& json) {
   Options options;
-  if (!json.is_null()) read_options(json, name, options);
+  if (!json.is_null()) read_options(json, "searcher", options);
   return options;
 }
 
@@ -28,32 +29,30 @@ struct Entry {
   SearcherInfo info;
   std::unique_ptr<Searcher> (*make)(const SearchProblem&, const nlohmann::json&);
   nlohmann::json (*resolve)(const nlohmann::json&);
+  std::vector<Setting> (*settings)();
 };
+
+template <class S, class Options>
+Entry made(const char* name, const char* summary) {
+  return {{name, summary},
+          [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
+            const auto options = options_of<Options>(json);
+            if constexpr (std::is_same_v<Options, NoOptions>) {
+              return std::make_unique<S>(problem);
+            } else {
+              return std::make_unique<S>(problem, options);
+            }
+          },
+          [](const nlohmann::json& json) { return write_options(options_of<Options>(json)); },
+          [] { return list_options<Options>(""); }};
+}
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> table = {
-      {{"random", "uniform draws within the budget, none twice"},
-       [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
-         options_of<NoOptions>("random", json);
-         return std::make_unique<RandomSearcher>(problem);
-       },
-       [](const nlohmann::json& json) { return write_options(options_of<NoOptions>("random", json)); }},
-      {{"local", "best-first local search of one objective (White et al. 2021)"},
-       [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
-         options_of<NoOptions>("local", json);
-         return std::make_unique<LocalSearch>(problem);
-       },
-       [](const nlohmann::json& json) { return write_options(options_of<NoOptions>("local", json)); }},
-      {{"evolution", "regularized evolution of one objective (Real et al. 2019)"},
-       [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
-         return std::make_unique<Evolution>(problem, options_of<EvolutionOptions>("evolution", json));
-       },
-       [](const nlohmann::json& json) { return write_options(options_of<EvolutionOptions>("evolution", json)); }},
-      {{"nsga2", "NSGA-II, several objectives at once (Deb et al. 2002)"},
-       [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
-         return std::make_unique<Nsga2>(problem, options_of<Nsga2Options>("nsga2", json));
-       },
-       [](const nlohmann::json& json) { return write_options(options_of<Nsga2Options>("nsga2", json)); }},
+      made<RandomSearcher, NoOptions>("random", "uniform draws within the budget, none twice"),
+      made<LocalSearch, NoOptions>("local", "best-first local search of one objective (White et al. 2021)"),
+      made<Evolution, EvolutionOptions>("evolution", "regularized evolution of one objective (Real et al. 2019)"),
+      made<Nsga2, Nsga2Options>("nsga2", "NSGA-II, several objectives at once (Deb et al. 2002)"),
   };
   return table;
 }
@@ -69,6 +68,11 @@ const Entry& entry(std::string_view name) {
 
 }  // namespace
 
+bool may_be_proposed(const SearchProblem& problem, const Architecture& arch) {
+  return problem.feasible->contains(arch) &&
+         (problem.among == nullptr || std::binary_search(problem.among->begin(), problem.among->end(), arch));
+}
+
 std::vector<SearcherInfo> known_searchers() {
   std::vector<SearcherInfo> infos;
   for (const auto& known : entries()) infos.push_back(known.info);
@@ -83,5 +87,7 @@ std::unique_ptr<Searcher> make_searcher(std::string_view name, const SearchProbl
 nlohmann::json resolved_searcher_options(std::string_view name, const nlohmann::json& options) {
   return entry(name).resolve(options);
 }
+
+std::vector<Setting> searcher_settings(std::string_view name) { return entry(name).settings(); }
 
 }  // namespace frontier

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/settings.h"
 #include "search_spaces/budget.h"
 
 namespace frontier {
@@ -37,12 +38,16 @@ class Searcher {
   virtual void load(const nlohmann::json& state) = 0;
 };
 
-/// What is searched. The space and the set must outlive the searcher.
+/// What is searched. What the pointers show must outlive the searcher.
 struct SearchProblem {
   const SearchSpace* space = nullptr;
   const FeasibleSet* feasible = nullptr;
   std::size_t num_objectives = 1;
+  /// The only architectures that can be measured (those of a partial table), canonical and sorted; null: all can be.
+  const std::vector<Architecture>* among = nullptr;
 };
+/// Whether a canonical architecture is within the budget and can be measured.
+bool may_be_proposed(const SearchProblem& problem, const Architecture& arch);
 
 struct SearcherInfo {
   std::string name;
@@ -58,5 +63,7 @@ std::unique_ptr<Searcher> make_searcher(std::string_view name, const SearchProbl
                                         const nlohmann::json& options);
 /// The options of a searcher with all defaults filled in, as they are stored with a run.
 nlohmann::json resolved_searcher_options(std::string_view name, const nlohmann::json& options);
+/// What there is to set for it.
+std::vector<Setting> searcher_settings(std::string_view name);
 
 }  // namespace frontier

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "common/data_file.h"
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/options.h"
@@ -140,7 +141,7 @@ Checkpoint read_checkpoint(const fs::path& folder, const std::string& run, bool 
     throw UsageError(run_path + " has checkpoint format " + std::to_string(format) + "; this version reads format " +
                      std::to_string(kFormat));
   const auto read = [&](const char* name) {
-    const std::string bytes = read_file(folder / name);
+    const std::string bytes = read_input(folder / name);
     const std::string path = (folder / name).string();
     const nlohmann::json::json_pointer place(std::string("/checksums/") + name);
     const auto& values = checkpoint.run;
@@ -167,10 +168,10 @@ Checkpoint load_checkpoint(const fs::path& given, bool with_state) {
     const fs::path folder = readable(given);
     std::string run;
     try {
-      run = read_file(folder / kRun);
+      run = read_input(folder / kRun);
       return read_checkpoint(folder, run, with_state);
     } catch (const UsageError&) {
-      const bool replaced = !fs::exists(folder / kRun) || read_file(folder / kRun) != run;
+      const bool replaced = !fs::exists(folder / kRun) || read_input(folder / kRun) != run;
       if (!replaced || attempt == kAttempts) throw;
     }
   }

@@ -21,10 +21,10 @@ void require_consistent(const ClipOptions& options);
 
 template <class Fields>
 void describe(Fields& f, ClipOptions& o) {
-  f("norm", o.norm, 0.0, 1e6);
-  f("adaptive", o.adaptive, 0.0, 1e6);
-  f("adaptive_floor", o.adaptive_floor, 0.0, 1e6);
-  f("adaptive_except", o.adaptive_except);
+  f("norm", o.norm, 0.0, 1e6, "Largest norm of all gradients together; 0: no limit.");
+  f("adaptive", o.adaptive, 0.0, 1e6, "Largest ratio of a unit's gradient to its weights; 0: no limit.");
+  f("adaptive_floor", o.adaptive_floor, 0.0, 1e6, "Norm that a unit's weights count for at least.");
+  f("adaptive_except", o.adaptive_except, "Layers or parameters without the adaptive limit.");
   require_consistent(o);
 }
 

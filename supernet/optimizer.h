@@ -26,13 +26,13 @@ void require_consistent(const OptimizerOptions& options);
 
 template <class Fields>
 void describe(Fields& f, OptimizerOptions& o) {
-  f("name", o.name, {"sgd", "adam", "adamw"});
-  f("momentum", o.momentum, 0.0, 1.0);
-  f("nesterov", o.nesterov);
-  f("beta1", o.beta1, 0.0, 0.9999999);
-  f("beta2", o.beta2, 0.0, 0.9999999);
-  f("epsilon", o.epsilon, 1e-16, 1.0);
-  f("weight_decay", o.weight_decay, 0.0, 100.0);
+  f("name", o.name, {"sgd", "adam", "adamw"}, "The optimiser.");
+  f("momentum", o.momentum, 0.0, 1.0, "Of sgd.");
+  f("nesterov", o.nesterov, "Whether sgd's momentum is Nesterov's.");
+  f("beta1", o.beta1, 0.0, 0.9999999, "Of adam and adamw: decay of the running mean of the gradient.");
+  f("beta2", o.beta2, 0.0, 0.9999999, "Of adam and adamw: decay of the running mean of its square.");
+  f("epsilon", o.epsilon, 1e-16, 1.0, "Of adam and adamw: added to the divisor.");
+  f("weight_decay", o.weight_decay, 0.0, 100.0, "Of sgd and adam added to the gradient (L2), of adamw apart from it.");
   require_consistent(o);
 }
 

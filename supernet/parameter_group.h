@@ -26,7 +26,7 @@ void describe(Fields& f, GroupOptions& o) {
   f("optimizer", o.optimizer);
   f("lr", o.lr);
   f("clip", o.clip);
-  f("average_decay", o.average_decay, 0.0, 0.9999999);
+  f("average_decay", o.average_decay, 0.0, 0.9999999, "Of a running average of the values; 0: none.");
 }
 
 /// Parameters that take their optimiser steps together.

@@ -35,17 +35,21 @@ struct TrainerOptions {
 
 template <class Fields>
 void describe(Fields& f, TrainerOptions& o) {
-  f("steps", o.steps, 1, std::int64_t{1} << 40);
-  f("lr", o.lr, 0.0, 1000.0);
-  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
-  f("lr_schedule", o.lr_schedule, {"constant", "linear", "cosine", "exponential"});
-  f("lr_end", o.lr_end, 0.0, 1000.0);
+  f("steps", o.steps, 1, std::int64_t{1} << 40,
+    "Optimiser steps of the whole training; epochs, where given, go before.");
+  f("lr", o.lr, 0.0, 1000.0, "Peak learning rate.");
+  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40,
+    "Steps in which the learning rate rises from 0 to its peak.");
+  f("lr_schedule", o.lr_schedule, {"constant", "linear", "cosine", "exponential"},
+    "How the learning rate goes from its peak to its end, behind the warm-up.");
+  f("lr_end", o.lr_end, 0.0, 1000.0, "Learning rate at the end.");
   f("optimizer", o.optimizer);
-  f("label_smoothing", o.label_smoothing, 0.0, 0.999);
-  f("clip_norm", o.clip_norm, 0.0, 1e6);
-  f("clip_adaptive", o.clip_adaptive, 0.0, 1e6);
-  f("ema_decay", o.ema_decay, 0.0, 0.9999999);
-  f("bf16", o.bf16);
+  f("label_smoothing", o.label_smoothing, 0.0, 0.999, "Share of the target that is spread over all classes.");
+  f("clip_norm", o.clip_norm, 0.0, 1e6, "Largest norm of all gradients together; 0: no limit.");
+  f("clip_adaptive", o.clip_adaptive, 0.0, 1e6, "Largest ratio of a unit's gradient to its weights; 0: no limit.");
+  f("ema_decay", o.ema_decay, 0.0, 0.9999999,
+    "Of a running average of the weights, which is then what is evaluated; 0: none.");
+  f("bf16", o.bf16, "Compute in bfloat16 where that is safe; on CUDA only.");
 }
 
 /// How the weights of a supernet are trained.

@@ -26,25 +26,25 @@ class JoinedRows {
   };
 
   JoinedRows(TableSource file, std::optional<TableSource> joined, const std::optional<ColumnName>& on)
-      : file_(std::move(file.name), std::move(file.bytes)) {
+      : file_(open_table(std::move(file))) {
     if (joined && !on)
       throw UsageError("the map has no \"join\", so nothing says where rows of " + printable(joined->name, 1000) +
                        " belong; add \"join\": {\"on\": column}, or leave --join out");
     if (!joined && on)
       throw UsageError(on->key + " = '" + printable(on->name) + "': the map needs a second table; give it with --join");
     if (!joined) return;
-    joined_.emplace(std::move(joined->name), std::move(joined->bytes));
-    key_ = required(file_, *on);
+    joined_ = open_table(std::move(*joined));
+    key_ = required(*file_, *on);
     joined_key_ = required(*joined_, *on);
   }
 
   /// @throws UsageError if no table has it, or both.
   Place find(const ColumnName& column) {
-    const auto here = index_of(file_, column.name);
+    const auto here = index_of(*file_, column.name);
     std::optional<std::size_t> there;
     if (joined_) there = index_of(*joined_, column.name);
     if (here && there && !(here == key_ && there == joined_key_))
-      throw UsageError(column.key + ": both " + file_.name() + " and " + joined_->name() + " have a column '" +
+      throw UsageError(column.key + ": both " + file_->name() + " and " + joined_->name() + " have a column '" +
                        printable(column.name) + "'; rename it in one of them");
     if (here) return {false, *here};
     if (!there) refuse(column);
@@ -60,53 +60,52 @@ class JoinedRows {
     while (joined_->next()) {
       if (tick && rows_.size() % kRowsATick == 0) tick(0);
       const std::string key(joined_->cell(joined_key_));
-      const auto [row, is_new] = rows_.try_emplace(key, JoinedRow{joined_->line()});
+      const auto [row, is_new] = rows_.try_emplace(key, JoinedRow{joined_->row()});
       if (!is_new)
-        throw UsageError(joined_->name() + ", line " + std::to_string(joined_->line()) + ", column '" +
+        throw UsageError(joined_->name() + ", " + joined_->place(joined_->row()) + ", column '" +
                          printable(joined_->header()[joined_key_]) + "': '" + printable(key) +
-                         "' is there already, in line " + std::to_string(row->second.line) +
-                         "; each key must be there once");
+                         "' is there already, in " + joined_->place(row->second.row) + "; each key must be there once");
       for (const std::size_t column : kept_) row->second.cells.emplace_back(joined_->cell(column));
     }
   }
 
   bool next() {
-    if (!file_.next()) return false;
+    if (!file_->next()) return false;
     if (!joined_) return true;
-    const auto found = rows_.find(std::string(file_.cell(key_)));
+    const auto found = rows_.find(std::string(file_->cell(key_)));
     if (found == rows_.end())
       throw UsageError(describe({false, key_}) + ": no row of " + joined_->name() + " has '" +
-                       printable(file_.cell(key_)) + "' in this column");
+                       printable(file_->cell(key_)) + "' in this column");
     partner_ = &found->second;
     partner_->used = true;
     return true;
   }
 
   std::string_view cell(Place place) const {
-    return place.joined ? std::string_view(partner_->cells[place.column]) : file_.cell(place.column);
+    return place.joined ? std::string_view(partner_->cells[place.column]) : file_->cell(place.column);
   }
   /// "table.csv, line 3, column 'x'".
   std::string describe(Place place) const {
-    const CsvReader& table = place.joined ? *joined_ : file_;
+    const RowReader& table = place.joined ? *joined_ : *file_;
     const std::string& name = table.header()[place.joined ? kept_[place.column] : place.column];
-    return table.name() + ", line " + std::to_string(place.joined ? partner_->line : file_.line()) + ", column '" +
+    return table.name() + ", " + table.place(place.joined ? partner_->row : file_->row()) + ", column '" +
            printable(name) + "'";
   }
-  const CsvReader& file() const { return file_; }
+  const RowReader& file() const { return *file_; }
   std::int64_t num_unused() const {
     return std::count_if(rows_.begin(), rows_.end(), [](const auto& row) { return !row.second.used; });
   }
 
  private:
   struct JoinedRow {
-    std::uint64_t line = 0;
+    std::uint64_t row = 0;
     bool used = false;
     std::vector<std::string> cells = {};
   };
 
-  static std::optional<std::size_t> index_of(const CsvReader& table, const std::string& name) {
+  static std::optional<std::size_t> index_of(const RowReader& table, const std::string& name) {
     const auto found = std::find(table.header().begin(), table.header().end(), name);
-    if (found == table.header().end()) return std::nullopt;
+    if (name.empty() || found == table.header().end()) return std::nullopt;
     return static_cast<std::size_t>(found - table.header().begin());
   }
 
@@ -116,21 +115,21 @@ class JoinedRows {
            known_names(column.name, known);
   }
 
-  static std::size_t required(const CsvReader& table, const ColumnName& column) {
+  static std::size_t required(const RowReader& table, const ColumnName& column) {
     const auto index = index_of(table, column.name);
     if (!index) throw UsageError(unknown_column(column, table.name() + " has", table.header()));
     return *index;
   }
 
   [[noreturn]] void refuse(const ColumnName& column) const {
-    std::vector<std::string> known = file_.header();
+    std::vector<std::string> known = file_->header();
     if (joined_) known.insert(known.end(), joined_->header().begin(), joined_->header().end());
     throw UsageError(
-        unknown_column(column, file_.name() + (joined_ ? " and " + joined_->name() + " have" : " has"), known));
+        unknown_column(column, file_->name() + (joined_ ? " and " + joined_->name() + " have" : " has"), known));
   }
 
-  CsvReader file_;
-  std::optional<CsvReader> joined_;
+  std::unique_ptr<RowReader> file_;
+  std::unique_ptr<RowReader> joined_;
   std::size_t key_ = 0, joined_key_ = 0;
   std::vector<std::size_t> kept_;  ///< columns of the joined table
   std::unordered_map<std::string, JoinedRow> rows_;

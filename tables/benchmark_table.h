@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "common/csv.h"
 #include "db/store.h"
 #include "search_spaces/search_space.h"
 #include "tables/import_map.h"
+#include "tables/table_source.h"
 
 namespace frontier {
 
@@ -48,12 +48,6 @@ struct BenchmarkTable {
 
 /// Called now and then with the rows read or the evaluations stored so far; may throw to stop the work.
 using Tick = std::function<void(std::int64_t done)>;
-
-/// A table's file.
-struct TableSource {
-  std::string name;
-  ByteSource bytes;
-};
 
 /// Reads and checks the whole table, in memory for the means alone (and of `joined` for the columns that are mapped).
 /// @param joined whose columns are added where the map's `join.on` is equal.

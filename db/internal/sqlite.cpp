@@ -6,8 +6,10 @@
 #include <cassert>
 #include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <thread>
 
+#include "common/data_file.h"
 #include "common/text.h"
 #include "db/errors.h"
 
@@ -197,11 +199,25 @@ sqlite3_stmt* Database::prepared(std::string_view sql) {
   return statement.get();
 }
 
+namespace {
+
+/// ", but a web page (HTML); ..." where it is known what stands in place of a database.
+std::string in_its_place(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string start(512, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(in.gcount()));
+  const auto other = stand_in(start);
+  return other ? ", but " + *other : "";
+}
+
+}  // namespace
+
 void Database::fail(int code) const {
   const std::string file = path_.string();
   const int reason = sqlite3_system_errno(handle_.get());
   switch (code & 0xff) {
-    case SQLITE_NOTADB: throw UsageError(file + " is not a SQLite database");
+    case SQLITE_NOTADB: throw UsageError(file + " is not a SQLite database" + in_its_place(path_));
     case SQLITE_CORRUPT:
       throw DatabaseError(file + " is damaged (" + sqlite3_errmsg(handle_.get()) +
                           "); restore a copy, or save what is left with: sqlite3 '" + file + "' .recover");

@@ -4,9 +4,11 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include "jobs/evaluate.h"
 #include "jobs/torch/export.h"
 #include "jobs/torch/predict.h"
 #include "jobs/torch/prepare.h"
+#include "search_spaces/registry.h"
 #include "supernet/kernels/kernels.h"
 #include "supernet/memory.h"
 
@@ -25,6 +27,14 @@ nlohmann::ordered_json describe_torch(const nlohmann::json& settings, Observer&)
           {"kernels", kernels::table().name}};
 }
 
+/// What there is to set of a training.
+std::vector<Setting> train_settings() {
+  return with_named(with_named(list_options<TrainConfig>(""), "space", space_settings()), "sampler",
+                    sampler_settings());
+}
+
+std::vector<Setting> evaluation_settings() { return list_options<SupernetAccuracyOptions>("evaluation"); }
+
 }  // namespace
 
 void register_torch(Registries& registries) {
@@ -34,7 +44,13 @@ void register_torch(Registries& registries) {
   registries.jobs.add("export", export_network);
   registries.jobs.add("check", check_network);
   registries.jobs.add("predict", predict);
-  registries.evaluators.add("supernet", session_jobs(registries, open_session));
+  registries.setting_lists.add("train", train_settings);
+  registries.setting_lists.add("evaluate", [] { return evaluate_setting_list(train_settings()); });
+  registries.setting_lists.add("data", [] { return list_options<DataOptions>("data"); });
+  registries.setting_lists.add("export", evaluation_settings);
+  EvaluatorJobs supernet = session_jobs(registries, open_session);
+  supernet.settings = evaluation_settings();
+  registries.evaluators.add("supernet", std::move(supernet));
   registries.evaluators.add("scratch", {evaluate_from_scratch});
 }
 

@@ -61,6 +61,14 @@ Evaluation evaluation_of(const Training& training, const Architecture& arch, con
                    .recipe = training.recipe()}};
 }
 
+/// The settings of the training of one architecture.
+nlohmann::json training_config(const EvaluateSettings& settings, const Architecture& arch) {
+  nlohmann::json config = settings.config;
+  const auto space = make_space(config["space"].get<std::string>());
+  config["sampler"] = {{"name", "fixed"}, {"arch", space->to_string(arch)}};
+  return config;
+}
+
 /// Whether others are trained after this one.
 enum class Place { kBeforeOthers, kLast };
 
@@ -88,15 +96,8 @@ class FromScratch {
   void finish(const nlohmann::ordered_json& document) { recorder_.finish(document); }
 
  private:
-  nlohmann::json config() const {
-    nlohmann::json config = settings_.config;
-    const auto space = make_space(config["space"].get<std::string>());
-    config["sampler"] = {{"name", "fixed"}, {"arch", space->to_string(arch_)}};
-    return config;
-  }
-
   void measure(nlohmann::ordered_json& results) {
-    Training training(config(), out_, settings_.existing, device_);
+    Training training(training_config(settings_, arch_), out_, settings_.existing, device_);
     std::vector<Evaluation> evaluations;
     for (const char* split : kSplits) evaluations.push_back(evaluation_of(training, arch_, split));
     if (!out_.empty() || !reuse(training, evaluations)) {
@@ -168,6 +169,12 @@ nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observe
   const at::Device device = use_device(settings);
   const auto space = make_space(settings.config["space"].get<std::string>());
   const auto archs = read_archs(*space, settings.archs, settings.archs_file);
+  if (settings.print_config) {
+    nlohmann::json resolved = without_backtrace(
+        [&] { return Training(training_config(settings, archs.front()), "", "refuse", device).resolved(); });
+    resolved.erase("sampler");  // follows from each architecture
+    return resolved;
+  }
   nlohmann::ordered_json document = {
       {"run", 0}, {"evaluator", "scratch"}, {"results", nlohmann::ordered_json::array()}};
   std::vector<std::unique_ptr<FromScratch>> open;

@@ -29,6 +29,7 @@ class Session : public SupernetSession {
   }
 
   std::vector<std::string> metrics() const override { return task_.metrics(); }
+  nlohmann::json evaluation() const override { return write_options(trained_.prepared.config.evaluation); }
 
   void keep_statistics(bool kept) override { keeps_statistics_ = kept; }
 

@@ -26,11 +26,14 @@ struct TeacherOptions {
 
 template <class Fields>
 void describe(Fields& f, TeacherOptions& o) {
-  f("checkpoint", o.checkpoint);
-  f("arch", o.arch);
-  f("temperature", o.temperature, 0.01, 1000.0);
-  f("share", o.share, 0.0, 1.0);
-  f("weights", o.weights);
+  f("checkpoint", o.checkpoint,
+    "A trained network whose outputs are learned, too: the folder of a supernet or of one network, or a file that "
+    "export "
+    "wrote; empty: none.");
+  f("arch", o.arch, "Which of a supernet's subnets teaches; empty: that of the most multiply-accumulates.");
+  f("temperature", o.temperature, 0.01, 1000.0, "Outputs are divided by it before they are compared.");
+  f("share", o.share, 0.0, 1.0, "Share of the loss that is learned from the teacher; the rest is by the labels.");
+  f("weights", o.weights, "Checksum of the teacher's weights: filled in, and compared where it is given.");
 }
 
 /// Weights that a training starts from, in place of fresh ones.
@@ -41,8 +44,9 @@ struct StartOptions {
 
 template <class Fields>
 void describe(Fields& f, StartOptions& o) {
-  f("checkpoint", o.checkpoint);
-  f("weights", o.weights);
+  f("checkpoint", o.checkpoint,
+    "Weights to start from (--from): a checkpoint of the same space, input and classes; empty: fresh ones.");
+  f("weights", o.weights, "Checksum of those weights: filled in, and compared where it is given.");
 }
 
 /// Everything that decides a training run; stored resolved in run.json, from where `frontier train --config run.json`
@@ -72,23 +76,28 @@ struct TrainConfig {
 
 template <class Fields>
 void describe(Fields& f, TrainConfig& c) {
-  f("space", c.space);
-  f("input", c.input);
-  f("classes", c.classes, 0, 1'000'000);
-  f("seed", c.seed, 0, std::int64_t{1} << 53);
-  f("epochs", c.epochs, 0, 1'000'000'000);
+  f("space", c.space,
+    "The search space: a name, with options as in darts(cells=8), or an object with a name and them.");
+  f("input", c.input, "What the data is, as 1x28x28: filled in, and compared where it is given.");
+  f("classes", c.classes, 0, 1'000'000, "Classes of the data: filled in, and compared where it is given.");
+  f("seed", c.seed, 0, std::int64_t{1} << 53,
+    "Of weights, sampling and the order of the data; the split has data.seed.");
+  f("epochs", c.epochs, 0, 1'000'000'000, "Passes over the training images; 0: as many as trainer.steps make.");
   f("data", c.data);
-  f(kArchFraction, c.arch_fraction, 0.0, 0.9);
-  f(kHeldOutFraction, c.held_out_fraction, 0.0, 0.9);
+  f(kArchFraction, c.arch_fraction, 0.0, 0.9,
+    "Share of the training images kept for architecture parameters (samplers that learn them).");
+  f(kHeldOutFraction, c.held_out_fraction, 0.0, 0.9,
+    "Share of the training images that nothing learns from, for samplers that watch how far the weights have got.");
   f("loader", c.loader);
-  f("sampler", c.sampler);
+  f("sampler", c.sampler, "Which subnets are trained.");
   f("start", c.start);
   f("teacher", c.teacher);
   f("trainer", c.trainer);
   f("evaluation", c.evaluation);
-  f("checkpoint_steps", c.checkpoint_steps, 0, 1'000'000'000);
-  f("checkpoint_seconds", c.checkpoint_seconds, 0.0, 1e9);
-  f("final_random_subnets", c.final_random_subnets, 0, 10'000);
+  f("checkpoint_steps", c.checkpoint_steps, 0, 1'000'000'000, "A checkpoint every so many steps; 0: by time.");
+  f("checkpoint_seconds", c.checkpoint_seconds, 0.0, 1e9, "A checkpoint every so many seconds.");
+  f("final_random_subnets", c.final_random_subnets, 0, 10'000,
+    "Random subnets evaluated on the search split at the end, beside the cheapest and the dearest.");
 }
 
 }  // namespace frontier

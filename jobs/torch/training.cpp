@@ -320,11 +320,13 @@ nlohmann::json Training::result() const {
 nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
   TrainSettings settings;
   read_options(json, "train", settings);
-  if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");
   if (settings.extend > 0 && settings.existing != "resume")
     throw UsageError("extend goes on with the training in --out, so existing must be 'resume', not '" +
                      settings.existing + "'");
   const at::Device device = use_device(settings);
+  if (settings.print_config)
+    return without_backtrace([&] { return Training(settings.config, "", "refuse", device).resolved(); });
+  if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");
   RunRecorder recorder(settings.db, {.kind = "train", .name = settings.name, .checkpoint = settings.out}, observer,
                        settings.existing == "resume" ? settings.out : "");
   const auto document = recorder.guard([&] {

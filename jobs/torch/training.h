@@ -23,6 +23,7 @@ struct TrainSettings : DeviceOptions {
   std::string existing = "refuse";  ///< where `out` holds a checkpoint: "refuse", "resume" or "overwrite"
   std::int64_t extend = 0;          ///< resume: epochs that a finished training goes on for
   nlohmann::json config = nlohmann::json::object();  ///< TrainConfig; of a resumed training what it began with, or less
+  bool print_config = false;  ///< gives the resolved TrainConfig of a new training and does nothing else
 };
 
 template <class Fields>
@@ -33,6 +34,7 @@ void describe(Fields& f, TrainSettings& s) {
   f("existing", s.existing, {"refuse", "resume", "overwrite"});
   f("extend", s.extend, 0, 1'000'000'000);
   f("config", s.config);
+  f("print_config", s.print_config);
   describe(f, static_cast<DeviceOptions&>(s));
 }
 

@@ -45,7 +45,7 @@ std::vector<Architecture> neighbours(const SearchProblem& problem, const Archite
       changed.choices[d] = static_cast<std::uint16_t>(option);
       if (!problem.space->meets_constraints(changed)) continue;
       changed = problem.space->canonical(changed);
-      if (changed != arch && problem.feasible->contains(changed) &&
+      if (changed != arch && may_be_proposed(problem, changed) &&
           std::find(found.begin(), found.end(), changed) == found.end())
         found.push_back(std::move(changed));
     }

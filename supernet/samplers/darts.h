@@ -47,13 +47,14 @@ class DartsSampler : public Sampler {
 
 template <class Fields>
 void describe(Fields& f, DartsSampler::Options& o) {
-  f("init_deviation", o.init_deviation, 0.0, 10.0);
-  f("lr", o.lr, 0.0, 1000.0);
-  f("weight_decay", o.weight_decay, 0.0, 100.0);
-  f("beta1", o.beta1, 0.0, 0.9999999);
-  f("beta2", o.beta2, 0.0, 0.9999999);
-  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40);
-  f("order", o.order, 1, 2);
+  f("init_deviation", o.init_deviation, 0.0, 10.0, "Standard deviation of the logits at the start.");
+  f("lr", o.lr, 0.0, 1000.0, "Learning rate of the logits (Adam).");
+  f("weight_decay", o.weight_decay, 0.0, 100.0, "L2 of the logits.");
+  f("beta1", o.beta1, 0.0, 0.9999999, "Adam's decay of the running mean of the logits' gradient.");
+  f("beta2", o.beta2, 0.0, 0.9999999, "Adam's decay of the running mean of its square.");
+  f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40, "Steps before the logits start to move.");
+  f("order", o.order, 1, 2,
+    "2: the logits learn through the step that the weights would take, at the price of three more runs a step.");
 }
 
 }  // namespace frontier

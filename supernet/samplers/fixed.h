@@ -25,7 +25,7 @@ class FixedSampler : public StatelessSampler {
 
 template <class Fields>
 void describe(Fields& f, FixedSampler::Options& o) {
-  f("arch", o.arch);
+  f("arch", o.arch, "The one architecture that is trained, in the space's notation or as JSON; it must be given.");
 }
 
 }  // namespace frontier

@@ -30,15 +30,23 @@ nlohmann::json resolve(const nlohmann::json& json) {
   return write_options(read<S>(json));
 }
 
+template <class S>
+std::vector<Setting> settings() {
+  return list_options<typename S::Options>("");
+}
+
 struct Entry {
   const char* name;
   std::unique_ptr<Sampler> (*make)(SpacePointer, const InputShape&, const nlohmann::json&, const Rng&);
   nlohmann::json (*resolve)(const nlohmann::json&);
+  std::vector<Setting> (*settings)();
 };
-constexpr Entry kEntries[] = {{"uniform", make<UniformSampler>, resolve<UniformSampler>},
-                              {"sandwich", make<SandwichSampler>, resolve<SandwichSampler>},
-                              {"darts", make<DartsSampler>, resolve<DartsSampler>},
-                              {"fixed", make<FixedSampler>, resolve<FixedSampler>}};
+template <class S>
+constexpr Entry entry(const char* name) {
+  return {name, make<S>, resolve<S>, settings<S>};
+}
+constexpr Entry kEntries[] = {entry<UniformSampler>("uniform"), entry<SandwichSampler>("sandwich"),
+                              entry<DartsSampler>("darts"), entry<FixedSampler>("fixed")};
 
 const Entry& entry_of(std::string_view name) {
   for (const auto& entry : kEntries)
@@ -66,6 +74,12 @@ std::vector<std::string> known_samplers() {
   std::vector<std::string> names;
   for (const auto& entry : kEntries) names.emplace_back(entry.name);
   return names;
+}
+
+std::vector<NamedOptions> sampler_settings() {
+  std::vector<NamedOptions> all;
+  for (const auto& entry : kEntries) all.push_back({entry.name, entry.settings()});
+  return all;
 }
 
 std::unique_ptr<Sampler> make_sampler(std::string_view name, SpacePointer space, const InputShape& input,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/rng.h"
+#include "common/settings.h"
 #include "search_spaces/search_space.h"
 #include "supernet/parameter_group.h"
 #include "supernet/run_spec.h"
@@ -122,6 +123,8 @@ class StatelessSampler : public Sampler {
 std::unique_ptr<Sampler> make_sampler(std::string_view name, std::shared_ptr<const SearchSpace> space,
                                       const InputShape& input, const nlohmann::json& options, const Rng& rng);
 std::vector<std::string> known_samplers();
+/// Every sampler with what there is to set.
+std::vector<NamedOptions> sampler_settings();
 /// The sampler's settings with all defaults filled in, as they are stored with a run.
 nlohmann::json resolved_sampler_options(std::string_view name, const nlohmann::json& options);
 

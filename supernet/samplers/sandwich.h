@@ -29,8 +29,9 @@ class SandwichSampler : public StatelessSampler {
 
 template <class Fields>
 void describe(Fields& f, SandwichSampler::Options& o) {
-  f("random_subnets", o.random_subnets, 0, 1024);
-  f("distill", o.distill, {"none", "inplace"});
+  f("random_subnets", o.random_subnets, 0, 1024, "Random subnets a step, besides the largest and the smallest.");
+  f("distill", o.distill, {"none", "inplace"},
+    "inplace: the largest subnet teaches the others, which then see no labels.");
 }
 
 }  // namespace frontier

@@ -25,7 +25,7 @@ class UniformSampler : public StatelessSampler {
 
 template <class Fields>
 void describe(Fields& f, UniformSampler::Options& o) {
-  f("subnets_per_step", o.subnets_per_step, 1, 1024);
+  f("subnets_per_step", o.subnets_per_step, 1, 1024, "Subnets a step; their gradients are added up.");
 }
 
 }  // namespace frontier

@@ -170,7 +170,7 @@ TEST_F(WrongJob, InConfig) {
                 train({"--out", "fresh", "--config", "supernet/weights.safetensors"}),
                 2,
                 {"not valid JSON", "line 1, column 1"}},
-       BadInput{"SearchList", search({"--config", "list.json"}), 2, {"must be a JSON object"}}});
+       BadInput{"SearchList", search({"--config", "list.json"}), 2, {"list.json must hold a JSON object"}}});
 }
 
 TEST_F(WrongJob, InSettings) {

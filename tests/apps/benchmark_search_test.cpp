@@ -282,7 +282,7 @@ TEST_F(BenchmarkSearch, WrongInputIsRefusedBeforeAnythingIsStored) {
       BadInput{"RepeatAndResume", search("one.db", {"--repeat", "3", "--resume"}), 2, {"nothing to --resume"}},
       BadInput{"RepeatOfNothing", search("one.db", {"--repeat", "0"}), 2, {"--repeat"}},
       BadInput{"Checkpoint", search("one.db", {"--checkpoint", "x"}), 2, {"--checkpoint has no effect"}},
-      BadInput{"Evaluation", search("one.db", {"--set", "evaluation.images=5"}), 2, {"evaluation", "searcher"}},
+      BadInput{"Evaluation", search("one.db", {"--set", "evaluation.images=5"}), 2, {"'evaluation'", "no effect on"}},
       BadInput{"UnknownEvaluator", {"search", "--evaluator", "bench"}, 2, {"'bench'", "benchmark, supernet"}},
       BadInput{"NoCheckpoint", {"search"}, 2, {"--checkpoint is required"}},
       BadInput{"TableOfASupernet", {"search", "--checkpoint", "x", "--dataset", "y"}, 2, {"--dataset", "no effect"}},
@@ -303,18 +303,35 @@ TEST_F(BenchmarkSearch, WrongInputIsRefusedBeforeAnythingIsStored) {
   });
 }
 
-TEST_F(BenchmarkSearch, APartialTableNamesWhatItLacks) {
-  for (const char* repeat : {"1", "4"}) {
+TEST_F(BenchmarkSearch, APartialTableIsSearchedAmongItsOwnNetworks) {
+  const Store part(*folder_ / "part.db", Store::Mode::kReadOnly);
+  const std::size_t num_networks = part.tables()[0].num_results;
+  ASSERT_GT(num_networks, 900U);
+  double best = 0;
+  for (const Result& result : part.results()) best = std::max(best, result.metrics.at("top1"));
+  for (const std::string searcher : {"random", "local", "evolution", "nsga2"}) {
+    SCOPED_TRACE(searcher);
     const std::string db = copy_of("part.db");
-    const Outcome outcome = Program(folder_->path().string())
-                                .run(search(db, {"--searcher", "random", "--budget", "100", "--repeat", repeat}));
-    EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_THAT(outcome.err,
-                ::testing::HasSubstr("the benchmark (cifar10, validation split, 12 epochs) has no value for"));
-    const auto runs = Store(*folder_ / db, Store::Mode::kReadOnly).runs();
-    ASSERT_EQ(runs.size(), 1U);
-    EXPECT_EQ(runs[0].state, RunState::kFailed);
+    const json all = run(search(db, {"--searcher", searcher, "--budget", "5000", "--objectives", "top1:max"}));
+    EXPECT_EQ(all["results"][0]["evaluated"], num_networks) << "all of the table, and nothing else";
+    EXPECT_EQ(all["results"][0]["best"]["metrics"]["top1"], best);
+    const json repeated =
+        run(search(db, {"--searcher", searcher, "--budget", "100", "--repeat", "4", "--objectives", "top1:max"}));
+    EXPECT_EQ(repeated["repeats"], 4);
+    for (const auto& stored : Store(*folder_ / db, Store::Mode::kReadOnly).runs())
+      EXPECT_EQ(stored.state, RunState::kDone);
   }
+  std::set<std::int64_t> stored;
+  for (const Result& result : part.results()) stored.insert(result.architecture.macs);
+  for (const auto& arch : testing_support::all_choices(*space_)) {
+    if (stored.contains(costs_.macs(arch))) continue;
+    const std::string macs = std::to_string(costs_.macs(arch));
+    testing_support::expect_refused(
+        Program(folder_->path().string()).run(search("part.db", {"--max-macs", macs, "--min-macs", macs})),
+        {"", {}, 2, {"nothing in the table has from " + macs + " to " + macs + " MACs"}});
+    return;
+  }
+  FAIL() << "the table has a network of every cost";
 }
 
 TEST_F(BenchmarkSearch, TheReportShowsRegretOfAllSearchersInOneChart) {

@@ -48,6 +48,25 @@ TEST(CsvReader, ReadsEveryFormOfRfc4180) {
   EXPECT_EQ(read("\xef\xbb\x80,b\n"), (Rows{{"\xef\xbb\x80", "b"}})) << "a letter that begins like the byte order mark";
 }
 
+TEST(CsvReader, TakesTabsOrSemicolonsWhereTheHeaderHasNoComma) {
+  const Rows plain = {{"a", "b c"}, {"1,5", "2"}};
+  for (const std::size_t step : {std::size_t{1}, std::size_t{1} << 20}) {
+    EXPECT_EQ(read("a;b c\n1,5;2\n", step), plain);
+    EXPECT_EQ(read("a\tb c\r\n1,5\t2\r\n", step), plain);
+    EXPECT_EQ(read("\"a\";b c\n\"1,5\";2", step), plain);
+    EXPECT_EQ(read("\xef\xbb\xbf"
+                   "a;b c\n1,5;2\n",
+                   step),
+              plain);
+  }
+  EXPECT_EQ(read("a;x,b\n1,2\n"), (Rows{{"a;x", "b"}, {"1", "2"}})) << "a comma goes first";
+  EXPECT_EQ(read("\"a,b\n;\"\tc\n1\t2\n"), (Rows{{"a,b\n;", "c"}, {"1", "2"}})) << "not inside quotes";
+  EXPECT_EQ(read("a\n1;2\n"), (Rows{{"a"}, {"1;2"}})) << "one column";
+}
+
+// pandas writes its index into a first column without a name.
+TEST(CsvReader, ColumnsMayBeWithoutAName) { EXPECT_EQ(read(",a,\n0,1,x\n"), (Rows{{"", "a", ""}, {"0", "1", "x"}})); }
+
 TEST(CsvReader, CountsLinesOfTheFile) {
   CsvReader reader("t.csv", bytes_of("a,b\n\"1\n\n\",2\r\n3,4\n"));
   ASSERT_TRUE(reader.next());
@@ -89,9 +108,11 @@ TEST(CsvReader, NamesThePlaceOfWhatIsWrong) {
   } kCases[] = {
       {"", "t.csv is empty; a header line with column names is expected"},
       {"\xef\xbb\xbf", "t.csv is empty"},
-      {"\n", "t.csv, line 1: the header's name of column 1 is empty"},
-      {"a,,b\n", "t.csv, line 1: the header's name of column 2 is empty"},
-      {"a,b,\n", "t.csv, line 1: the header's name of column 3 is empty"},
+      {"\n", "t.csv, line 1: the header names no column"},
+      {",,\n1,2,3\n", "t.csv, line 1: the header names no column"},
+      {"a;b\n\"1\"x;2\n", "a semicolon or the end of the line is expected"},
+      {"a\tb\n\"1\"x\t2\n", "a tab or the end of the line is expected"},
+      {"a;b\n1,2\n", "t.csv, line 2: the row has 1 cell; the header has 2"},
       {"a,b,a\n", "t.csv, line 1: the header names column 'a' twice"},
       {"a,\"a\"\n", "t.csv, line 1: the header names column 'a' twice"},
       {"a,b\n1,2\n1\n", "t.csv, line 3: the row has 1 cell; the header has 2"},

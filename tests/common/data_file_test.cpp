@@ -1,6 +1,7 @@
 #include "common/data_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "common/errors.h"
 #include "common/files.h"
@@ -68,6 +69,28 @@ TEST(DataFile, CallsWhatStandsInPlaceOfDataByItsName) {
   }
   write_file(path, "version 1");
   EXPECT_EQ(all_of(path), "version 1");
+}
+
+TEST(DataFile, RefusesWhatIsNoFileByItsName) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_THROWS_WITH(all_of(folder / "pipe"), UsageError, "expected a regular file, saw a named pipe");
+  EXPECT_THROWS_WITH(all_of("/dev/zero"), UsageError, "expected a regular file, saw a device");
+  EXPECT_THROWS_WITH(all_of(folder.path().string()), UsageError, "expected a regular file, saw a folder");
+}
+
+TEST(ReadInput, TakesWhatEditorsAndDownloadsLeaveInFiles) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.json";
+  write_file(path, "\xef\xbb\xbf{}");
+  EXPECT_EQ(read_input(path), "{}");
+  write_file(path, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n");
+  EXPECT_THROWS_WITH(read_input(path), UsageError, path + ": it is a Git LFS pointer");
+  write_file(path, "<!DOCTYPE html><html>");
+  EXPECT_THROWS_WITH(read_input(path), UsageError, "it is a web page (HTML)");
+  write_file(path, std::string("\xff\xfe{\0}\0", 6));
+  EXPECT_THROWS_WITH(read_input(path), UsageError, "it is UTF-16; save it as UTF-8");
+  EXPECT_EQ(name_of_input("-"), "standard input");
 }
 
 }  // namespace

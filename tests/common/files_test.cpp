@@ -83,16 +83,34 @@ TEST(Files, DevicesAreNotRead) {
     EXPECT_THROWS_WITH(read_file(device), UsageError, std::string(device) + ": it is a device");
 }
 
-TEST(Files, APipeIsReadToItsEnd) {
+// A pipe with a name waits for whoever opens its other end, maybe for ever.
+TEST(Files, NamedPipesAreRefusedAtOnce) {
   const TemporaryFolder folder;
-  const std::string pipe = folder / "pipe", content(300000, 'x');
+  const std::string pipe = folder / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_THROWS_WITH(read_file(pipe), UsageError, "it is a named pipe; give a file");
+  EXPECT_EQ(no_file(folder.path()), "a folder");
+  EXPECT_EQ(no_file(folder.path() / "none"), std::nullopt);
+  EXPECT_EQ(no_file("/proc/self/status"), std::nullopt);
+}
+
+TEST(Files, ThePipesOfAShellAreReadToTheirEnd) {
+  const std::string content(300000, 'x');
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    write_file(pipe, content);
+    ::close(ends[0]);
+    for (std::size_t done = 0; done < content.size();) {
+      const ssize_t written = ::write(ends[1], content.data() + done, content.size() - done);
+      if (written <= 0) ::_exit(1);
+      done += static_cast<std::size_t>(written);
+    }
     ::_exit(0);
   }
-  EXPECT_EQ(read_file(pipe), content);
+  ::close(ends[1]);
+  EXPECT_EQ(read_file("/dev/fd/" + std::to_string(ends[0])), content);
+  ::close(ends[0]);
   ::waitpid(child, nullptr, 0);
 }
 

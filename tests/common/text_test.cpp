@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "common/errors.h"
 #include "common/rng.h"
 #include "support/messages.h"
@@ -47,6 +49,7 @@ TEST(Text, PrintableEscapesAndCuts) {
 TEST(Text, PrintableShowsNothingThatTurnsHidesOrBreaksText) {
   EXPECT_EQ(printable("Grüße, 日本, 🙂"), "Grüße, 日本, 🙂");
   EXPECT_EQ(printable("a\u202Eb\u2066c\u200Bd\uFEFF"), "a\\u202eb\\u2066c\\u200bd\\ufeff");
+  EXPECT_EQ(printable("a\u061cb\u00adc\ufffbd\U000E0041"), "a\\u061cb\\xadc\\ufffbd\\ue0041");
   EXPECT_EQ(printable("\xc2\x9b"
                       "31m"),
             "\\x9b"
@@ -95,6 +98,25 @@ TEST(Text, FormatsCountsAndSeconds) {
   EXPECT_EQ(format_seconds(3e9), "833333 h 20 min");
   EXPECT_EQ(format_seconds(1e300), "over a million hours");
   EXPECT_EQ(format_seconds(-1), "an unknown time");
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(format_seconds(-2147483648.0 * 1000), "an unknown time");
+  EXPECT_EQ(format_seconds(kNan), "an unknown time");
+  EXPECT_EQ(format_seconds(kInfinity), "over a million hours");
+  EXPECT_EQ(format_seconds(0), "0.0 s");
+}
+
+TEST(Text, FormatsRates) {
+  EXPECT_EQ(format_rate(8289.7, "kB"), "8.29 k kB/s");
+  EXPECT_EQ(format_rate(812.3, "steps"), "812 steps/s");
+  EXPECT_EQ(format_rate(12.54, "steps"), "12.5 steps/s");
+  EXPECT_EQ(format_rate(0.5, "steps"), "0.50 steps/s");
+  EXPECT_EQ(format_rate(0.0501, "steps"), "3.01 steps/min");
+  EXPECT_EQ(format_rate(0.0001, "steps"), "0.36 steps/h");
+  EXPECT_EQ(format_rate(1e-9, "steps"), "0.00 steps/h");
+  EXPECT_EQ(format_rate(0, "steps"), "0.00 steps/s");
+  EXPECT_EQ(format_rate(3e12, "kB"), "3.00 T kB/s");
+  for (const double none : {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()})
+    EXPECT_EQ(format_rate(none, "steps"), "an unknown rate");
 }
 
 /// RFC 4648, section 10.

@@ -61,6 +61,14 @@ std::string message_in_child(const std::function<void()>& work) {
   return message;
 }
 
+TEST_F(StoreFiles, WhatStandsInPlaceOfADatabaseIsNamed) {
+  write_file(file_, "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n" + std::string(600, ' '));
+  EXPECT_THROWS_WITH(Store(file_, kRead), UsageError,
+                     "is not a SQLite database, but a Git LFS pointer; fetch the file");
+  write_file(file_, "<!DOCTYPE html><html>" + std::string(600, ' '));
+  EXPECT_THROWS_WITH(Store(file_, kRead), UsageError, "is not a SQLite database, but a web page (HTML)");
+}
+
 TEST_F(StoreFiles, WrongPathsAreNamed) {
   EXPECT_THROWS_WITH(Store(file_, kRead), UsageError, "no results database at " + file_);
   EXPECT_THROWS_WITH(Store(folder_.path().string(), kRead), UsageError, "is a folder; give a file");

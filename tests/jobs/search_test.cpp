@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -159,6 +160,39 @@ TEST_F(SearchJob, KeepsToWindows) {
     EXPECT_GE(item["best"]["macs"], limits[0]);
     EXPECT_LE(item["best"]["macs"], limits[1]);
   }
+}
+
+/// What a job tells about the work that is left.
+class Hears : public Observer {
+ public:
+  void progress(std::int64_t done, const std::string&) override { shares[done] = done_ / total_; }
+  void work(double done, double total) override {
+    done_ = done;
+    total_ = total;
+  }
+  std::map<std::int64_t, double> shares;  ///< of the work, by subnets done
+
+ private:
+  double done_ = 0, total_ = 0;
+};
+
+TEST_F(SearchJob, TellsThatDearerBudgetsAreMoreWork) {
+  const auto limits = budgets();
+  const std::vector<double> most(limits.begin(), limits.end());
+  Hears hears;
+  registries_.run("search",
+                  {{"evaluator", "made_up"},
+                   {"checkpoint", "a"},
+                   {"db", folder_ / "work.db"},
+                   {"max_macs", limits},
+                   {"budget", 40},
+                   {"generation", 10}},
+                  hears);
+  ASSERT_EQ(hears.shares.size(), 4U);
+  EXPECT_DOUBLE_EQ(hears.shares[10], 0.5 * most[0] / (most[0] + most[1]));
+  EXPECT_DOUBLE_EQ(hears.shares[20], most[0] / (most[0] + most[1]));
+  EXPECT_LT(hears.shares[20], 0.45) << "half of the subnets";
+  EXPECT_DOUBLE_EQ(hears.shares[40], 1);
 }
 
 }  // namespace

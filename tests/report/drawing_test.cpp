@@ -107,6 +107,7 @@ TEST(Html, EscapesWhatCouldEndItsContext) {
   EXPECT_EQ(html("<a href=\"x\" title='&'>"), "&lt;a href=&quot;x&quot; title=&#39;&amp;&#39;&gt;");
   EXPECT_EQ(html("k3 é →"), "k3 é →");
   EXPECT_EQ(html(std::string_view("\x00\x1b\x7f", 3)), "���");
+  EXPECT_EQ(html("a\u202eb\u0085c\u2066\n\td"), "a�b�c�\n\td") << "what turns or hides the text around it";
   EXPECT_EQ(html("\xc3\"x"), "�&quot;x");  // a cut sequence must not swallow the quote
 }
 

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <unordered_set>
 
 #include "common/errors.h"
@@ -228,6 +230,9 @@ TEST(Searchers, AreMadeByNameWithStrictOptions) {
     const auto resolved = resolved_searcher_options(info.name, kDefaults);
     EXPECT_TRUE(resolved.is_object());
     EXPECT_EQ(resolved_searcher_options(info.name, resolved), resolved);
+    ASSERT_EQ(searcher_settings(info.name).size(), resolved.size());
+    for (const Setting& setting : searcher_settings(info.name))
+      EXPECT_EQ(resolved.at(setting.name), setting.default_value);
     EXPECT_THROWS_WITH(make_searcher(info.name, problem, {{"populaton", 5}}), UsageError, "populaton");
     EXPECT_THROWS_WITH(make_searcher(info.name, problem, nlohmann::json::array()), UsageError, "must be a JSON object");
     EXPECT_THROWS_WITH(make_searcher(info.name, {space.get(), &set, 0}, kDefaults), UsageError,
@@ -235,12 +240,44 @@ TEST(Searchers, AreMadeByNameWithStrictOptions) {
   }
   EXPECT_THROWS_WITH(make_searcher("nsga3", problem, kDefaults), UsageError,
                      "unknown searcher 'nsga3'; did you mean 'nsga2'? Known: random, local, evolution, nsga2");
-  EXPECT_THROWS_WITH(make_searcher("evolution", problem, {{"population", 0}}), UsageError, "evolution.population = 0");
+  EXPECT_THROWS_WITH(make_searcher("evolution", problem, {{"population", 0}}), UsageError, "searcher.population = 0");
   EXPECT_THROWS_WITH(make_searcher("evolution", problem, {{"population", 5}, {"sample", 6}}), UsageError,
-                     "evolution.sample = 6 is larger than evolution.population = 5");
-  EXPECT_THROWS_WITH(make_searcher("nsga2", problem, {{"crossover", 1.5}}), UsageError, "nsga2.crossover = 1.5");
+                     "searcher.sample = 6 is larger than searcher.population = 5");
+  EXPECT_THROWS_WITH(make_searcher("nsga2", problem, {{"crossover", 1.5}}), UsageError, "searcher.crossover = 1.5");
   EXPECT_THROWS_WITH(make_searcher("nsga2", problem, {{"mutations", "many"}}), UsageError, "must be a number");
   EXPECT_EQ(resolved_searcher_options("nsga2", {{"population", 8}}).at("population"), 8);
+}
+
+// A partial table: every seventh network of the space.
+TEST(Searchers, ProposeOnlyWhatCanBeMeasuredAndAllOfIt) {
+  const auto space = make_space("nas_bench_macro");
+  const FeasibleSet all(*space, space->default_input(), {});
+  const FeasibleSet set(*space, space->default_input(), {.max_macs = 80'000'000, .max_params = {}});
+  std::vector<Architecture> table;
+  std::set<Architecture> within;
+  Rng draws(1);
+  for (int i = 0; i < 900; ++i) table.push_back(all.draw(draws));
+  std::sort(table.begin(), table.end());
+  table.erase(std::unique(table.begin(), table.end()), table.end());
+  for (const auto& arch : table)
+    if (set.contains(arch)) within.insert(arch);
+  ASSERT_GT(within.size(), 100U);
+  ASSERT_LT(within.size(), table.size());
+  for (const auto& info : known_searchers())
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      SCOPED_TRACE(info.name + ", seed " + std::to_string(seed));
+      const SearchProblem problem{space.get(), &set, 2, &table};
+      const auto searcher = make_searcher(info.name, problem, small_population(info.name));
+      Rng rng(seed);
+      std::set<Architecture> seen;
+      for (;;) {
+        const auto batch = searcher->ask(13, rng);
+        if (batch.empty()) break;
+        for (const auto& arch : batch) ASSERT_TRUE(seen.insert(arch).second);
+        searcher->tell(evaluate(set, batch));
+      }
+      EXPECT_EQ(seen, within);
+    }
 }
 
 TEST(Searchers, RefuseResultsThatAreNone) {

@@ -56,6 +56,55 @@ TEST_F(Import, StoresWhatTheMapSays) {
   EXPECT_EQ(found[1].seconds, 0);
 }
 
+TEST_F(Import, TablesOfEveryFormSayTheSame) {
+  const char* tables[] = {
+      "arch,acc,ms,s\n00000000,45.5,2,100\n22212220,93,,\n",
+      "arch;acc;ms;s\n00000000;45.5;2;100\n22212220;93;;\n",
+      "arch\tacc\tms\ts\r\n00000000\t45.5\t2\t100\r\n22212220\t93\t\t\r\n",
+      ",arch,acc,ms,s\n0,00000000,45.5,2,100\n1,22212220,93,,\n",  // pandas' index
+      R"([{"arch": "00000000", "acc": 45.5, "ms": 2, "s": 100}, {"arch": "22212220", "acc": 93, "ms": null}])",
+      "\xef\xbb\xbf \n[{\"acc\": \"45.5\", \"arch\": \"00000000\", \"ms\": 2, \"s\": 100.0},\n"
+      "{\"arch\": \"22212220\", \"acc\": 93}]",
+      R"({"arch": ["00000000", "22212220"], "acc": [45.5, 93], "ms": [2, null], "s": [100, null]})",
+      R"({"arch": {"0": "00000000", "1": "22212220"}, "acc": {"0": 45.5, "1": 93}, "ms": {"0": 2, "1": null},
+          "s": {"0": 100, "1": null}})"};
+  for (const char* text : tables) {
+    SCOPED_TRACE(text);
+    const BenchmarkTable table = read(text);
+    EXPECT_EQ(table.num_rows, 2);
+    ASSERT_EQ(table.measured.size(), 2U);
+    EXPECT_EQ(space_->to_string(table.networks[1].arch), "22212220");
+    ASSERT_EQ(table.measured[0].metrics.size(), 2U);
+    EXPECT_EQ(table.measured[0].metrics[0].second.mean(), 2) << "latency_ms.cpu";
+    EXPECT_EQ(table.measured[0].metrics[1].second.mean(), 45.5 * 0.01) << "top1";
+    EXPECT_EQ(table.measured[0].seconds.mean(), 100);
+    EXPECT_EQ(table.measured[1].metrics.size(), 1U);
+    EXPECT_EQ(table.measured[1].seconds.count, 0);
+  }
+}
+
+TEST_F(Import, NamesThePlaceOfWhatIsWrongInJson) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"([{"arch": "00000000", "acc": 1}, 7])", "t.csv, row 2: expected an object, saw 7"},
+      {R"([{"arch": "00000000", "acc": [1]}])", "t.csv, row 1, column 'acc': expected a text or a number, saw [1]"},
+      {R"([{"arch": "00000000", "acc": 1}, {"arch": "0000000x", "acc": 1}])", "t.csv, row 2, column 'arch'"},
+      {R"([{"arch": "00000000", "acc": "one"}])", "t.csv, row 1, column 'acc': 'one' is not a finite number"},
+      {R"([{"arch": "00000000"}])", "t.csv has no column 'acc'"},
+      {R"({"arch": ["00000000"], "acc": [1, 2], "ms": [], "s": []})", "column 'arch' has 1 rows, column 'acc' has 2"},
+      {R"({"acc": {"0": 1}, "arch": {"1": "00000000"}})", "t.csv: column 'arch' has other rows than column 'acc'"},
+      {R"({"error": 404})", "t.csv: expected an array of objects, or an object of columns; saw 'error': 404"},
+      {"[{\"arch\": 1,]", "t.csv is not valid JSON: line 1, column 13"},
+      {"[]", "t.csv names no column"},
+      {R"({"arch": [], "acc": [], "ms": [], "s": []})", "t.csv has a header, but no row"}};
+  const std::string simple = R"({"arch": "arch", "results": [{"dataset": "d", "metrics": {"loss": "acc"}}]})";
+  for (const auto& [text, message] : cases) {
+    SCOPED_TRACE(text);
+    EXPECT_THROWS_WITH(read(text, simple), UsageError, message);
+  }
+  const std::string unnamed = R"({"arch": "arch", "results": [{"dataset": "d", "metrics": {"top1": {"column": ""}}}]})";
+  EXPECT_THROW(read(",arch\n1,00000000\n", unnamed), UsageError);
+}
+
 TEST_F(Import, AveragesRowsOfTheSameNetwork) {
   space_ = make_space("nas_bench_201");
   const std::string dead = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
