@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -108,15 +109,15 @@ std::string RunResults::close_failed(RunState state, const std::string& message)
   set_state(state, message);
   const bool has_unsaved = !evaluations_.empty() || !reused_.empty() || !points_.empty();
   try {
-    return commit(state_update()) || !has_unsaved ? "" : keep();
+    return commit(state_update()) || !has_unsaved ? "" : keep().remark;
   } catch (const DatabaseError&) {
-    return keep();
+    return keep().remark;
   } catch (const std::exception&) {  // other numbers are stored, say
     try {
       state_update()();
     } catch (const std::exception&) {  // the job's failure is what the user must hear about
     }
-    return has_unsaved ? keep() : "";
+    return has_unsaved ? keep().remark : "";
   }
 }
 
@@ -126,6 +127,7 @@ void RunResults::finish(const nlohmann::ordered_json& document) {
   const auto start = Clock::now(), end = start + kLongerAtTheEnd * wait_;
   auto next_note = start;
   bool is_shown = false;
+  std::optional<Kept> kept;  // from the start: whoever ends the program while it waits loses nothing
   const auto show = [&] {
     if (std::exchange(is_shown, true)) return;
     observer_.end();
@@ -133,25 +135,28 @@ void RunResults::finish(const nlohmann::ordered_json& document) {
   };
   for (;;) {
     try {
-      return write(state_update());
+      write(state_update());
+      std::error_code ignored;
+      if (kept) fs::remove(kept->file, ignored);
+      return;
     } catch (const DatabaseBusy&) {
       show();
+      if (!kept) kept = keep();
       const auto now = Clock::now();
       if (observer_.should_stop())
-        throw Interrupted("stopped while another program holds database " + store_.path() + keep());
+        throw Interrupted("stopped while another program holds database " + store_.path() + kept->remark);
       if (now >= end)
         throw DatabaseError("another program has held database " + store_.path() + " for " +
-                            format_seconds(std::chrono::duration<double>(now - start).count()) + keep());
+                            format_seconds(std::chrono::duration<double>(now - start).count()) + kept->remark);
       if (now >= next_note) {
-        observer_.note("another program holds database " + store_.path() +
-                       ": the result above is not stored yet; trying for " +
-                       format_seconds(std::chrono::duration<double>(end - now).count()) +
-                       " more (stopped before, it is kept in a file)");
+        observer_.note(
+            "another program holds database " + store_.path() + ": the result above is not stored yet; trying for " +
+            format_seconds(std::chrono::duration<double>(end - now).count()) + " more (a file keeps it meanwhile)");
         next_note = now + std::chrono::minutes(1);
       }
     } catch (const DatabaseError& error) {
       show();
-      throw DatabaseError(error.what() + keep());
+      throw DatabaseError(error.what() + (kept ? *kept : keep()).remark);
     } catch (const UsageError& error) {  // other numbers are stored
       show();
       throw UsageError(error.what() + close_failed(RunState::kFailed, error.what()));
@@ -185,9 +190,9 @@ PendingRun RunResults::everything() const {
   return pending;
 }
 
-std::string RunResults::keep() const {
+RunResults::Kept RunResults::keep() const {
   const PendingRun pending = everything();
-  if (pending.results.empty() && pending.points.empty()) return "";
+  if (pending.results.empty() && pending.points.empty()) return {};
   const std::string text = to_text(pending), run = "run " + std::to_string(run_.id);
   const fs::path db = store_.path();
   const std::string name =
@@ -201,13 +206,13 @@ std::string RunResults::keep() const {
     try {
       const fs::path file = folder / name;
       write_file(file, text);
-      return "; what " + run + " found is kept in " + file.string() + ", and stored by: frontier runs --db " +
-             shell_quoted(store_.path()) + " --import-pending " + shell_quoted(file.string());
+      return {file, "; what " + run + " found is kept in " + file.string() + ", and stored by: frontier runs --db " +
+                        shell_quoted(store_.path()) + " --import-pending " + shell_quoted(file.string())};
     } catch (const std::exception& error) {
       if (reason.empty()) reason = error.what();
     }
   }
-  return "; what " + run + " found could not be kept in a file either: " + reason;
+  return {{}, "; what " + run + " found could not be kept in a file either: " + reason};
 }
 
 nlohmann::ordered_json store_pending(const std::string& db, const std::filesystem::path& file) {

@@ -84,7 +84,12 @@ class RunResults {
   void set_state(RunState state, const std::string& message);
   std::function<void()> state_update();
   PendingRun everything() const;
-  std::string keep() const;
+  /// A file with everything(), and what the user must know of it; neither where there is nothing.
+  struct Kept {
+    std::filesystem::path file = {};
+    std::string remark = {};
+  };
+  Kept keep() const;
 
   Store& store_;
   Run run_;

@@ -147,19 +147,23 @@ std::string folder_of(const std::string& out, const std::string& arch, bool is_o
   return (std::filesystem::path(out) / crc32_hex(arch)).string();
 }
 
-/// Closes all of them, whatever becomes of one. @throws what the first throws.
-void finish(std::span<const std::unique_ptr<FromScratch>> networks, const nlohmann::ordered_json& document,
-            Observer& observer) {
+/// Closes all of them, whatever becomes of one. @throws what one throws; of several one message for all.
+void finish(std::span<const std::unique_ptr<FromScratch>> networks, const nlohmann::ordered_json& document) {
+  std::vector<std::string> messages;
   std::exception_ptr failure;
+  bool is_stopped = false;
   for (const auto& network : networks) {
     try {
       network->finish(document);
     } catch (const std::exception& error) {
-      if (failure) observer.note(error.what());
-      if (!failure) failure = std::current_exception();
+      is_stopped = is_stopped || dynamic_cast<const Interrupted*>(&error) != nullptr;
+      messages.emplace_back(error.what());
+      failure = std::current_exception();
     }
   }
-  if (failure) std::rethrow_exception(failure);
+  if (messages.size() == 1) std::rethrow_exception(failure);
+  if (is_stopped) throw Interrupted(join(messages, "; "));
+  if (!messages.empty()) throw DatabaseError(join(messages, "; "));
 }
 
 }  // namespace
@@ -189,7 +193,7 @@ nlohmann::ordered_json evaluate_from_scratch(const nlohmann::json& json, Observe
       throw;
     }
   }
-  finish(open, document, observer);
+  finish(open, document);
   return document;
 }
 

@@ -620,7 +620,7 @@ TEST_F(FailingJob, WhoseDatabaseIsDeletedSaysSo) {
     wait_for_checkpoint(folder_ / "a", 1);
     fs::remove(folder_ / "results.db");
   };
-  const Outcome outcome = run(train({"--json", "--out", "a", "--set", "checkpoint_steps=1"}, "200"), remove);
+  const Outcome outcome = run(train({"--json", "--out", "a", "--set", "checkpoint_steps=1"}, "60"), remove);
   EXPECT_EQ(outcome.exit_code, 1);
   testing_support::expect_one_clear_message(outcome.err);
   EXPECT_THAT(outcome.err, ::testing::HasSubstr("database results.db was deleted while it was in use"));

@@ -146,6 +146,18 @@ TEST_F(Pending, OfADeletedDatabaseTheResultIsStoredInANewOne) {
   EXPECT_EQ(stored_numbers("new.db"), expected);
 }
 
+TEST_F(Pending, OfSeveralNetworksThoseThatAreMeasuredAreShown) {
+  Arguments both = scratch("results.db");
+  both.insert(both.end(), {"--arch", "8 | 8: k5e2 | 16: k3e2 | 32: k3e2"});
+  const Outcome outcome = run(both, [&](pid_t) {
+    wait_for_run("results.db");
+    fs::remove(folder_ / "results.db");
+  });
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(numbers(json::parse(outcome.out)), undisturbed());
+  EXPECT_EQ(store_kept("new.db", kept_file(outcome)).out.substr(0, 29), "run 1: 2 results, 2 of them n");
+}
+
 TEST_F(Pending, WithTheDatabaseOnAFullDiskTheFileIsElsewhere) {
   const std::string disk = folder_ / "disk";
   fs::create_directory(disk);

@@ -323,7 +323,8 @@ TEST(ExtractedNetwork, MeasuresWhatTheSubnetMeasures) {
   Rng rng(5);
   for (int i = 0; i < 3; ++i) {
     const Architecture arch = s.space->random(rng);
-    const auto expected = s.evaluator().evaluate(std::span(&arch, 1)).front().metrics;
+    auto expected = s.evaluator().evaluate(std::span(&arch, 1)).front().metrics;
+    EXPECT_EQ(expected.extract("images").mapped(), 40);
     const Network network = extract_network(s.supernet, arch, s.data.train, s.options);
     const auto statistics = network.statistics();
     // Once more from what would be written down, and after the supernet has changed.

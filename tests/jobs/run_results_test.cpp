@@ -117,7 +117,10 @@ TEST_F(RunResultsTest, TheResultIsShownBeforeItIsStoredAndThenStored) {
   results.add(measured("a"));
   Holder other(db_);
   witness_.when_shown = [&] { EXPECT_THAT(stored(), ElementsAre()); };
-  witness_.when_noted = [&] { other.let_go(); };
+  witness_.when_noted = [&] {
+    EXPECT_EQ(kept().size(), 1U) << "while it waits";
+    other.let_go();
+  };
   results.finish({{"top1", 0.9}});
   EXPECT_THAT(witness_.told, ElementsAre(R"(result {"top1":0.9})", HasSubstr("the result above is not stored yet")));
   EXPECT_THAT(stored(), ElementsAre("a"));
