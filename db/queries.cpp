@@ -6,6 +6,7 @@
 
 #include "common/errors.h"
 #include "common/pareto.h"
+#include "common/shell.h"
 #include "common/table.h"
 #include "common/text.h"
 #include "db/internal/store_impl.h"
@@ -202,17 +203,6 @@ class Selection {
   std::string conditions_;
   std::vector<Value> values_;
 };
-
-/// One option as a shell reads it.
-std::string shell_quoted(const std::string& text) {
-  const bool plain =
-      !text.empty() &&
-      text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == std::string::npos;
-  if (plain) return text;
-  std::string escaped;
-  for (const char c : text) escaped += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return "'" + escaped + "'";
-}
 
 /// The text of the refusal to mix protocols: what tells those found apart, in whole, and a command that chooses one.
 std::string mixed_protocols(Database& db, const std::map<std::int64_t, std::size_t>& counts) {

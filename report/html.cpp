@@ -2,39 +2,32 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/text.h"
 #include "report/assets.h"
 
 namespace frontier {
-namespace {
-
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
-
-/// Every malformed byte replaced.
-std::string valid_utf8(std::string_view text) {
-  using Json = nlohmann::json;
-  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
-}
-
-}  // namespace
 
 std::string html(std::string_view text) {
   std::string escaped;
-  for (const char c : valid_utf8(text)) {
-    switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      case '\'': escaped += "&#39;"; break;
-      default:
-        if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
-          escaped += kReplacement;
-        } else {
-          escaped += c;
-        }
+  const auto escape = [&](const std::string& part) {
+    for (const char c : part) {
+      switch (c) {
+        case '&': escaped += "&amp;"; break;
+        case '<': escaped += "&lt;"; break;
+        case '>': escaped += "&gt;"; break;
+        case '"': escaped += "&quot;"; break;
+        case '\'': escaped += "&#39;"; break;
+        default: escaped += c;
+      }
     }
+  };
+  while (true) {
+    const std::string_view part = text.substr(0, text.find_first_of("\n\t"));
+    escape(printable(part, part.size()));
+    if (part.size() == text.size()) return escaped;
+    escaped += text[part.size()];
+    text.remove_prefix(part.size() + 1);
   }
-  return escaped;
 }
 
 std::string page_head(std::string_view title) {
