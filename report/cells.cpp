@@ -197,8 +197,9 @@ class CellDrawing {
 
   void add_node(std::size_t node) {
     out_ += "<circle class=\"node " + hue(node) + "\" cx=\"" + number(lane(node)) + "\" cy=\"" + number(node_y_[node]) +
-            "\" r=\"" + number(kRadius) + "\"/><text class=\"in-node\" x=\"" + number(lane(node)) + "\" y=\"" +
-            number(node_y_[node] + 4) + "\">" + html(cell_.nodes[node]) + "</text>\n";
+            "\" r=\"" + number(kRadius) + "\"/><text class=\"in-node" + (cell_.nodes[node].size() > 2 ? " long" : "") +
+            "\" x=\"" + number(lane(node)) + "\" y=\"" + number(node_y_[node] + 4) + "\">" + html(cell_.nodes[node]) +
+            "</text>\n";
   }
 
   const CellPicture& cell_;

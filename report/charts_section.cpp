@@ -133,7 +133,9 @@ class FrontChart {
     text += panel_.is_front ? ", " + std::to_string(num_front) + " on the Pareto front" : std::string();
     if (panel_.is_front && panel_.objectives.size() > 2)
       text += " of all " + std::to_string(panel_.objectives.size()) + " objectives, of which this chart shows two";
-    text += panel_.is_front ? "." : "; so few, or chosen by other numbers, that they make up no front.";
+    text += panel_.is_front    ? "."
+            : panel_.is_choice ? ", chosen by other numbers of this page; they make up no front."
+                               : "; too few for a front.";
     if (front_.size() < num_front)
       text += " Of the front " + std::to_string(front_.size()) + " are drawn, taken evenly.";
     const std::size_t num_others = panel_.others.size() + panel_.num_left_out;
@@ -219,8 +221,8 @@ void add_agreements(PageContext& page) {
   page.out.add(
       "<section aria-labelledby=\"agreement\"><h2 id=\"agreement\">Search against test</h2>\n"
       "<p>Networks are chosen by the accuracy across; what they are worth is the accuracy upwards. On the dashed line "
-      "both are equal. The best of many search numbers is partly luck, so the chosen tend to lie below their "
-      "like.</p>\n<div class=\"charts wide\">\n");
+      "both are equal. The highest of many numbers are partly luck, so what was chosen by them tends to lie lower on "
+      "test images.</p>\n<div class=\"charts wide\">\n");
   for (std::size_t a = 0; a < agreements.size(); ++a)
     add_agreement(page, agreements[a], "agreement-" + std::to_string(a));
   page.out.add("</div></section>\n");

@@ -139,6 +139,12 @@ void add_curve_chart(PageContext& page, const std::string& name, const std::vect
   out.add("</figure>\n");
 }
 
+bool is_constant(const std::vector<const Curve*>& lines) {
+  const auto& points = lines.front()->points;
+  return lines.size() == 1 && std::all_of(points.begin(), points.end(),
+                                          [&](const CurvePoint& point) { return point.value == points.front().value; });
+}
+
 /// One chart for every "group/quantity"; what follows ("train/loss/teacher") are lines within it.
 void add_curve_charts(PageContext& page, const RunCurves& curves, std::size_t r) {
   std::map<std::string, std::vector<const Curve*>> charts;
@@ -152,8 +158,20 @@ void add_curve_charts(PageContext& page, const RunCurves& curves, std::size_t r)
   const auto rank = [](const std::string& name) { return name == "train/loss" ? 0 : name == "train/lr" ? 1 : 2; };
   std::stable_sort(order.begin(), order.end(),
                    [&](const std::string& a, const std::string& b) { return rank(a) < rank(b); });
-  for (std::size_t c = 0; c < order.size(); ++c)
-    add_curve_chart(page, order[c], charts[order[c]], "curve-" + std::to_string(r) + "-" + std::to_string(c));
+  std::vector<std::string> constants;
+  for (std::size_t c = 0; c < order.size(); ++c) {
+    const auto& lines = charts[order[c]];
+    if (lines.front()->points.size() > 2 && is_constant(lines)) {
+      const Logged logged = logged_of(order[c]);
+      constants.push_back(logged.title + " " + significant_text(lines.front()->points.front().value * logged.scale));
+    } else {
+      add_curve_chart(page, order[c], lines, "curve-" + std::to_string(r) + "-" + std::to_string(c));
+    }
+  }
+  if (constants.empty()) return;
+  page.out.add("<p class=\"muted\">");
+  page.out.add_text("The same throughout: " + join(constants) + ".");
+  page.out.add("</p>\n");
 }
 
 }  // namespace

@@ -89,7 +89,10 @@ class Grouping {
     const auto inputs = graph_.inputs(v);
     const std::string& name = graph_[v].name;
     if (name.empty() && !inputs.empty() && inputs.back() != 0) {
-      put(v, block_of_[inputs.back()]);
+      std::size_t block = block_of_[inputs.back()];
+      if (!cells_.empty())  // what a cell adds up, it may have got from before it
+        for (const auto input : inputs) block = std::max(block, block_of_[input]);
+      put(v, block);
       return;
     }
     const std::string cell = cell_of(name, cells_);

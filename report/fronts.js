@@ -47,7 +47,7 @@ const frontChart = (front, canvas) => {
   const lowest = Math.min(...all.map(p => p[1]));
   y.afterDataLimits = scale => { if (lowest >= 0) scale.min = Math.max(0, scale.min); };
   y.ticks.callback = shortNumber;
-  const errors = members.filter(p => p[3]);
+  const errors = members.filter(p => p[3]).map(p => [p[0], p[1], p[3], 0]);
   const chart = new Chart(canvas, {
     type: 'scatter',
     data: {datasets: frontSets(front)},

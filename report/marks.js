@@ -61,13 +61,15 @@ const errorBars = errors => ({
 
 const LETTER = 8;  // radius
 
-/** Where the letters go: near their points, and upon as few others as possible. */
+/** Where the letters go: near their points, and upon as few others as possible, above all of the front. */
 const placedLetters = (chart, marks) => {
   const {chartArea: area, scales: {x, y}} = chart;
   const at = ([px, py]) => ({x: x.getPixelForValue(px), y: y.getPixelForValue(py)});
   const inside = (p, room) =>
     p.x >= area.left + room && p.x <= area.right - room && p.y >= area.top + room && p.y <= area.bottom - room;
-  const points = chart.data.datasets.flatMap(set => set.data.filter(p => !p.end).map(p => at([p.x, p.y])));
+  const placesOf = sets => sets.flatMap(set => set.data.filter(p => !p.end).map(p => at([p.x, p.y])));
+  const isFront = set => set.label !== 'Dominated';
+  const front = placesOf(chart.data.datasets.filter(isFront)), points = placesOf(chart.data.datasets.filter(set => !isFront(set)));
   const rings = marks.map(at), placed = [];
   const touches = (p, q, distance) => (p.x - q.x) ** 2 + (p.y - q.y) ** 2 < distance ** 2;
   marks.forEach((mark, i) => {
@@ -78,9 +80,10 @@ const placedLetters = (chart, marks) => {
       for (let step = 0; step < 16; ++step) {
         const angle = step * Math.PI / 8, p = {x: ring.x - distance * Math.sin(angle), y: ring.y - distance * Math.cos(angle)};
         if (!inside(p, LETTER + 1)) continue;
-        const covered = points.filter(q => touches(p, q, LETTER + 4)).length +
-          10 * placed.filter(q => touches(p, q, 2 * LETTER + 3)).length + 10 * rings.filter(q => touches(p, q, LETTER + 8)).length;
-        const badness = covered + distance / 100 + Math.min(step, 16 - step) / 1000;
+        const covered = front.filter(q => touches(p, q, LETTER + 4)).length;
+        const badness = 10 * covered + points.filter(q => touches(p, q, LETTER + 3)).length +
+          20 * placed.filter(q => touches(p, q, 2 * LETTER + 3)).length + 10 * rings.filter(q => touches(p, q, LETTER + 8)).length +
+          distance / 100 + Math.min(step, 16 - step) / 1000;
         if (!best || badness < best.badness) best = {...p, badness, covered};
       }
     if (best) placed.push({...best, ring, letter: mark[2]});

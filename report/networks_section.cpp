@@ -77,6 +77,9 @@ void add_networks(PageContext& page) {
   if (drawings.empty()) return;
   Writer& out = page.out;
   const auto has_cells = [](const Drawing& drawing) { return !drawing.cells.empty(); };
+  const auto reads_two = [](const Drawing& drawing) {
+    return !drawing.cells.empty() && drawing.cells.front().num_inputs > 1;
+  };
   const auto is_drawn = [](const Drawing& drawing) { return !drawing.svg.empty(); };
   out.add("<section aria-labelledby=\"networks\"><h2 id=\"networks\">The chosen networks</h2>\n<p>");
   if (std::any_of(drawings.begin(), drawings.end(), is_drawn))
@@ -87,6 +90,8 @@ void add_networks(PageContext& page) {
     out.add(
         "Of cells that repeat one is drawn: circles are its nodes, boxes the operations; each reads the nodes whose "
         "lines end in a dot before it, and what leads into a node is added up. ");
+  if (std::any_of(drawings.begin(), drawings.end(), reads_two))
+    out.add("Nodes -2 and -1 are the outputs of the two cells before. ");
   out.add("Commands are for a shell in the folder that the runs were started in.</p>\n<div class=\"networks\">\n");
   for (const Drawing& drawing : drawings) add_drawing(page, drawing);
   out.add("</div></section>\n");

@@ -35,11 +35,10 @@ struct Panel {
   std::vector<std::int64_t> budgets;  ///< MACs, ascending; none where MACs are no objective
   std::vector<std::size_t> best_within;  ///< of each budget that something fits in
   bool is_primary = false;               ///< its networks are the ones drawn
-  /// Whether its networks make up a front of their own: not where they are a few, or were chosen by other numbers of
-  /// the page and measured again.
-  bool is_front = true;
-  std::vector<DecisionUse> uses;  ///< of the front; of a primary panel whose space is known
-  std::size_t num_used = 0;       ///< networks behind `uses`, taken evenly from the front
+  bool is_choice = false;                ///< its networks were chosen by other numbers of the page and measured again
+  bool is_front = true;                  ///< not where they are such a choice, or a few
+  std::vector<DecisionUse> uses;         ///< of the front; of a primary panel whose space is known
+  std::size_t num_used = 0;              ///< networks behind `uses`, taken evenly from the front
 };
 
 /// The accuracies of networks that were measured both on the images that a search saw and on test images.

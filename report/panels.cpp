@@ -246,9 +246,9 @@ bool is_choice_of(const Panel& few, const Panel& many) {
 
 void mark_what_is_no_front(std::vector<Panel>& panels) {
   for (Panel& panel : panels) {
-    const bool is_choice =
-        std::any_of(panels.begin(), panels.end(), [&](const Panel& other) { return is_choice_of(panel, other); });
-    panel.is_front = panel.results.size() >= kLeastFront && (panel.is_primary || !is_choice);
+    panel.is_choice = !panel.is_primary && std::any_of(panels.begin(), panels.end(),
+                                                       [&](const Panel& other) { return is_choice_of(panel, other); });
+    panel.is_front = panel.results.size() >= kLeastFront && !panel.is_choice;
   }
 }
 
