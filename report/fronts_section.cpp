@@ -155,13 +155,21 @@ void add_use(Writer& out, const DecisionUse& use, std::size_t num_used) {
   out.add("</span></li>\n");
 }
 
+/// How wide the column of the decisions' names is, in widths of a letter m; longer ones are broken.
+std::size_t names_width(const std::vector<DecisionUse>& uses) {
+  constexpr std::size_t kLeast = 4, kMost = 13;
+  std::size_t longest = 0;
+  for (const DecisionUse& use : uses) longest = std::max(longest, use.decision.size());
+  return std::clamp(longest * 3 / 5 + 1, kLeast, kMost);
+}
+
 void add_uses(Writer& out, const Panel& panel) {
   if (panel.uses.empty()) return;
   out.add("<details open><summary>What the front's networks decide</summary>\n<p class=\"muted\">");
   out.add_text("Each bar is split by how many of the " + counted(panel.num_used, "network", "networks") +
                (panel.num_used < panel.front.size() ? ", taken evenly from the front," : " on the front") +
                " take the option; “in 5” where the decision matters in 5 of them alone.");
-  out.add("</p>\n<ul class=\"uses\">\n");
+  out.add("</p>\n<ul class=\"uses\" style=\"--names:" + std::to_string(names_width(panel.uses)) + "em\">\n");
   for (const DecisionUse& use : panel.uses) add_use(out, use, panel.num_used);
   out.add("</ul></details>\n");
 }

@@ -601,11 +601,11 @@ TEST_F(ReportProgram, QuotesTheCommandsOfChosenNetworksForTheShell) {
       commands.at("Export as ONNX"),
       "frontier export --checkpoint " + quoted +
           " --arch '8 | 8: k3e2 | 16: k3e2 | 32: k3e2' --format onnx --preprocess --out network-A.onnx --db sample.db "
-          "--set evaluation.calibration_images=512");
+          "--set 'evaluation.calibration_images=512'");
   EXPECT_EQ(commands.at("Measure on test images"),
             "frontier evaluate --checkpoint " + quoted +
                 " --arch '8 | 8: k3e2 | 16: k3e2 | 32: k3e2' --split test --db sample.db "
-                "--set evaluation.calibration_images=512");
+                "--set 'evaluation.calibration_images=512'");
   EXPECT_EQ(commands.at("Train it alone, as the supernet was"),
             "frontier evaluate --evaluator scratch --space mobile_cnn --arch '8 | 8: k3e2 | 16: k3e2 | 32: k3e2' --out "
             R"(network-A --db sample.db --seed 3 --set 'data={"name":"it'\''s"}' --set 'trainer={"lr":0.1}')");
