@@ -41,6 +41,7 @@ class FrontChart {
     chart["y"] = axis_title(quantity_of(y_.name), y_scale_, split.empty() ? "" : printable(split, 24) + " split");
     chart["x_unit"] = x_scale_.unit;
     chart["y_unit"] = y_scale_.unit;
+    chart["x_is_count"] = x_.name == "macs" || x_.name == "params";  // which tooltips say anyway
     chart["low_x"] = x_.direction == Direction::kMin;
     chart["low_y"] = y_.direction == Direction::kMin;
     chart["lines"] = lines();

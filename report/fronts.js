@@ -60,7 +60,7 @@ const frontChart = (front, canvas) => {
       plugins: {
         legend: legend(),
         tooltip: networkTooltip(canvas, raw =>
-          [behind(withError(raw.y, raw.error), front.y_unit), behind(shortNumber(raw.x), front.x_unit)]),
+          [behind(withError(raw.y, raw.error), front.y_unit)].concat(front.x_is_count ? [] : behind(shortNumber(raw.x), front.x_unit))),
       },
     },
     plugins: [budgetLines(front.budgets), errorBars(errors.length <= MOST_BARS ? errors : []), letters(front.marks)],

@@ -73,9 +73,9 @@ const placedLetters = (chart, marks) => {
   const rings = marks.map(at), placed = [];
   const touches = (p, q, distance) => (p.x - q.x) ** 2 + (p.y - q.y) ** 2 < distance ** 2;
   /** Whether the line from a to b passes p. */
-  const passes = (a, b, p) => {
+  const passes = (a, b, p, room = LETTER + 2) => {
     const dx = b.x - a.x, dy = b.y - a.y, along = Math.min(1, Math.max(0, ((p.x - a.x) * dx + (p.y - a.y) * dy) / (dx * dx + dy * dy)));
-    return touches({x: a.x + along * dx, y: a.y + along * dy}, p, LETTER + 2);
+    return touches({x: a.x + along * dx, y: a.y + along * dy}, p, room);
   };
   marks.forEach((mark, i) => {
     const ring = rings[i];
@@ -88,7 +88,7 @@ const placedLetters = (chart, marks) => {
         const covered = front.filter(q => touches(p, q, LETTER + 4)).length;
         const badness = 10 * covered + points.filter(q => touches(p, q, LETTER + 3)).length +
           20 * placed.filter(q => touches(p, q, 2 * LETTER + 3) || passes(ring, p, q) || passes(q.ring, q, p)).length + 10 * rings.filter(q => touches(p, q, LETTER + 8)).length +
-          distance / 100 + Math.min(step, 16 - step) / 1000;
+          2 * front.filter(q => !touches(q, ring, 3) && passes(ring, p, q, 4)).length + distance / 100 + Math.min(step, 16 - step) / 1000;
         if (!best || badness < best.badness) best = {...p, badness, covered};
       }
     if (best) placed.push({...best, ring, letter: mark[2]});
