@@ -1,5 +1,6 @@
 // What all charts of the page have in common.
 const root = document.documentElement;
+root.classList.add('js');
 const data = JSON.parse(document.getElementById('data').textContent);
 
 // Colours come from the style sheet, so that charts follow the page into the dark and onto paper.

@@ -160,7 +160,7 @@ std::vector<Command> commands_for(const Result& result, std::span<const Run> run
   return commands;
 }
 
-std::string front_command(const Panel& panel, const std::string& database) {
+std::string front_command(const Panel& panel, const std::string& database, const std::optional<std::int64_t>& run) {
   const Result& any = panel.results.front();
   const Protocol& p = any.protocol;
   Line line("pareto");
@@ -168,6 +168,7 @@ std::string front_command(const Panel& panel, const std::string& database) {
   line.option("--evaluator", p.evaluator).option("--dataset", p.dataset).option("--split", p.split);
   line.option("--fidelity", p.fidelity).option("--calibration", p.calibration).option("--checkpoint", p.checkpoint);
   line.option("--seed", std::to_string(p.seed)).option("--recipe", p.recipe).option("--db", database);
+  if (run) line.option("--run", std::to_string(*run));
   return can_be_shown(line.text()) ? line.text() : "";
 }
 

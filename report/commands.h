@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,7 +18,8 @@ namespace frontier {
 std::vector<Command> commands_for(const Result& result, std::span<const Run> runs, const std::string& database,
                                   const std::string& letter);
 
-/// What prints the panel's front; empty where it cannot be shown.
-std::string front_command(const Panel& panel, const std::string& database);
+/// What prints the panel's front; empty where it cannot be shown. @param run that the panel's results are of; none:
+/// any.
+std::string front_command(const Panel& panel, const std::string& database, const std::optional<std::int64_t>& run);
 
 }  // namespace frontier

@@ -116,8 +116,9 @@ void add_table(PageContext& page, std::size_t p) {
   out.end_table();
   if (shown.size() < members.size())
     out.add_note(std::to_string(shown.size()) + " of " + std::to_string(members.size()) +
-                 " networks are listed, taken evenly; this command prints all of the front.");
-  if (const std::string line = front_command(panel, page.report.database); !line.empty()) {
+                 " networks are listed, taken evenly; this command prints all.");
+  const std::string line = panel.is_front ? front_command(panel, page.report.database, page.report.run) : "";
+  if (!line.empty()) {
     const std::string id = "command-front-" + std::to_string(p);
     out.add("<ul class=\"commands\">");
     add_command(out, {"Print this front", line}, id);

@@ -103,7 +103,8 @@ struct Report {
   std::string version;
   std::string made;  ///< ISO 8601, UTC
   std::vector<std::string> spaces;
-  std::vector<std::string> notes;  ///< what is missing, and why
+  std::vector<std::string> notes;   ///< what is missing, and why
+  std::optional<std::int64_t> run;  ///< the one that the report is about; none: all
   std::size_t num_results = 0;
   std::vector<Run> runs;
   std::vector<Panel> panels;

@@ -126,6 +126,7 @@ Report collect_report(const Store& store, const ReportScope& scope, const std::s
   Filter filter;
   filter.space = scope.space;
   if (!scope.run.empty()) filter.run = store.find_run(scope.run);
+  report.run = filter.run;
   report.runs = runs_in_scope(store, filter.run, scope.space);
   std::set<std::string> spaces;
   for (const ResultTable& table : tables_in_scope(store, filter, !report.runs.empty())) {
