@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "common/files.h"
 #include "db/store.h"
 #include "report/page.h"
+#include "report/quantity.h"
 #include "report/report_data.h"
 #include "search_spaces/registry.h"
 
@@ -18,6 +20,7 @@ namespace {
 struct ReportOptions : CommonOptions {
   std::string out;
   std::string title = "Frontier report";
+  std::string objectives;
   ReportScope scope;
 };
 
@@ -32,8 +35,13 @@ std::string now() {
 
 std::size_t num_on_fronts(const Report& report) {
   std::size_t count = 0;
-  for (const Panel& panel : report.panels) count += panel.front.size();
+  for (const Panel& panel : report.panels) count += panel.is_front ? panel.front.size() : 0;
   return count;
+}
+
+std::size_t num_fronts(const Report& report) {
+  return static_cast<std::size_t>(
+      std::count_if(report.panels.begin(), report.panels.end(), [](const Panel& panel) { return panel.is_front; }));
 }
 
 std::string counted(std::size_t count, const std::string& noun) {
@@ -46,10 +54,16 @@ nlohmann::ordered_json json_document(const Report& report, const std::string& ou
   document["bytes"] = bytes;
   document["runs"] = report.runs.size();
   document["evaluations"] = report.num_results;
-  document["fronts"] = report.panels.size();
+  document["fronts"] = num_fronts(report);
   document["drawn"] = nlohmann::ordered_json::array();
   for (const Drawing& drawing : report.drawings)
     if (!drawing.svg.empty()) document["drawn"].push_back(drawing.result.architecture.canonical);
+  document["charts"] = nlohmann::ordered_json::array();
+  for (const Panel& panel : report.panels)
+    document["charts"].push_back({{"space", panel.results.front().architecture.space},
+                                  {"objectives", to_text(panel.objectives)},
+                                  {"results", panel.results.size()},
+                                  {"front", panel.front.size()}});
   document["notes"] = report.notes;
   document["results"] = nlohmann::ordered_json::array();
   for (const Panel& panel : report.panels)
@@ -65,9 +79,12 @@ void run_report(const ReportOptions& options) {
   const Store store(options.db, Store::Mode::kReadOnly);
   ReportScope scope = options.scope;
   if (scope.space) scope.space = space_name(*scope.space);
-  Report report = collect_report(store, scope);
+  if (!options.objectives.empty()) scope.objectives = parse_objectives(options.objectives);
+  if (scope.objectives.size() == 1)
+    throw UsageError("--objectives " + options.objectives +
+                     ": a chart needs two or more, like top1:max,macs:min; frontier pareto takes one");
+  Report report = collect_report(store, scope, options.db);
   report.title = options.title;
-  report.database = options.db;
   report.version = FRONTIER_VERSION;
   report.made = now();
   const std::string text = page(report);
@@ -75,7 +92,7 @@ void run_report(const ReportOptions& options) {
 
   if (options.json) return print_json(json_document(report, options.out, text.size()));
   print("wrote " + options.out + ": " + counted(report.num_results, "result") + ", " +
-        counted(report.panels.size(), "front") + " with " + counted(num_on_fronts(report), "network") + ", " +
+        counted(num_fronts(report), "front") + " with " + counted(num_on_fronts(report), "network") + ", " +
         counted(report.runs.size(), "run") + ", " + std::to_string((text.size() + 512) / 1024) + " KiB\n");
   if (!options.quiet)
     for (const std::string& line : report.notes) note(line);
@@ -88,6 +105,11 @@ void add_report_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("report", "Fronts, training curves and the chosen networks as one HTML page");
   add_common_options(*command, *options);
   command->add_option("--out", options->out, "HTML file to write")->required();
+  command
+      ->add_option("--objectives", options->objectives,
+                   "name:min or name:max, two or more joined by commas; macs, params, seconds or a metric. Default: of "
+                   "each front what the last search of its numbers optimised, else top1:max,macs:min")
+      ->check(not_empty());
   command->add_option("--run", options->scope.run,
                       "Only what this run measured or reused, and what it came from: its id or name");
   command->add_option("--space", options->scope.space, "Only this search space");

@@ -1,5 +1,7 @@
 #include "report/contact_sheet.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -89,12 +91,15 @@ class Sheet {
   }
 
   void add_counts() {
-    begin_table("counts", "Images a class", {"Class", "Train", "Search", "Test"});
+    begin_table("counts", "Images a class", {"Class", "Train", "Search", "Test", ""});
+    std::int64_t most = 1;
+    for (const Json& item : document_["results"]) most = std::max(most, item["train"].get<std::int64_t>());
     for (const Json& item : document_["results"]) {
       out_ += "<tr><td class=\"text\">" + html(text_of(item["class"])) + "</td>";
       for (const char* part : {"train", "search", "test"})
         out_ += "<td class=\"number\">" + text_of(item[part]) + "</td>";
-      out_ += "</tr>\n";
+      out_ += "<td class=\"share\" aria-hidden=\"true\"><span style=\"width:" +
+              std::to_string(100 * item["train"].get<std::int64_t>() / most) + "%\"></span></td></tr>\n";
     }
     end_table();
   }

@@ -15,13 +15,15 @@ namespace {
 /// Blocks inside the blocks of a stage (the edges of cells) are boxes up to here; beyond, the blocks are.
 constexpr std::size_t kMaxInnerBlocks = 30;
 constexpr std::size_t kMaxBlocks = 64;  ///< beyond, whole stages are boxes
+constexpr std::size_t kWholeScope = 0;
 
 /// The scope of a layer: of "stage1.block0.squeeze_excite.reduce" the parts up to the last numbered one among the first
-/// three, "stage1.block0"; of "stem.conv" the first part; of "classifier" itself.
+/// three, "stage1.block0"; of "stem.conv" the first part; of "classifier" itself. @param max_parts in place of three.
 std::string scope_of(std::string name, std::size_t max_parts) {
   if (name.size() > 3 && name.ends_with(".bn")) name.resize(name.size() - 3);
   std::vector<std::string> parts = split(name, '.');
   if (parts.size() > 1) parts.pop_back();
+  if (max_parts == kWholeScope) return join(parts, ".");
   std::size_t kept = 1;
   for (std::size_t i = 0; i < std::min(parts.size(), max_parts); ++i)
     if (!parts[i].empty() && std::isdigit(static_cast<unsigned char>(parts[i].back()))) kept = i + 1;
@@ -61,45 +63,165 @@ std::string what_of(const NetworkGraph& graph, const std::vector<NetworkGraph::V
   return parts.empty() ? std::string(graph[members.back()].kind->name) : join(parts, " ");
 }
 
-std::vector<Block> grouped(const NetworkGraph& graph, std::size_t max_parts) {
+/// The cell that a layer of this name is in; empty: none.
+std::string cell_of(const std::string& name, const std::set<std::string>& cells) {
+  for (auto dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+    if (cells.contains(name.substr(0, dot))) return name.substr(0, dot);
+  return "";
+}
+
+/// Which block every layer is in.
+class Grouping {
+ public:
+  Grouping(const NetworkGraph& graph, const std::set<std::string>& cells, std::size_t max_parts)
+      : graph_(graph), cells_(cells), max_parts_(max_parts), block_of_(graph.size()) {
+    for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v)
+      if (!graph[v].training_only) place(v);
+    if (!cells.empty()) place_pools();
+    connect();
+    describe();
+  }
+
   std::vector<Block> blocks;
-  std::vector<std::vector<NetworkGraph::Vertex>> members;
-  std::map<std::string, std::size_t> index;
-  std::vector<std::size_t> block_of(graph.size());
-  for (NetworkGraph::Vertex v = 0; v < graph.size(); ++v) {
-    if (graph[v].training_only) continue;
-    const auto inputs = graph.inputs(v);
-    if (graph[v].name.empty() && !inputs.empty() && inputs.back() != 0) {
-      block_of[v] = block_of[inputs.back()];
-    } else {
-      const std::string name =
-          graph[v].name.empty() ? std::string(graph[v].kind->name) : scope_of(graph[v].name, max_parts);
-      const auto [it, inserted] = index.try_emplace(name, blocks.size());
-      if (inserted) {
-        blocks.emplace_back().name = name;
-        members.emplace_back();
-      }
-      block_of[v] = it->second;
+
+ private:
+  void place(NetworkGraph::Vertex v) {
+    const auto inputs = graph_.inputs(v);
+    const std::string& name = graph_[v].name;
+    if (name.empty() && !inputs.empty() && inputs.back() != 0) {
+      std::size_t block = block_of_[inputs.back()];
+      if (!cells_.empty())  // what a cell adds up, it may have got from before it
+        for (const auto input : inputs) block = std::max(block, block_of_[input]);
+      put(v, block);
+      return;
     }
-    members[block_of[v]].push_back(v);
-    for (const auto input : inputs)
-      if (block_of[input] != block_of[v]) blocks[block_of[v]].inputs.push_back(block_of[input]);
+    const std::string cell = cell_of(name, cells_);
+    const std::string scope = name.empty()   ? std::string(graph_[v].kind->name)
+                              : cell.empty() ? scope_of(name, max_parts_)
+                                             : cell;
+    const auto [it, inserted] = index_.try_emplace(scope, blocks.size());
+    if (inserted) add_block(scope).is_cell = !cell.empty();
+    put(v, it->second);
   }
-  for (const LayerCost& layer : layer_costs(graph)) {
-    if (graph[layer.vertex].training_only) continue;
-    blocks[block_of[layer.vertex]].macs += layer.macs;
-    blocks[block_of[layer.vertex]].params += layer.params;
+
+  Block& add_block(const std::string& name) {
+    members_.emplace_back();
+    Block& block = blocks.emplace_back();
+    block.name = name;
+    return block;
   }
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
-    auto& inputs = blocks[b].inputs;
-    std::sort(inputs.begin(), inputs.end());
-    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
-    const auto first = graph.inputs(members[b].front());
-    const Shape& from = graph[first.empty() ? members[b].front() : first.front()].output;
-    blocks[b].shape = shape_text(from, graph[members[b].back()].output);
-    blocks[b].what = what_of(graph, members[b], from);
+  void put(NetworkGraph::Vertex v, std::size_t block) {
+    block_of_[v] = block;
+    members_[block].push_back(v);
   }
-  return blocks;
+
+  /// Pools between cells have no name. One is a part of the block that reads it, or, before a cell and before the
+  /// classifier, a block of its own.
+  void place_pools() {
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      const auto v = members_[b].back();
+      if (members_[b].size() < 2 || !graph_[v].name.empty() || !((blocks[b].is_cell && is_global_pool(v)) || halves(v)))
+        continue;
+      members_[b].pop_back();
+      const std::size_t reader = reader_of(v);
+      if (reader < blocks.size() && !blocks[reader].is_cell && !is_global_pool(v)) {
+        members_[reader].insert(members_[reader].begin(), v);
+        block_of_[v] = reader;
+        continue;
+      }
+      Block pool;
+      pool.name = "pool";
+      blocks.insert(blocks.begin() + static_cast<std::ptrdiff_t>(b) + 1, std::move(pool));
+      members_.insert(members_.begin() + static_cast<std::ptrdiff_t>(b) + 1, {v});
+      for (std::size_t k = b + 1; k < blocks.size(); ++k)
+        for (const auto member : members_[k]) block_of_[member] = k;
+    }
+  }
+
+  bool is_global_pool(NetworkGraph::Vertex v) const { return graph_[v].is("global_pool"); }
+  bool halves(NetworkGraph::Vertex v) const {
+    return (graph_[v].is("max_pool") || graph_[v].is("average_pool")) && graph_[v].number("stride") > 1;
+  }
+
+  /// The block of the first layer that reads this one; the number of blocks if there is none.
+  std::size_t reader_of(NetworkGraph::Vertex v) const {
+    for (NetworkGraph::Vertex reader = v + 1; reader < graph_.size(); ++reader)
+      if (const auto inputs = graph_.inputs(reader); std::find(inputs.begin(), inputs.end(), v) != inputs.end())
+        return block_of_[reader];
+    return blocks.size();
+  }
+
+  void connect() {
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      auto& inputs = blocks[b].inputs;
+      for (const auto v : members_[b])
+        for (const auto input : graph_.inputs(v))
+          if (block_of_[input] != b) inputs.push_back(block_of_[input]);
+      std::sort(inputs.begin(), inputs.end());
+      inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+    }
+  }
+
+  const Shape& output(std::size_t block) const { return graph_[members_[block].back()].output; }
+
+  void describe() {
+    for (const LayerCost& layer : layer_costs(graph_)) {
+      if (graph_[layer.vertex].training_only) continue;
+      blocks[block_of_[layer.vertex]].macs += layer.macs;
+      blocks[block_of_[layer.vertex]].params += layer.params;
+    }
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+      const auto first = graph_.inputs(members_[b].front());
+      const Shape& from = graph_[first.empty() ? members_[b].front() : first.front()].output;
+      blocks[b].shape = shape_text(from, output(b));
+      blocks[b].what = what_of(graph_, members_[b], from);
+      if (!blocks[b].is_cell) continue;
+      const auto smaller = [&](std::size_t input) { return output(b).height.value() < output(input).height.value(); };
+      blocks[b].reduces = std::all_of(blocks[b].inputs.begin(), blocks[b].inputs.end(), smaller);
+      blocks[b].shape = shape_text(output(b), output(b));
+    }
+  }
+
+  const NetworkGraph& graph_;
+  const std::set<std::string>& cells_;
+  std::size_t max_parts_;
+  std::vector<std::size_t> block_of_;  ///< by vertex
+  std::vector<std::vector<NetworkGraph::Vertex>> members_;
+  std::map<std::string, std::size_t> index_;  ///< of blocks, by scope
+};
+
+/// Equal cells behind each other as one block.
+std::vector<Block> folded(const std::vector<Block>& blocks) {
+  std::vector<Block> result;
+  std::vector<std::size_t> place;
+  std::string first;
+  for (const Block& block : blocks) {
+    const bool is_next = block.is_cell && !result.empty() && result.back().is_cell &&
+                         result.back().shape == block.shape && result.back().reduces == block.reduces;
+    if (is_next) {
+      Block& cells = result.back();
+      cells.macs += block.macs;
+      cells.params += block.params;
+      ++cells.repeats;
+      const auto dot = block.name.rfind('.');
+      cells.name = first + " to " + (dot == std::string::npos ? block.name : block.name.substr(dot + 1));
+    } else {
+      result.push_back(block);
+      result.back().inputs.clear();
+      first = block.name;
+    }
+    place.push_back(result.size() - 1);
+    for (const std::size_t input : block.inputs)
+      if (place[input] != place.back()) result.back().inputs.push_back(place[input]);
+  }
+  for (Block& block : result) {
+    std::sort(block.inputs.begin(), block.inputs.end());
+    block.inputs.erase(std::unique(block.inputs.begin(), block.inputs.end()), block.inputs.end());
+    if (block.is_cell)
+      block.what = (block.repeats > 1 ? std::to_string(block.repeats) + " × " : "") +
+                   (block.reduces ? "reduction cell" : "cell");
+  }
+  return result;
 }
 
 /// UTF-8 text, cut to what fits into `width` pixels to the left of `beside`. @param character its usual width.
@@ -123,10 +245,11 @@ std::string number(double value) {
 
 }  // namespace
 
-std::vector<Block> blocks_of(const NetworkGraph& graph) {
-  std::vector<Block> blocks = grouped(graph, 3);
-  if (blocks.size() > kMaxInnerBlocks) blocks = grouped(graph, 2);
-  if (blocks.size() > kMaxBlocks) blocks = grouped(graph, 1);
+std::vector<Block> blocks_of(const NetworkGraph& graph, const std::set<std::string>& cells) {
+  if (!cells.empty()) return folded(Grouping(graph, cells, kWholeScope).blocks);
+  std::vector<Block> blocks = Grouping(graph, cells, 3).blocks;
+  if (blocks.size() > kMaxInnerBlocks) blocks = Grouping(graph, cells, 2).blocks;
+  if (blocks.size() > kMaxBlocks) blocks = Grouping(graph, cells, 1).blocks;
   return blocks;
 }
 
@@ -166,8 +289,12 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
     const std::string macs = block.macs == 0 ? "" : format_count(static_cast<double>(block.macs)) + " MACs";
     svg += "<g transform=\"translate(1 " + number(top(b)) + ")\"><title>" + html(block.name) + ": " + html(block.what) +
            ", " + html(block.shape) + ", " + std::to_string(block.macs) + " MACs (" + number(100 * share) + " %), " +
-           std::to_string(block.params) + " parameters</title><rect class=\"box\" rx=\"5\" width=\"" +
-           number(box_width) + "\" height=\"" + number(kBox) + "\"/>";
+           std::to_string(block.params) + " parameters</title>";
+    if (block.repeats > 1)
+      svg += "<rect class=\"box\" rx=\"5\" y=\"4\" x=\"4\" width=\"" + number(box_width - 4) + "\" height=\"" +
+             number(kBox) + "\"/>";
+    svg += "<rect class=\"box\" rx=\"5\" width=\"" + number(block.repeats > 1 ? box_width - 4 : box_width) +
+           "\" height=\"" + number(kBox) + "\"/>";
     if (block.macs > 0)
       svg += "<rect class=\"share\" x=\"1\" y=\"" + number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
              number(std::max(1.0, (box_width - 2) * share)) + "\" height=\"4\"/>";

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,15 @@ struct Block {
   std::int64_t macs = 0;
   std::int64_t params = 0;
   std::vector<std::size_t> inputs;  ///< blocks it reads, ascending
+  bool is_cell = false;
+  bool reduces = false;     ///< a cell whose output has smaller sides than all that it reads
+  std::size_t repeats = 1;  ///< so many equal cells, one after the other, are one block
 };
 
 /// The layers grouped by scope, in order of their first layer. Layers without a name belong to the block they follow.
-/// @param graph of a hard selection.
-std::vector<Block> blocks_of(const NetworkGraph& graph);
+/// Equal cells behind each other become one block.
+/// @param graph of a hard selection.  @param cells scopes that are cells (cell_scopes()).
+std::vector<Block> blocks_of(const NetworkGraph& graph, const std::set<std::string>& cells = {});
 
 /// An inline SVG, top to bottom: a box a block, with a bar for its share of the MACs. Its classes are styled by
 /// page.css. @param title says what is drawn, for screen readers.

@@ -6,37 +6,28 @@
 #include "report/assets.h"
 
 namespace frontier {
-namespace {
-
-constexpr std::string_view kReplacement = "\xef\xbf\xbd";
-
-/// Every malformed byte replaced.
-std::string valid_utf8(std::string_view text) {
-  using Json = nlohmann::json;
-  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
-}
-
-}  // namespace
 
 std::string html(std::string_view text) {
-  const std::string valid = valid_utf8(text);
   std::string escaped;
-  for (std::size_t at = 0, size = 1; at < valid.size(); at += size) {
-    const auto is_rest = [&](std::size_t i) { return i < valid.size() && (valid[i] & 0xc0) == 0x80; };
-    for (size = 1; is_rest(at + size);) ++size;
-    const std::string_view character = std::string_view(valid).substr(at, size);
-    switch (character[0]) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      case '\'': escaped += "&#39;"; break;
-      case '\n':
-      case '\t': escaped += character; break;
-      default: escaped += printable(character) == character ? character : kReplacement;  // control, or turns the text
+  const auto escape = [&](const std::string& part) {
+    for (const char c : part) {
+      switch (c) {
+        case '&': escaped += "&amp;"; break;
+        case '<': escaped += "&lt;"; break;
+        case '>': escaped += "&gt;"; break;
+        case '"': escaped += "&quot;"; break;
+        case '\'': escaped += "&#39;"; break;
+        default: escaped += c;
+      }
     }
+  };
+  while (true) {
+    const std::string_view part = text.substr(0, text.find_first_of("\n\t"));
+    escape(printable(part, part.size()));
+    if (part.size() == text.size()) return escaped;
+    escaped += text[part.size()];
+    text.remove_prefix(part.size() + 1);
   }
-  return escaped;
 }
 
 std::string page_head(std::string_view title) {

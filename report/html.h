@@ -6,7 +6,8 @@
 
 namespace frontier {
 
-/// Text as it may stand between tags and in quoted attributes. What is no UTF-8, and control characters, become U+FFFD.
+/// Text as it may stand between tags and in quoted attributes. Control characters but for ends of lines and tabs, those
+/// that turn or hide text, and what is no UTF-8 are made visible as printable() does.
 std::string html(std::string_view text);
 
 /// A document up to its <body>, which is open: the style of all pages, and a policy that lets them fetch nothing.

@@ -7,19 +7,50 @@
 #include <vector>
 
 #include "db/store.h"
+#include "report/cells.h"
 
 namespace frontier {
+
+/// How often the networks of a front take each option of one decision.
+struct DecisionUse {
+  struct Option {
+    std::string label;
+    std::size_t place = 0;  ///< among the decision's options
+    std::size_t count = 0;  ///< networks; not 0
+  };
+  std::string decision;
+  std::size_t num_options = 0;
+  std::size_t num_networks = 0;  ///< in which the decision has an effect; not 0
+  std::vector<Option> options;   ///< in the decision's order
+};
 
 /// One front of the report: the results of one space under one protocol, so that all its numbers are comparable.
 /// Numbers below are indices into `results`.
 struct Panel {
-  std::vector<Result> results;           ///< all with top1
-  std::vector<std::size_t> front;        ///< by ascending MACs
-  std::vector<std::size_t> others;       ///< what is drawn of the rest, by ascending MACs
-  std::size_t num_left_out = 0;          ///< of the rest, thinned evenly
-  std::vector<std::int64_t> budgets;     ///< MACs, ascending
+  std::vector<Result> results;        ///< all with the objectives
+  std::vector<Objective> objectives;  ///< two or more: the first is drawn upwards, each other one in a chart of its own
+  std::vector<std::size_t> front;     ///< by the second objective, ascending
+  std::vector<std::size_t> others;    ///< what is drawn of the rest, by the second objective, ascending
+  std::size_t num_left_out = 0;       ///< of the rest, thinned evenly
+  std::vector<std::int64_t> budgets;  ///< MACs, ascending; none where MACs are no objective
   std::vector<std::size_t> best_within;  ///< of each budget that something fits in
   bool is_primary = false;               ///< its networks are the ones drawn
+  bool is_choice = false;                ///< its networks were chosen by other numbers of the page and measured again
+  bool is_front = true;                  ///< not where they are such a choice, or a few
+  std::vector<DecisionUse> uses;         ///< of the front; of a primary panel whose space is known
+  std::size_t num_used = 0;              ///< networks behind `uses`, taken evenly from the front
+};
+
+/// The accuracies of networks that were measured both on the images that a search saw and on test images.
+struct Agreement {
+  struct Pair {
+    std::size_t searched = 0, tested = 0;  ///< indices into the results of the two panels
+  };
+  std::size_t search_panel = 0, test_panel = 0;  ///< indices into Report::panels
+  std::vector<Pair> pairs;                       ///< thinned evenly
+  std::size_t num_pairs = 0;                     ///< before thinning
+  double mean_difference = 0;                    ///< test minus search, of all pairs
+  std::optional<double> rank_correlation;        ///< Spearman's, where there are enough pairs
 };
 
 /// What one run logged under one name; thinned evenly.
@@ -48,13 +79,22 @@ struct RegretChart {
   std::vector<Line> lines;
 };
 
+/// What one may do with a chosen network, as a line for a shell.
+struct Command {
+  std::string purpose;  ///< "Export as ONNX"
+  std::string line;
+};
+
 /// A chosen network: the letter that marks it in charts and tables, and its picture.
 struct Drawing {
   std::string letter;
   Result result;
+  std::vector<Objective> objectives;  ///< of its panel
   std::vector<std::int64_t> budgets;  ///< that it is the best of
   std::string svg;
-  std::string why_not;  ///< where there is no picture
+  std::vector<CellPicture> cells;  ///< of a network that repeats cells
+  std::string why_not;             ///< where there is no picture
+  std::vector<Command> commands;
 };
 
 struct Report {
@@ -63,10 +103,12 @@ struct Report {
   std::string version;
   std::string made;  ///< ISO 8601, UTC
   std::vector<std::string> spaces;
-  std::vector<std::string> notes;  ///< what is missing, and why
+  std::vector<std::string> notes;   ///< what is missing, and why
+  std::optional<std::int64_t> run;  ///< the one that the report is about; none: all
   std::size_t num_results = 0;
   std::vector<Run> runs;
   std::vector<Panel> panels;
+  std::vector<Agreement> agreements;
   std::vector<RegretChart> regrets;
   std::vector<RunCurves> curves;
   std::vector<Drawing> drawings;

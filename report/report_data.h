@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "db/store.h"
 #include "report/page.h"
@@ -11,10 +12,14 @@ namespace frontier {
 struct ReportScope {
   std::string run;  ///< id or name; empty: all
   std::optional<std::string> space;
+  /// Two or more, of all fronts; empty: of each front what the latest search of its numbers optimised, else top1 and
+  /// MACs.
+  std::vector<Objective> objectives;
 };
 
 /// Everything the page shows, from the store; header fields (title, version, ...) are left to the caller.
-/// @throws UsageError if the run or the space is unknown.
-Report collect_report(const Store& store, const ReportScope& scope);
+/// @param database as the commands on the page name it.
+/// @throws UsageError if the run, the space or an objective is unknown.
+Report collect_report(const Store& store, const ReportScope& scope, const std::string& database);
 
 }  // namespace frontier

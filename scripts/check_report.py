@@ -4,8 +4,9 @@
 usage: scripts/check_report.py REPORT.html [FOLDER]
 
 At 1280 and 400 pixels, light and dark: no console message of level error, no exception, no network request, no
-horizontal overflow of the page, every chart drawn (a canvas with more than one colour) and with axis titles, every
-network drawing visible. Screenshots (PNG) go to FOLDER, by default beside the report. Needs Debian's `chromium`;
+horizontal overflow of the page, a sign at every box that is wider than the page, every chart drawn (a canvas with more
+than one colour) and with axis titles, no letter upon a point of a front, every network drawing and every button
+visible. Screenshots (PNG) go to FOLDER, by default beside the report. Needs Debian's `chromium`;
 installs it where it is missing and this runs as root. Python's standard library alone: the browser is driven through
 --remote-debugging-pipe.
 """
@@ -50,6 +51,11 @@ PROBE = """(() => {
     width: document.documentElement.clientWidth,
     wide: wide.slice(0, 5).map(e => e.tagName + '.' + e.className),
     height: document.documentElement.scrollHeight,
+    covered: shown.filter(canvas => Number(canvas.dataset.covered) > 0).map(canvas => canvas.id),
+    uncued: [...document.querySelectorAll('.scroll')].filter(e => !folded(e) && e.scrollWidth > e.clientWidth + 1 &&
+      !e.classList.contains('cut')).length,
+    copies: [...document.querySelectorAll('button.copy')].filter(b => !folded(b) && b.getBoundingClientRect().height > 10).length,
+    buttons: [...document.querySelectorAll('button.copy')].filter(b => !folded(b)).length,
   });
 })()"""
 
@@ -173,6 +179,12 @@ def check(browser, page, width, height, scheme, picture):
     for kind, text in (("blank", "nothing is drawn in"), ("unlabelled", "an axis has no title in"), ("empty", "no data in")):
         if seen[kind]:
             problems.append(f"{text} {', '.join(seen[kind])}")
+    if seen["covered"]:
+        problems.append(f"a letter hides a point of the front in {', '.join(seen['covered'])}")
+    if seen["uncued"]:
+        problems.append(f"{seen['uncued']} boxes are cut without a sign")
+    if seen["copies"] != seen["buttons"]:
+        problems.append(f"{seen['buttons'] - seen['copies']} buttons are not visible")
     if seen["networks"] != seen["drawings"]:
         problems.append(f"{seen['drawings'] - seen['networks']} network drawings are not visible")
     if seen["scrollWidth"] > seen["width"]:

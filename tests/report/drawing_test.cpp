@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <numeric>
+#include <algorithm>
+#include <set>
 
+#include "report/cells.h"
+#include "report/decisions.h"
 #include "report/html.h"
 #include "search_spaces/registry.h"
 #include "support/token_spaces.h"
@@ -50,17 +53,142 @@ TEST(Drawing, NamesTransformersAndLeavesAuxiliaryOutputsOut) {
     EXPECT_EQ(name.find("auxiliary"), std::string::npos) << name;
 }
 
-TEST(Drawing, EdgesOfCellsAreBoxesWhileTheyAreFew) {
+/// The blocks of a network as the report draws them, cells folded.
+std::vector<Block> blocks_with_cells(const SearchSpace& space, const Architecture& arch) {
+  std::set<std::string> scopes;
+  if (!cells_of(space, arch).empty()) scopes = cell_scopes(space.build_everything(space.default_input()));
+  return blocks_of(space.build(arch, space.default_input()), scopes);
+}
+
+TEST(Drawing, CellsThatRepeatAreOneBox) {
   const auto space = make_space("nas_bench_201");
-  const auto names = [&](const char* arch) {
-    return names_of(blocks_of(space->build(space->parse(arch), space->default_input())));
+  const auto arch =
+      space->parse("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|");
+  const auto blocks = blocks_with_cells(*space, arch);
+  EXPECT_THAT(names_of(blocks),
+              ElementsAre("input", "stem", "stage0.cell0 to cell4", "stage1.reduction", "stage1.cell0 to cell4",
+                          "stage2.reduction", "stage2.cell0 to cell4", "last", "classifier"));
+  EXPECT_EQ(blocks[2].what, "5 × cell");
+  EXPECT_EQ(blocks[2].repeats, 5U);
+  EXPECT_EQ(blocks[2].shape, "16 ch, 32×32");
+  EXPECT_THAT(blocks[3].inputs, ElementsAre(2));  // the pool beside the convolutions is a part of the reduction
+  EXPECT_THAT(blocks[4].inputs, ElementsAre(3));
+  EXPECT_EQ(cell_scopes(space->build_everything(space->default_input())).size(), 15U);
+}
+
+TEST(Drawing, CellsThatReduceAreToldFromOthers) {
+  const auto space = make_space("darts(cells=8)");
+  Rng rng(3);
+  const auto blocks = blocks_with_cells(*space, space->random(rng));
+  std::vector<std::string> cells;
+  for (const Block& block : blocks)
+    if (block.is_cell) cells.push_back(block.what);
+  EXPECT_THAT(cells, ElementsAre("2 × cell", "reduction cell", "2 × cell", "reduction cell", "2 × cell"));
+}
+
+TEST(Drawing, APoolBetweenCellsIsABoxOfItsOwn) {
+  const auto space = make_space("nas_bench_101");
+  const auto blocks =
+      blocks_with_cells(*space, space->parse("0111100000100000010000000100000001000000010000000:i33333o"));
+  EXPECT_THAT(names_of(blocks),
+              ElementsAre("input", "stem", "stack0.module0 to module2", "pool", "stack1.module0 to module2", "pool",
+                          "stack2.module0 to module2", "pool", "classifier"));
+}
+
+/// "0 op 1": from, what and to of every operation.
+std::vector<std::string> operations_of(const CellPicture& cell) {
+  std::vector<std::string> texts;
+  for (const auto& operation : cell.operations) {
+    std::string text;
+    for (const std::size_t from : operation.from) text += cell.nodes[from] + " ";
+    texts.push_back(text + operation.what + " " + cell.nodes[operation.to]);
+  }
+  return texts;
+}
+
+TEST(Cells, OfNasBench201HaveTheOperationsOfItsNotation) {
+  const auto space = make_space("nas_bench_201");
+  const auto cells =
+      cells_of(*space, space->parse("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|avg_pool_3x3~1|nor_conv_1x1~2|"));
+  ASSERT_EQ(cells.size(), 1U);
+  EXPECT_EQ(cells[0].kind, "");
+  EXPECT_THAT(cells[0].nodes, ElementsAre("0", "1", "2", "3"));
+  EXPECT_THAT(operations_of(cells[0]),
+              ElementsAre("0 nor_conv_3x3 1", "1 skip_connect 2", "1 avg_pool_3x3 3", "2 nor_conv_1x1 3"));
+}
+
+TEST(Cells, OfNasBench101HaveOperationsInTheirVertices) {
+  const auto space = make_space("nas_bench_101");
+  const auto cells = cells_of(*space, space->parse("0110000100010000:i3po"));
+  ASSERT_EQ(cells.size(), 1U);
+  EXPECT_EQ(cells[0].nodes.size(), 4U);
+  EXPECT_EQ(cells[0].nodes.front(), "in");
+  EXPECT_EQ(cells[0].nodes.back(), "out");
+  EXPECT_EQ(cells[0].operations.size(), 3U);
+}
+
+TEST(Cells, OfDartsAreANormalAndAReductionCell) {
+  const auto space = make_space("darts");
+  Rng rng(1);
+  const auto cells = cells_of(*space, space->random(rng));
+  ASSERT_EQ(cells.size(), 2U);
+  EXPECT_EQ(cells[0].kind, "normal");
+  EXPECT_EQ(cells[1].kind, "reduce");
+  for (const CellPicture& cell : cells) {
+    EXPECT_THAT(cell.nodes, ElementsAre("-2", "-1", "0", "1", "2", "3", "out"));
+    EXPECT_LE(cell.operations.size(), 9U) << "two for each of four nodes, and the output";
+    EXPECT_THAT(operations_of(cell).back(), "0 1 2 3 concatenation out");
+  }
+}
+
+TEST(Cells, AreNoneInSpacesOfChains) {
+  for (const char* name : {"mobile_cnn", "ofa_mobilenetv3", "nas_bench_macro"}) {
+    const auto space = make_space(name);
+    Rng rng(1);
+    EXPECT_TRUE(cells_of(*space, space->random(rng)).empty()) << name;
+  }
+}
+
+TEST(Cells, AreDrawnWithEveryOperation) {
+  const auto space = make_space("nas_bench_201");
+  const auto cells =
+      cells_of(*space, space->parse("|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|avg_pool_3x3~1|nor_conv_1x1~2|"));
+  const std::string svg = draw(cells[0], "<the> cell");
+  EXPECT_THAT(svg, HasSubstr("<title>&lt;the&gt; cell</title>"));
+  EXPECT_EQ(svg.find("nan"), std::string::npos);
+  const auto count = [&](const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = svg.find(part); at != std::string::npos; at = svg.find(part, at + 1)) ++found;
+    return found;
   };
-  const auto dense =
-      names("|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|");
-  EXPECT_EQ(dense.size(), 21U) << "input, stem, 15 cells, 2 reductions, the last norm and the classifier";
-  EXPECT_EQ(dense[2], "stage0.cell0");
-  const auto sparse = names("|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|");
-  EXPECT_EQ(sparse[2], "stage0.cell0.edge0-3");
+  EXPECT_EQ(count("<rect class=\"box\""), 4U);
+  EXPECT_EQ(count("<circle class=\"node"), 4U);
+  EXPECT_EQ(count("<circle class=\"joint"), 4U);
+  EXPECT_EQ(count(">nor_conv_1x1<"), 1U);
+}
+
+TEST(Decisions, AreCountedWhereTheyHaveAnEffect) {
+  const auto space = make_space("mobile_cnn");
+  const std::vector<std::string> archs = {"8 | 8: k5e3s | 24: k7e4 k3e2 | 64: k3e2s",
+                                          "8 | 8: k3e3 | 24: k7e4 | 64: k3e2s"};
+  const auto uses = decisions_of(*space, archs);
+  const auto use = [&](const std::string& name) {
+    const auto found = std::find_if(uses.begin(), uses.end(), [&](const DecisionUse& u) { return u.decision == name; });
+    EXPECT_NE(found, uses.end()) << name;
+    return found == uses.end() ? DecisionUse() : *found;
+  };
+  const DecisionUse kernel = use("stage0.block0.kernel");
+  EXPECT_EQ(kernel.num_networks, 2U);
+  ASSERT_EQ(kernel.options.size(), 2U);
+  EXPECT_EQ(kernel.options[0].label, "3");
+  EXPECT_EQ(kernel.options[0].count, 1U);
+  EXPECT_EQ(kernel.options[1].label, "5");
+  EXPECT_EQ(use("stage1.block1.kernel").num_networks, 1U) << "the second network has one block there";
+  for (const DecisionUse& each : uses) {
+    std::size_t sum = 0;
+    for (const auto& option : each.options) sum += option.count;
+    EXPECT_EQ(sum, each.num_networks) << each.decision;
+  }
 }
 
 TEST(Drawing, LosesNoCost) {
@@ -69,8 +197,9 @@ TEST(Drawing, LosesNoCost) {
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
       SCOPED_TRACE(name + " seed " + std::to_string(seed));
       Rng rng(seed);
-      const auto graph = space->build(space->random(rng), space->default_input());
-      const auto blocks = blocks_of(graph);
+      const Architecture arch = space->random(rng);
+      const auto graph = space->build(arch, space->default_input());
+      const auto blocks = seed % 2 == 0 ? blocks_of(graph) : blocks_with_cells(*space, arch);
       EXPECT_LE(blocks.size(), 64U);
       Cost sum;
       for (const Block& block : blocks) {
@@ -106,9 +235,18 @@ TEST(Drawing, DrawsBranchesBesideTheBoxes) {
 TEST(Html, EscapesWhatCouldEndItsContext) {
   EXPECT_EQ(html("<a href=\"x\" title='&'>"), "&lt;a href=&quot;x&quot; title=&#39;&amp;&#39;&gt;");
   EXPECT_EQ(html("k3 é →"), "k3 é →");
-  EXPECT_EQ(html(std::string_view("\x00\x1b\x7f", 3)), "���");
-  EXPECT_EQ(html("a\u202eb\u0085c\u2066\n\td"), "a�b�c�\n\td") << "what turns or hides the text around it";
-  EXPECT_EQ(html("\xc3\"x"), "�&quot;x");  // a cut sequence must not swallow the quote
+  EXPECT_EQ(html(std::string_view("\x00\x1b\x7f", 3)), "\\x00\\x1b\\x7f");
+  EXPECT_EQ(html("\xc3\"x"), "\\xc3&quot;x");  // a cut sequence must not swallow the quote
+  EXPECT_EQ(html("two\nlines\tand a tab\n"), "two\nlines\tand a tab\n");
+}
+
+TEST(Html, MakesTextVisibleThatTurnsOrHidesText) {
+  EXPECT_EQ(html("a\xe2\x80\xae"
+                 "b"),
+            "a\\u202eb");
+  EXPECT_EQ(html("a\xe2\x80\x8b"
+                 "b"),
+            "a\\u200bb");
 }
 
 }  // namespace
