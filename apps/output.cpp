@@ -39,6 +39,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
 
 std::string readable(std::string_view name, double value) {
   if (name == "macs" || name == "params") return format_count(value);
+  if (name == "seconds") return format_seconds(value);
   char text[48];
   if (name == "top1" || name == "top5") {
     std::snprintf(text, sizeof text, "%.2f %%", 100 * value);

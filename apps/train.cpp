@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
 #include "apps/job_options.h"
@@ -12,7 +13,7 @@ namespace frontier {
 namespace {
 
 struct TrainOptions : CommonOptions, ConfigOptions, DeviceOptions {
-  std::string out;
+  std::optional<std::string> out;
   std::string name;
   bool resume = false, overwrite = false;
 };
@@ -28,13 +29,14 @@ std::string classes_text(const nlohmann::ordered_json& names) {
 
 void run_train(TrainOptions options) {
   require_new(options.print_config, options.resume);
-  if (options.out.empty() && !options.print_config)
+  if (!options.out && !options.print_config)
     throw UsageError("--out is required: the folder of the checkpoint, e.g. --out supernet");
+  const std::string out = options.out.value_or("");
   ProgressObserver observer(options.quiet);
-  if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
+  if (options.resume) options.threads = resumed_threads(options.threads, out, observer);
   const nlohmann::json settings = {{"db", options.db},
                                    {"name", options.name},
-                                   {"out", options.out},
+                                   {"out", out},
                                    {"existing", existing_checkpoint(options.resume, options.overwrite)},
                                    {"config", options.config()},
                                    {"threads", num_threads(options)},
@@ -43,8 +45,8 @@ void run_train(TrainOptions options) {
   Registries registries = program_registries(options);
   const auto document = registries.run("train", settings, observer);
   if (options.json || options.print_config) return print_json(document);
-  std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + options.out +
-                     ", " + std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
+  std::string text = "run " + std::to_string(document["run"].get<std::int64_t>()) + ", checkpoint " + out + ", " +
+                     std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
                      format_seconds(document["seconds"].get<double>()) + "\n";
   for (const auto& [name, value] : document["metrics"].items())
     text += "  " + name + "  " + readable("top1", value.get<double>()) + "\n";

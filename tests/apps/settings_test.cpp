@@ -77,6 +77,12 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
   EXPECT_THAT(output_of({"settings", "search"}),
               HasSubstr("with searcher.name=nsga2:\n  searcher.population: whole number, 2 to 1000000; default 64\n"));
   EXPECT_THAT(output_of({"settings", "search"}), HasSubstr("  evaluation.images: whole number, 0 to 1073741824"));
+  std::vector<std::string> samplers;
+  for (const json& setting : document["results"])
+    if (setting["name"] == "sampler.name") samplers = setting["choices"];
+  EXPECT_THAT(output_of({"completion", "bash"}), HasSubstr("'" + join(samplers, " ") + "'"))
+      << "completion does not open LibTorch's library, so the program has the names, too";
+  testing_support::expect_refused(run({"settings", "--json", "--markdown"}), {"", {}, 2, {"--markdown", "--json"}});
   testing_support::expect_refused(run({"settings", "trian"}), {"", {}, 2, {"'trian'", "did you mean 'train'?"}});
 }
 
