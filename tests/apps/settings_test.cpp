@@ -8,6 +8,7 @@
 
 #include "common/text.h"
 #include "support/bad_input.h"
+#include "support/shared_data.h"
 
 namespace frontier {
 namespace {
@@ -184,7 +185,7 @@ TEST_F(Settings, OfASearchCanAllBeSetAndAreChecked) {
 }
 
 TEST_F(Settings, ThePageIsWhatTheProgramReads) {
-  const std::string page = std::string(FRONTIER_SOURCE_DIR) + "/docs/settings.md";
+  const auto page = testing_support::source_folder() / "docs/settings.md";
   EXPECT_TRUE(read_file(page) == output_of({"settings", "--markdown"}))
       << "docs/settings.md is not what the program reads: scripts/settings.sh renews it";
 }
