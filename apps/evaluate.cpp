@@ -76,7 +76,7 @@ std::string measured_text(const nlohmann::ordered_json& document) {
                {"split"},
                {"top1", Align::kRight},
                {"loss", Align::kRight},
-               {"seconds", Align::kRight},
+               {"time", Align::kRight},
                {"architecture"}});
   for (const auto& item : document["results"])
     table.add({format_count(item["macs"].get<double>()), format_count(item["params"].get<double>()),

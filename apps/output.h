@@ -18,8 +18,8 @@ void note(std::string_view line);
 /// One line of comma-separated values (RFC 4180), with its end.
 std::string csv_line(const std::vector<std::string>& cells);
 
-/// For people: `top1` and `top5` in percent, `macs` and `params` with a unit, `latency_ms` and others with a few
-/// digits.
+/// For people: `top1` and `top5` in percent, `macs`, `params` and `seconds` with a unit, `latency_ms` and others with a
+/// few digits.
 std::string readable(std::string_view name, double value);
 /// With its standard error, where there is one: "91.23 ±0.28 %".
 std::string readable(std::string_view name, double value, std::optional<double> standard_error);

@@ -143,8 +143,8 @@ void add_settings_command(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("settings", "Every setting with what it may be, its default and what it means");
   command->add_option("command", options->command, "Only those of " + join(settings_commands()) + " (default: all)");
-  command->add_flag("--json", options->json, "Print one JSON document");
-  command->add_flag("--markdown", options->markdown, "Print the page docs/settings.md");
+  CLI::Option* json = command->add_flag("--json", options->json, "Print one JSON document");
+  command->add_flag("--markdown", options->markdown, "Print the page docs/settings.md")->excludes(json);
   command->callback([options] { run_settings(*options); });
 }
 

@@ -13,7 +13,7 @@ namespace frontier {
 namespace {
 
 struct TrainOptions : CommonOptions, ConfigOptions, DeviceOptions {
-  std::string out;
+  std::optional<std::string> out;
   std::string name;
   bool resume = false, overwrite = false;
   std::int64_t extend = 0;
@@ -49,16 +49,17 @@ void run_train(TrainOptions options) {
   if (options.extend > 0 && options.overwrite) throw UsageError("give --extend or --overwrite, not both");
   options.resume |= options.extend > 0;
   require_new(options.print_config, options.resume);
-  if (options.out.empty() && !options.print_config)
+  if (!options.out && !options.print_config)
     throw UsageError("--out is required: the folder of the checkpoint, e.g. --out supernet");
+  const std::string out = options.out.value_or("");
   ProgressObserver observer(options.quiet, [&](const auto& document) {
     if (options.json || options.print_config) return print_json(document);
-    print(trained_text(document, options.out));
+    print(trained_text(document, out));
   });
-  if (options.resume) options.threads = resumed_threads(options.threads, options.out, observer);
+  if (options.resume) options.threads = resumed_threads(options.threads, out, observer);
   const nlohmann::json settings = {{"db", options.db},
                                    {"name", options.name},
-                                   {"out", options.out},
+                                   {"out", out},
                                    {"existing", existing_checkpoint(options.resume, options.overwrite)},
                                    {"extend", options.extend},
                                    {"config", options.config()},

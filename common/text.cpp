@@ -241,7 +241,7 @@ std::string format_seconds(double seconds) {
   constexpr double kLongest = 1e6 * 3600;
   if (!(seconds >= 0 && seconds < kLongest)) return seconds >= kLongest ? "over a million hours" : "an unknown time";
   if (seconds < 60) {
-    std::snprintf(text, sizeof text, "%.1f s", seconds);
+    std::snprintf(text, sizeof text, seconds < 1 ? "%.3f s" : "%.1f s", seconds);
   } else if (seconds < 3600) {
     std::snprintf(text, sizeof text, "%d min %02d s", static_cast<int>(seconds) / 60, static_cast<int>(seconds) % 60);
   } else {

@@ -34,7 +34,7 @@ struct RandAugmentOptions {
 template <class Fields>
 void describe(Fields& f, RandAugmentOptions& o) {
   f("operations", o.operations, 0, 16, "Operations of RandAugment an image; 0: none.");
-  f("magnitude", o.magnitude, 0, 30, "How strong they are.");
+  f("magnitude", o.magnitude, 0, 30, "How strong the operations of RandAugment are, of 30.");
   f("fill", o.fill, 0, 255, "Grey level that rotations, shears and translations show beside the image.");
 }
 

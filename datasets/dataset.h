@@ -89,8 +89,8 @@ struct SyntheticOptions {
 template <class Fields>
 void describe(Fields& f, SyntheticOptions& o) {
   f("channels", o.channels, 1, 64, "Channels of a synthetic image.");
-  f("height", o.height, 4, 1024, "Pixels.");
-  f("width", o.width, 4, 1024, "Pixels.");
+  f("height", o.height, 4, 1024, "Height of a synthetic image, in pixels.");
+  f("width", o.width, 4, 1024, "Width of a synthetic image, in pixels.");
   f("classes", o.classes, 2, 1000, "Classes of synthetic images.");
   f("train_size", o.train_size, 2, 10'000'000, "Images made for training and search together.");
   f("test_size", o.test_size, 1, 10'000'000, "Test images made.");

@@ -118,7 +118,7 @@ Training::Training(const nlohmann::json& config, const std::string& out, const s
     if (from_->run.contains("metrics")) metrics_ = from_->run["metrics"];
     if (from_->run.contains("ended")) ended_ = from_->run["ended"];
   } else {
-    notes_ = inherit_weights(prepared_, supernet_.bank);
+    for (std::string& note : inherit_weights(prepared_, supernet_.bank)) notes_.push_back(std::move(note));
   }
   if (extend > 0) this->extend(extend);
   supernet_.bank.to(device_);

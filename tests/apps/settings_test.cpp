@@ -8,6 +8,7 @@
 
 #include "common/text.h"
 #include "support/bad_input.h"
+#include "support/shared_data.h"
 
 namespace frontier {
 namespace {
@@ -77,6 +78,12 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
   EXPECT_THAT(output_of({"settings", "search"}),
               HasSubstr("with searcher.name=nsga2:\n  searcher.population: whole number, 2 to 1000000; default 64\n"));
   EXPECT_THAT(output_of({"settings", "search"}), HasSubstr("  evaluation.images: whole number, 0 to 1073741824"));
+  std::vector<std::string> samplers;
+  for (const json& setting : document["results"])
+    if (setting["name"] == "sampler.name") samplers = setting["choices"];
+  EXPECT_THAT(output_of({"completion", "bash"}), HasSubstr("'" + join(samplers, " ") + "'"))
+      << "completion does not open LibTorch's library, so the program has the names, too";
+  testing_support::expect_refused(run({"settings", "--json", "--markdown"}), {"", {}, 2, {"--markdown", "--json"}});
   testing_support::expect_refused(run({"settings", "trian"}), {"", {}, 2, {"'trian'", "did you mean 'train'?"}});
 }
 
@@ -178,7 +185,7 @@ TEST_F(Settings, OfASearchCanAllBeSetAndAreChecked) {
 }
 
 TEST_F(Settings, ThePageIsWhatTheProgramReads) {
-  const std::string page = std::string(FRONTIER_SOURCE_DIR) + "/docs/settings.md";
+  const auto page = testing_support::source_folder() / "docs/settings.md";
   EXPECT_TRUE(read_file(page) == output_of({"settings", "--markdown"}))
       << "docs/settings.md is not what the program reads: scripts/settings.sh renews it";
 }

@@ -102,7 +102,8 @@ TEST(Text, FormatsCountsAndSeconds) {
   EXPECT_EQ(format_seconds(-2147483648.0 * 1000), "an unknown time");
   EXPECT_EQ(format_seconds(kNan), "an unknown time");
   EXPECT_EQ(format_seconds(kInfinity), "over a million hours");
-  EXPECT_EQ(format_seconds(0), "0.0 s");
+  EXPECT_EQ(format_seconds(0), "0.000 s");
+  EXPECT_EQ(format_seconds(0.0123), "0.012 s");
 }
 
 TEST(Text, FormatsRates) {
