@@ -59,6 +59,13 @@ Network teacher_in_folder(const Prepared& p, TeacherOptions& settings, const std
 
 }  // namespace
 
+void take_space_of_start(nlohmann::json& config) {
+  const nlohmann::json::json_pointer place("/start/checkpoint");
+  if (!config.is_object() || config.contains("space") || !config.contains(place) || !config[place].is_string()) return;
+  const std::string checkpoint = config[place];
+  if (!checkpoint.empty()) config["space"] = prepare_weights(load_checkpoint(checkpoint, false).run).space->name();
+}
+
 std::vector<std::string> inherit_weights(Prepared& p, WeightBank& bank) {
   StartOptions& start = p.config.start;
   if (start.checkpoint.empty()) {

@@ -9,6 +9,9 @@ namespace frontier {
 
 // What a training takes from networks that were trained before.
 
+/// Fills in the space of the checkpoint that a configuration starts from, where it starts from one and names none.
+void take_space_of_start(nlohmann::json& config);
+
 /// Replaces fresh weights by those that the configuration starts from, if it does: a subnet gets its slices of a
 /// supernet's. Of a training that keeps an average, the average is taken. Their checksum is written into the
 /// configuration.

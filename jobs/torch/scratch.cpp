@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "jobs/archs.h"
 #include "jobs/evaluate.h"
+#include "jobs/torch/inherit.h"
 #include "jobs/torch/register.h"
 #include "jobs/torch/training.h"
 #include "search_spaces/registry.h"
@@ -23,6 +24,7 @@ EvaluateSettings read_settings(const nlohmann::json& json) {
   if (settings.out.empty() && settings.existing != "refuse")
     throw UsageError("--" + std::string(settings.existing == "resume" ? "resume" : "overwrite") +
                      " needs --out, the folder of the checkpoints");
+  take_space_of_start(settings.config);
   if (!settings.config.contains("space")) throw UsageError("--evaluator scratch needs --space");
   if (settings.config.contains("sampler"))
     throw UsageError(

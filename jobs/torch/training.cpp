@@ -324,6 +324,7 @@ nlohmann::ordered_json train(const nlohmann::json& json, Observer& observer) {
     throw UsageError("extend goes on with the training in --out, so existing must be 'resume', not '" +
                      settings.existing + "'");
   const at::Device device = use_device(settings);
+  if (settings.existing != "resume" || !has_checkpoint(settings.out)) take_space_of_start(settings.config);
   if (settings.print_config)
     return without_backtrace([&] { return Training(settings.config, "", "refuse", device).resolved(); });
   if (settings.out.empty()) throw UsageError("--out '': name a folder of its own, e.g. supernet");

@@ -61,6 +61,11 @@ TEST(Start, ASubnetBeginsWithItsSlicesOfTheSupernet) {
   ASSERT_EQ(of_tuned.size(), 2U);
   EXPECT_EQ(of_tuned.front().protocol.checkpoint, of_supernet.front().protocol.checkpoint);
   EXPECT_EQ(of_supernet.size() + of_tuned.size(), s.stored("").size());
+  // The space follows from the checkpoint.
+  json spaceless = still;
+  spaceless.erase("space");
+  EXPECT_EQ(s.scratch(spaceless), tuned);
+  EXPECT_EQ(s.stored("fine-tuning").size(), 2U);
   // The same fine-tuning is looked up, and a training from scratch is another recipe.
   EXPECT_EQ(s.scratch(still), tuned);
   still.erase("start");
