@@ -25,6 +25,7 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
+  explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
 
@@ -44,6 +45,23 @@ int write_all(int fd, std::string_view content) {
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+/// Writes a file that gets its name when it is whole, so that a killed process leaves nothing behind.
+/// @returns false where the file system has no files without names. @throws Error with the system's reason.
+bool write_unnamed_first(const std::filesystem::path& path, std::string_view content) {
+  const int fd = ::open(folder_of(path).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+  if (fd < 0) return false;
+  Descriptor file(fd);
+  int reason = write_all(fd, content);
+  if (reason == 0 && ::fsync(fd) != 0) reason = errno;
+  if (reason != 0) throw Error(with_errno("cannot write " + path.string(), reason));
+  const std::string unnamed = "/proc/self/fd/" + std::to_string(fd);
+  return ::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) == 0;
 }
 
 /// A pipe or a device, such as /dev/stdout: written into, never replaced by a file.
@@ -122,7 +140,7 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   }
   std::filesystem::path temporary = path;
   temporary += ".tmp" + std::to_string(::getpid());
-  write_new_file(temporary, content);
+  if (!write_unnamed_first(temporary, content)) write_new_file(temporary, content);
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const int reason = errno;
     ::unlink(temporary.c_str());
