@@ -7,6 +7,7 @@
 #include "apps/output.h"
 #include "apps/progress.h"
 #include "common/errors.h"
+#include "common/statistics.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -33,6 +34,10 @@ std::string trained_text(const nlohmann::ordered_json& document, const std::stri
                      std::to_string(document["steps"].get<std::int64_t>()) + " steps in " +
                      format_seconds(document["seconds"].get<double>()) + "\n";
   for (const auto& [name, value] : document["metrics"].items()) {
+    if (name == kImagesMetric) {
+      text += "  measured on " + readable(name, value.get<double>()) + " images\n";
+      continue;
+    }
     const auto& errors = document["standard_errors"];
     text += "  " + name + "  " +
             readable(name.starts_with("top1") ? "top1" : name, value.get<double>(),
