@@ -42,7 +42,7 @@ std::string readable(std::string_view name, double value) { return readable(name
 
 std::string readable(std::string_view name, double value, std::optional<double> standard_error) {
   if (name == "macs" || name == "params") return format_count(value);
-  if (name == "seconds" && !standard_error) return format_seconds(value);
+  if (name == "seconds") return format_seconds(value) + (standard_error ? " ±" + format_seconds(*standard_error) : "");
   const bool is_fraction = name == "top1" || name == "top5";
   char text[48], behind[48] = "";
   if (is_fraction) {

@@ -142,9 +142,9 @@ TEST_F(ProgramOnSeeds, MeansComeWithTheStandardErrorOfTheirSeeds) {
   const Outcome outcome = run("pareto DB --mean --objectives top1:max,macs:min,seconds:min");
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.out,
-            "         top1    macs  seconds  params  seeds  space  arch\n"
-            "90.00 ±2.89 %  3.00 M   0.5 ±0   300 k      3  toy    arch-a\n"
-            "      50.00 %  1.00 M      0.5   100 k      1  toy    arch-b\n");
+            "         top1    macs           seconds  params  seeds  space  arch\n"
+            "90.00 ±2.89 %  3.00 M  0.500 s ±0.000 s   300 k      3  toy    arch-a\n"
+            "      50.00 %  1.00 M           0.500 s   100 k      1  toy    arch-b\n");
   EXPECT_EQ(outcome.err, "2 of 2 means over seeds are on the front\n");
 }
 
