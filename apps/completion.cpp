@@ -25,6 +25,7 @@ std::vector<std::string> words_of(const CLI::App& app, const std::string& comman
       {"--searcher", searchers},
       {"--evaluator", {"supernet", "scratch", "benchmark"}},
       {"search --evaluator", {"supernet", "benchmark"}},
+      {"--broken", {"refuse", "skip"}},
       {"--format", {"onnx", "pytorch", "safetensors", "dot"}},
       {"--device", {"cpu", "cuda"}},
       {"--data", {"fashion_mnist", "mnist", "cifar10", "synthetic"}},
@@ -39,8 +40,9 @@ std::vector<std::string> words_of(const CLI::App& app, const std::string& comman
 }
 
 bool takes_files(const std::string& name) {
-  static const std::vector<std::string> kNames{"--archs", "--checkpoint", "--config", "--data", "--data-path", "--db",
-                                               "--html",  "--join",       "--map",    "--out",  "data",        "file"};
+  static const std::vector<std::string> kNames{
+      "--archs",          "--checkpoint", "--config", "--data",  "--data-path", "--db", "--from", "--html",
+      "--import-pending", "--join",       "--map",    "--model", "--out",       "data", "file",   "images"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 

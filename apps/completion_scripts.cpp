@@ -1,17 +1,11 @@
 #include "apps/completion_scripts.h"
 
 #include "common/errors.h"
+#include "common/shell.h"
 #include "common/text.h"
 
 namespace frontier {
 namespace {
-
-/// In single quotes, for a shell.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? "'\\''" : std::string(1, c);
-  return result + "'";
-}
 
 std::string words_of_options(const CompletedCommand& command) {
   std::string words;
@@ -45,7 +39,7 @@ std::vector<std::string> command_words(const std::vector<CompletedCommand>& comm
 }
 
 std::string bash_offer(const Values& values) {
-  const std::string words = values.words.empty() ? "" : " -W " + quoted(join(values.words, " "));
+  const std::string words = values.words.empty() ? "" : " -W " + shell_quoted(join(values.words, " "));
   if (words.empty() && !values.files) return ":";
   return "COMPREPLY=($(compgen" + words + (values.files ? " -f" : "") + " -- \"$current\"))";
 }
@@ -74,7 +68,7 @@ std::string zsh_offer(const Values& values) {
   std::string text;
   if (!values.words.empty()) {
     text = "compadd --";
-    for (const std::string& word : values.words) text += " " + quoted(word);
+    for (const std::string& word : values.words) text += " " + shell_quoted(word);
   }
   if (values.files) text += (text.empty() ? "" : "; ") + std::string("_files");
   return text.empty() ? ":" : text;
@@ -104,18 +98,18 @@ std::string fish(const std::vector<CompletedCommand>& commands) {
       "# fish completion of frontier: frontier completion fish | source\n"
       "complete -c frontier -f\n";
   for (const auto& command : commands) {
-    text +=
-        "complete -c frontier -n __fish_use_subcommand -a " + command.name + " -d " + quoted(command.summary) + "\n";
+    text += "complete -c frontier -n __fish_use_subcommand -a " + command.name + " -d " +
+            shell_quoted(command.summary) + "\n";
     const std::string line = "complete -c frontier -n '__fish_seen_subcommand_from " + command.name + "'";
     const auto offered = [](const Values& values) {
-      return (values.words.empty() ? "" : " -a " + quoted(join(values.words, " "))) + (values.files ? " -F" : "");
+      return (values.words.empty() ? "" : " -a " + shell_quoted(join(values.words, " "))) + (values.files ? " -F" : "");
     };
     for (const auto& option : command.options) {
       std::string names;
       for (const std::string& name : option.names)
         names += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       text += line + names + (option.values.any ? (option.values.files ? " -r" : " -x") + offered(option.values) : "") +
-              " -d " + quoted(option.summary) + "\n";
+              " -d " + shell_quoted(option.summary) + "\n";
     }
     if (!offered(command.places).empty()) text += line + offered(command.places) + "\n";
   }

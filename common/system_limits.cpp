@@ -105,7 +105,9 @@ std::optional<std::uint64_t> memory_left(const std::string& groups, const fs::pa
 std::optional<double> cpu_quota() { return cpu_quota(own_groups(), kMount); }
 
 std::uint64_t free_memory() {
-  const std::uint64_t system = value_in("/proc/meminfo", "MemAvailable:") << 10;
+  constexpr std::uint64_t kWhereNobodyTells = std::uint64_t{1} << 30;
+  const std::uint64_t told = value_in("/proc/meminfo", "MemAvailable:") << 10;
+  const std::uint64_t system = told > 0 ? told : kWhereNobodyTells;
   return std::min(system, memory_left(own_groups(), kMount).value_or(system));
 }
 

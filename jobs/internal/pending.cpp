@@ -13,7 +13,13 @@ namespace {
 constexpr const char* kFormat = "frontier pending results 1";
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr double kHuge = std::numeric_limits<double>::max();
-const std::vector<std::string> kStates{"running", "done", "failed", "interrupted"};
+constexpr RunState kStates[] = {RunState::kRunning, RunState::kDone, RunState::kFailed, RunState::kInterrupted};
+
+std::vector<std::string> state_words() {
+  std::vector<std::string> words;
+  for (const RunState state : kStates) words.emplace_back(to_string(state));
+  return words;
+}
 
 struct RunFields {
   Run run = {};
@@ -30,7 +36,7 @@ void describe(Fields& f, RunFields& o) {
   f("seed", o.run.seed, -kLargest, kLargest);
   f("version", o.run.version);
   f("checkpoint", o.run.checkpoint);
-  f("state", o.state, kStates);
+  f("state", o.state, state_words());
   f("progress", o.run.progress, 0, 1);
   f("message", o.run.message);
   f("pid", o.run.pid, 0, kLargest);
@@ -136,8 +142,8 @@ PendingRun read_pending(const std::filesystem::path& file) {
   FileFields fields;
   read_options(json, file.string(), fields);
   PendingRun pending{.run = fields.run.run};
-  for (std::size_t s = 0; s < kStates.size(); ++s)
-    if (fields.run.state == kStates[s]) pending.run.state = static_cast<RunState>(s);
+  for (const RunState state : kStates)
+    if (fields.run.state == to_string(state)) pending.run.state = state;
   if (!parse_json_or_discard(pending.run.config).is_object())
     throw UsageError(file.string() + ": run.config is no JSON object");
   read_list<ResultFields>(

@@ -95,8 +95,8 @@ Architecture best_measured(const Trained& trained, const ExportSettings& setting
     front = store.pareto(objectives, filter);
   } catch (const MixedProtocols&) {
     throw UsageError(
-        "networks of these weights were measured on several numbers of images, which cannot be compared: " +
-        std::string("choose one by frontier pareto, and name it with --arch"));
+        "networks of these weights were measured on several numbers of images, which cannot be compared: choose one by "
+        "frontier pareto, and name it with --arch");
   } catch (const UsageError&) {  // a name that the database does not hold
     throw none;
   }

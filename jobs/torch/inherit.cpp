@@ -63,7 +63,9 @@ void take_space_of_start(nlohmann::json& config) {
   const nlohmann::json::json_pointer place("/start/checkpoint");
   if (!config.is_object() || config.contains("space") || !config.contains(place) || !config[place].is_string()) return;
   const std::string checkpoint = config[place];
-  if (!checkpoint.empty()) config["space"] = prepare_weights(load_checkpoint(checkpoint, false).run).space->name();
+  if (checkpoint.empty()) return;
+  const nlohmann::json run = load_checkpoint(checkpoint, false).run;
+  if (config_of(run).contains("space")) config["space"] = config_of(run)["space"];
 }
 
 std::vector<std::string> inherit_weights(Prepared& p, WeightBank& bank) {

@@ -32,20 +32,21 @@ MemoryNeed need_of(const NetworkGraph& graph, bool is_hard) {
   return need;
 }
 
-std::string gigabytes(double bytes) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f GB", bytes / 1e9);
-  return text;
-}
-
 void require_batch(const std::string& setting, const std::string& what, std::int64_t batch, std::int64_t bytes_an_image,
                    std::uint64_t free) {
   const double needed = static_cast<double>(batch) * static_cast<double>(bytes_an_image);
   if (needed <= static_cast<double>(free)) return;
   const auto fits = static_cast<std::int64_t>(static_cast<double>(free) / static_cast<double>(bytes_an_image));
-  throw UsageError(setting + " = " + std::to_string(batch) + " takes about " + gigabytes(needed) + " for " + what +
-                   " of the largest network, and " + gigabytes(static_cast<double>(free)) + " are free; at most " +
-                   std::to_string(fits) + " would fit");
+  throw UsageError(setting + " = " + std::to_string(batch) + " takes about " + format_count(needed) + "B" + " for " +
+                   what + " of the largest network, and " + format_count(static_cast<double>(free)) + "B" +
+                   " are free; at most " + std::to_string(fits) + " would fit");
+}
+
+void require_measuring(const Prepared& p, std::int64_t bytes_an_image, std::uint64_t free) {
+  const SupernetAccuracyOptions& evaluation = p.config.evaluation;
+  require_batch("evaluation.batch", "measuring", std::min(evaluation.batch, p.data.search.size()), bytes_an_image,
+                free);
+  require_batch("evaluation.calibration_batch", "calibration", evaluation.calibration_batch, bytes_an_image, free);
 }
 
 }  // namespace
@@ -57,16 +58,13 @@ MemoryNeed memory_need(const Prepared& p) {
 }
 
 void require_memory_to_measure(const Prepared& p, std::uint64_t free) {
-  const std::int64_t need = memory_need(p).evaluation;
-  const SupernetAccuracyOptions& evaluation = p.config.evaluation;
-  require_batch("evaluation.batch", "measuring", std::min(evaluation.batch, p.data.search.size()), need, free);
-  require_batch("evaluation.calibration_batch", "calibration", evaluation.calibration_batch, need, free);
+  require_measuring(p, memory_need(p).evaluation, free);
 }
 
 void require_memory_to_train(const Prepared& p, std::uint64_t free) {
-  require_batch("loader.batch_size (--batch-size)", "a training step", p.config.loader.batch_size,
-                memory_need(p).training, free);
-  require_memory_to_measure(p, free);
+  const MemoryNeed need = memory_need(p);
+  require_batch("loader.batch_size (--batch-size)", "a training step", p.config.loader.batch_size, need.training, free);
+  require_measuring(p, need.evaluation, free);
 }
 
 }  // namespace frontier

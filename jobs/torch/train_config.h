@@ -28,8 +28,7 @@ template <class Fields>
 void describe(Fields& f, TeacherOptions& o) {
   f("checkpoint", o.checkpoint,
     "A trained network whose outputs are learned, too: the folder of a supernet or of one network, or a file that "
-    "export "
-    "wrote; empty: none.");
+    "export wrote; empty: none.");
   f("arch", o.arch, "Which of a supernet's subnets teaches; empty: that of the most multiply-accumulates.");
   f("temperature", o.temperature, 0.01, 1000.0, "Outputs are divided by it before they are compared.");
   f("share", o.share, 0.0, 1.0, "Share of the loss that is learned from the teacher; the rest is by the labels.");
