@@ -358,6 +358,7 @@ TEST_F(WrongJob, InJobs) {
                 2,
                 {"unknown objective 'topp'", "did you mean 'top1'?"}},
        BadInput{"ObjectiveNonsense", search({"--objectives", "nonsense"}), 2, {"'nonsense'", "name:min or name:max"}},
+       BadInput{"UnknownEvaluatorOfSearch", {"search", "--evaluator", "bench"}, 2, {"'bench'", "benchmark, supernet"}},
        BadInput{"UnknownEvaluator", evaluate({"--evaluator", "suprnet"}), 2, {"'suprnet'", "did you mean 'supernet'?"}},
        BadInput{"NoCheckpoint", evaluate({}), 2, {"--checkpoint"}},
        BadInput{"UnknownSplit",

@@ -283,7 +283,6 @@ TEST_F(BenchmarkSearch, WrongInputIsRefusedBeforeAnythingIsStored) {
       BadInput{"RepeatOfNothing", search("one.db", {"--repeat", "0"}), 2, {"--repeat"}},
       BadInput{"Checkpoint", search("one.db", {"--checkpoint", "x"}), 2, {"--checkpoint has no effect"}},
       BadInput{"Evaluation", search("one.db", {"--set", "evaluation.images=5"}), 2, {"'evaluation'", "no effect on"}},
-      BadInput{"UnknownEvaluator", {"search", "--evaluator", "bench"}, 2, {"'bench'", "benchmark, supernet"}},
       BadInput{"NoCheckpoint", {"search"}, 2, {"--checkpoint is required"}},
       BadInput{"TableOfASupernet", {"search", "--checkpoint", "x", "--dataset", "y"}, 2, {"--dataset", "no effect"}},
       BadInput{"RepeatOfASupernet", {"search", "--checkpoint", "x", "--repeat", "3"}, 2, {"--repeat has no effect"}},
