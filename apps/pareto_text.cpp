@@ -35,11 +35,8 @@ std::vector<Line> lines_of(const MeanFront& front) {
 }
 
 std::string readable_value(const Line& line, const std::string& name) {
-  const StoredArchitecture& network = line.shown.architecture;
-  if (name == "macs") return readable(name, static_cast<double>(network.macs));
-  if (name == "params") return readable(name, static_cast<double>(network.params));
   const auto error = line.standard_errors.find(name);
-  return readable(name, name == "seconds" ? line.shown.seconds : line.shown.metrics.at(name),
+  return readable(name, value_of(line.shown, name),
                   error == line.standard_errors.end() ? std::nullopt : std::optional(error->second));
 }
 

@@ -81,6 +81,13 @@ std::string in_words(const Protocol& protocol) {
   return parts.empty() ? protocol.evaluator : join(parts);
 }
 
+double value_of(const Evaluation& evaluation, const std::string& name) {
+  if (name == "macs") return static_cast<double>(evaluation.architecture.macs);
+  if (name == "params") return static_cast<double>(evaluation.architecture.params);
+  if (name == "seconds") return evaluation.seconds;
+  return evaluation.metrics.at(name);
+}
+
 nlohmann::json to_json(const Protocol& protocol) {
   return {{"dataset", protocol.dataset},
           {"split", protocol.split},

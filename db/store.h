@@ -62,6 +62,10 @@ struct Evaluation {
   std::string statistics = {};
 };
 
+/// What an objective or a condition of this name asks for: macs, params, seconds or a metric.
+/// @throws std::out_of_range if there is no such metric.
+double value_of(const Evaluation& evaluation, const std::string& name);
+
 /// An evaluation as stored.
 struct Result : Evaluation {
   std::int64_t id = 0;

@@ -9,6 +9,7 @@
 
 #include "common/text.h"
 #include "report/html.h"
+#include "report/internal/svg.h"
 
 namespace frontier {
 namespace {
@@ -121,12 +122,6 @@ CellPicture picture_of(const Said& said) {
   return said.operations.empty() ? with_operations_on_edges(said) : with_operations_in_vertices(said);
 }
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
 /// Draws a cell row by row. Every node has a lane, a line from it down to the last operation that reads it.
 class CellDrawing {
  public:
@@ -143,8 +138,8 @@ class CellDrawing {
   }
 
   std::string svg(const std::string& title) {
-    out_ = "<svg class=\"network cell\" role=\"img\" viewBox=\"0 0 " + number(kWidth) + " " + number(height_) +
-           "\" width=\"" + number(kWidth) + "\" height=\"" + number(height_) + "\"><title>" + html(title) +
+    out_ = "<svg class=\"network cell\" role=\"img\" viewBox=\"0 0 " + svg_number(kWidth) + " " + svg_number(height_) +
+           "\" width=\"" + svg_number(kWidth) + "\" height=\"" + svg_number(height_) + "\"><title>" + html(title) +
            "</title>\n";
     for (std::size_t node = 0; node < cell_.nodes.size(); ++node) add_lane(node);
     for (std::size_t i = 0; i < cell_.operations.size(); ++i) add_operation(i);
@@ -173,33 +168,34 @@ class CellDrawing {
       if (std::find(from.begin(), from.end(), node) != from.end()) last = operation_y_[i];
     }
     if (last > 0)
-      out_ += "<path class=\"lane " + hue(node) + "\" d=\"M" + number(lane(node)) + " " + number(node_y_[node]) + "V" +
-              number(last) + "\"/>";
+      out_ += "<path class=\"lane " + hue(node) + "\" d=\"M" + svg_number(lane(node)) + " " +
+              svg_number(node_y_[node]) + "V" + svg_number(last) + "\"/>";
   }
 
   void add_operation(std::size_t i) {
     const auto& operation = cell_.operations[i];
     const double y = operation_y_[i], to = node_y_[operation.to], right = box_right();
     for (const std::size_t from : operation.from)
-      out_ += "<path class=\"lane " + hue(from) + "\" d=\"M" + number(lane(from)) + " " + number(y) + "H" +
-              number(box_left()) + "\"/>";
+      out_ += "<path class=\"lane " + hue(from) + "\" d=\"M" + svg_number(lane(from)) + " " + svg_number(y) + "H" +
+              svg_number(box_left()) + "\"/>";
     for (const std::size_t from : operation.from)
-      out_ += "<circle class=\"joint " + hue(from) + "\" cx=\"" + number(lane(from)) + "\" cy=\"" + number(y) +
+      out_ += "<circle class=\"joint " + hue(from) + "\" cx=\"" + svg_number(lane(from)) + "\" cy=\"" + svg_number(y) +
               "\" r=\"3.5\"/>";
-    out_ += "<path class=\"wire\" d=\"M" + number(right) + " " + number(y) + "H" + number(right + 10) + "V" +
-            number(to) + "H" + number(lane(operation.to) + kRadius + 5) + "\"/><path class=\"tip\" d=\"M" +
-            number(lane(operation.to) + kRadius) + " " + number(to) + "l6 -3.5v7z\"/>";
-    out_ += "<rect class=\"box\" rx=\"4\" x=\"" + number(box_left()) + "\" y=\"" + number(y - kBox / 2) +
-            "\" width=\"" + number(right - box_left()) + "\" height=\"" + number(kBox) +
-            "\"/><text class=\"what\" x=\"" + number((box_left() + right) / 2) + "\" y=\"" + number(y + 4.5) + "\">" +
-            html(printable(operation.what, 24)) + "</text>\n";
+    out_ += "<path class=\"wire\" d=\"M" + svg_number(right) + " " + svg_number(y) + "H" + svg_number(right + 10) +
+            "V" + svg_number(to) + "H" + svg_number(lane(operation.to) + kRadius + 5) +
+            "\"/><path class=\"tip\" d=\"M" + svg_number(lane(operation.to) + kRadius) + " " + svg_number(to) +
+            "l6 -3.5v7z\"/>";
+    out_ += "<rect class=\"box\" rx=\"4\" x=\"" + svg_number(box_left()) + "\" y=\"" + svg_number(y - kBox / 2) +
+            "\" width=\"" + svg_number(right - box_left()) + "\" height=\"" + svg_number(kBox) +
+            "\"/><text class=\"what\" x=\"" + svg_number((box_left() + right) / 2) + "\" y=\"" + svg_number(y + 4.5) +
+            "\">" + html(printable(operation.what, 24)) + "</text>\n";
   }
 
   void add_node(std::size_t node) {
-    out_ += "<circle class=\"node " + hue(node) + "\" cx=\"" + number(lane(node)) + "\" cy=\"" + number(node_y_[node]) +
-            "\" r=\"" + number(kRadius) + "\"/><text class=\"in-node" + (cell_.nodes[node].size() > 2 ? " long" : "") +
-            "\" x=\"" + number(lane(node)) + "\" y=\"" + number(node_y_[node] + 4) + "\">" + html(cell_.nodes[node]) +
-            "</text>\n";
+    out_ += "<circle class=\"node " + hue(node) + "\" cx=\"" + svg_number(lane(node)) + "\" cy=\"" +
+            svg_number(node_y_[node]) + "\" r=\"" + svg_number(kRadius) + "\"/><text class=\"in-node" +
+            (cell_.nodes[node].size() > 2 ? " long" : "") + "\" x=\"" + svg_number(lane(node)) + "\" y=\"" +
+            svg_number(node_y_[node] + 4) + "\">" + html(cell_.nodes[node]) + "</text>\n";
   }
 
   const CellPicture& cell_;

@@ -7,6 +7,7 @@
 #include "common/options.h"
 #include "common/shell.h"
 #include "common/text.h"
+#include "report/internal/run_lookup.h"
 #include "report/quantity.h"
 
 namespace frontier {
@@ -47,21 +48,6 @@ void add_settings(Line& line, const nlohmann::json& settings, const std::string&
     return;
   }
   for (const auto& [key, value] : settings.items()) add_settings(line, value, path + "." + key);
-}
-
-const Run* run_of(const Result& result, std::span<const Run> runs) {
-  const auto found =
-      std::find_if(runs.begin(), runs.end(), [&](const Run& run) { return result.run && run.id == *result.run; });
-  return found == runs.end() ? nullptr : &*found;
-}
-
-/// The last training of the supernet that is in the run's checkpoint.
-const Run* training_of(const Run& run, std::span<const Run> runs) {
-  const Run* found = nullptr;
-  for (const Run& other : runs)
-    if (other.kind == "train" && other.id <= run.id && !run.checkpoint.empty() && other.checkpoint == run.checkpoint)
-      found = &other;
-  return found;
 }
 
 /// How the run evaluated, where it did so otherwise than by default: the settings of its configuration.
@@ -146,7 +132,7 @@ std::vector<Command> commands_for(const Result& result, std::span<const Run> run
     add("Look it up", table_line(result, database));
     add("Train it alone", training_line(result, database, letter));
   }
-  const Run* run = run_of(result, runs);
+  const Run* run = run_with(result.run, runs);
   if (run == nullptr || run->checkpoint.empty()) return commands;
   if (evaluator == "scratch") {
     add("Export as ONNX", export_line(*run, "", database, letter));

@@ -7,6 +7,7 @@
 #include "common/text.h"
 #include "report/html.h"
 #include "report/internal/sections.h"
+#include "report/quantity.h"
 
 namespace frontier {
 namespace {
@@ -15,11 +16,6 @@ using Json = PageContext::Json;
 
 constexpr std::size_t kOpenRuns = 4;
 
-std::string significant_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.5g", value);
-  return text;
-}
 double significant(double value) { return std::strtod(significant_text(value).c_str(), nullptr); }
 
 /// One value a step of the mean, by step and not by position: null where the curve has none there.

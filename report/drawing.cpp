@@ -7,6 +7,7 @@
 
 #include "common/text.h"
 #include "report/html.h"
+#include "report/internal/svg.h"
 #include "search_spaces/cost.h"
 
 namespace frontier {
@@ -237,12 +238,6 @@ std::string cut(const std::string& text, double character, double width, const s
   return text;
 }
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
-
 }  // namespace
 
 std::vector<Block> blocks_of(const NetworkGraph& graph, const std::set<std::string>& cells) {
@@ -268,42 +263,43 @@ std::string draw(const std::vector<Block>& blocks, const std::string& title) {
   const auto top = [&](std::size_t b) { return 1 + static_cast<double>(b) * (kBox + kGap); };
   const double height = top(blocks.size()) - kGap + 1;
 
-  std::string svg = "<svg class=\"network\" role=\"img\" viewBox=\"0 0 " + number(kWidth) + " " + number(height) +
-                    "\" width=\"" + number(kWidth) + "\" height=\"" + number(height) + "\"><title>" + html(title) +
-                    "</title>\n";
+  std::string svg = "<svg class=\"network\" role=\"img\" viewBox=\"0 0 " + svg_number(kWidth) + " " +
+                    svg_number(height) + "\" width=\"" + svg_number(kWidth) + "\" height=\"" + svg_number(height) +
+                    "\"><title>" + html(title) + "</title>\n";
   std::size_t lane = 0;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     for (const std::size_t input : blocks[b].inputs) {
       if (input + 1 == b) {
         const double x = box_width / 2;
-        svg += "<path class=\"wire\" d=\"M" + number(x) + " " + number(top(b) - kGap) + "V" + number(top(b) - 4) +
-               "\"/><path class=\"tip\" d=\"M" + number(x - 3.5) + " " + number(top(b) - 6) + "h7l-3.5 6z\"/>";
+        svg += "<path class=\"wire\" d=\"M" + svg_number(x) + " " + svg_number(top(b) - kGap) + "V" +
+               svg_number(top(b) - 4) + "\"/><path class=\"tip\" d=\"M" + svg_number(x - 3.5) + " " +
+               svg_number(top(b) - 6) + "h7l-3.5 6z\"/>";
       } else {
         const double x = box_width + 1 + lane_width * (static_cast<double>(++lane) - 0.3);
-        svg += "<path class=\"wire\" d=\"M" + number(box_width + 1) + " " + number(top(input) + kBox - 8) + "H" +
-               number(x) + "V" + number(top(b) + 8) + "H" + number(box_width + 1) + "\"/>";
+        svg += "<path class=\"wire\" d=\"M" + svg_number(box_width + 1) + " " + svg_number(top(input) + kBox - 8) +
+               "H" + svg_number(x) + "V" + svg_number(top(b) + 8) + "H" + svg_number(box_width + 1) + "\"/>";
       }
     }
     const Block& block = blocks[b];
     const double share = total == 0 ? 0 : static_cast<double>(block.macs) / static_cast<double>(total);
     const std::string macs = block.macs == 0 ? "" : format_count(static_cast<double>(block.macs)) + " MACs";
-    svg += "<g transform=\"translate(1 " + number(top(b)) + ")\"><title>" + html(block.name) + ": " + html(block.what) +
-           ", " + html(block.shape) + ", " + std::to_string(block.macs) + " MACs (" + number(100 * share) + " %), " +
-           std::to_string(block.params) + " parameters</title>";
+    svg += "<g transform=\"translate(1 " + svg_number(top(b)) + ")\"><title>" + html(block.name) + ": " +
+           html(block.what) + ", " + html(block.shape) + ", " + std::to_string(block.macs) + " MACs (" +
+           svg_number(100 * share) + " %), " + std::to_string(block.params) + " parameters</title>";
     if (block.repeats > 1)
-      svg += "<rect class=\"box\" rx=\"5\" y=\"4\" x=\"4\" width=\"" + number(box_width - 4) + "\" height=\"" +
-             number(kBox) + "\"/>";
-    svg += "<rect class=\"box\" rx=\"5\" width=\"" + number(block.repeats > 1 ? box_width - 4 : box_width) +
-           "\" height=\"" + number(kBox) + "\"/>";
+      svg += "<rect class=\"box\" rx=\"5\" y=\"4\" x=\"4\" width=\"" + svg_number(box_width - 4) + "\" height=\"" +
+             svg_number(kBox) + "\"/>";
+    svg += "<rect class=\"box\" rx=\"5\" width=\"" + svg_number(block.repeats > 1 ? box_width - 4 : box_width) +
+           "\" height=\"" + svg_number(kBox) + "\"/>";
     if (block.macs > 0)
-      svg += "<rect class=\"share\" x=\"1\" y=\"" + number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
-             number(std::max(1.0, (box_width - 2) * share)) + "\" height=\"4\"/>";
-    svg += "<text class=\"what\" x=\"" + number(kPadding) + "\" y=\"18\">" +
+      svg += "<rect class=\"share\" x=\"1\" y=\"" + svg_number(kBox - 5) + "\" rx=\"1.5\" width=\"" +
+             svg_number(std::max(1.0, (box_width - 2) * share)) + "\" height=\"4\"/>";
+    svg += "<text class=\"what\" x=\"" + svg_number(kPadding) + "\" y=\"18\">" +
            html(cut(block.what, kBold, text_width, macs)) + "</text>";
-    svg += "<text class=\"macs\" x=\"" + number(box_width - kPadding) + "\" y=\"18\">" + html(macs) + "</text>";
-    svg += "<text class=\"name\" x=\"" + number(kPadding) + "\" y=\"34\">" +
+    svg += "<text class=\"macs\" x=\"" + svg_number(box_width - kPadding) + "\" y=\"18\">" + html(macs) + "</text>";
+    svg += "<text class=\"name\" x=\"" + svg_number(kPadding) + "\" y=\"34\">" +
            html(cut(block.name, kPlain, text_width, block.shape)) + "</text>";
-    svg += "<text class=\"shape\" x=\"" + number(box_width - kPadding) + "\" y=\"34\">" + html(block.shape) +
+    svg += "<text class=\"shape\" x=\"" + svg_number(box_width - kPadding) + "\" y=\"34\">" + html(block.shape) +
            "</text></g>\n";
   }
   return svg + "</svg>";

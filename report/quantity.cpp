@@ -1,8 +1,8 @@
 #include "report/quantity.h"
 
-#include <cmath>
 #include <cstdio>
 
+#include "common/statistics.h"
 #include "common/text.h"
 
 namespace frontier {
@@ -17,13 +17,13 @@ std::string digits(double value, int decimals) {
   return text;
 }
 
-std::string five_digits(double value) {
+}  // namespace
+
+std::string significant_text(double value) {
   char text[64];
   std::snprintf(text, sizeof text, "%.5g", value);
   return text;
 }
-
-}  // namespace
 
 Quantity quantity_of(std::string_view name) {
   const std::string text(name);
@@ -45,16 +45,9 @@ bool has_value(const Result& result, const std::string& name) {
   return is_count(name) || name == "seconds" || result.metrics.contains(name);
 }
 
-double value_of(const Result& result, const std::string& name) {
-  if (name == "macs") return static_cast<double>(result.architecture.macs);
-  if (name == "params") return static_cast<double>(result.architecture.params);
-  if (name == "seconds") return result.seconds;
-  return result.metrics.at(name);
-}
-
 std::string value_text(const std::string& name, double value) {
   if (is_accuracy(name)) return digits(100 * value, 2) + " %";
-  const std::string number = is_count(name) ? format_count(value) : five_digits(value);
+  const std::string number = is_count(name) ? format_count(value) : significant_text(value);
   const std::string unit = quantity_of(name).unit;
   return unit.empty() ? number : number + " " + unit;
 }
@@ -67,10 +60,9 @@ std::string value_text(const Result& result, const std::string& name) {
 
 std::optional<double> standard_error(const Result& result, const std::string& name) {
   if (!is_accuracy(name)) return std::nullopt;
-  const auto images = result.metrics.find("images");
-  const double p = value_of(result, name);
-  if (images == result.metrics.end() || images->second < 1 || p < 0 || p > 1) return std::nullopt;
-  return std::sqrt(p * (1 - p) / images->second);
+  const auto images = result.metrics.find(kImagesMetric);
+  if (images == result.metrics.end()) return std::nullopt;
+  return accuracy_standard_error(value_of(result, name), images->second);
 }
 
 Scale scale_of(const Quantity& quantity, double most) {

@@ -21,16 +21,16 @@ Quantity quantity_of(std::string_view name);
 
 /// Whether the result has a number of this name: macs, params, seconds or a metric.
 bool has_value(const Result& result, const std::string& name);
-/// @throws std::out_of_range if it has none.
-double value_of(const Result& result, const std::string& name);
 
+/// To five digits.
+std::string significant_text(double value);
 /// "92.31 %", "1.23 M MACs", "3.21 ms".
 std::string value_text(const std::string& name, double value);
 /// The same of a result, with its standard error where it is known: "92.31 ± 0.27 %".
 std::string value_text(const Result& result, const std::string& name);
 
-/// The standard error of an accuracy p that was counted on n images, sqrt(p (1 - p) / n). None for other numbers, and
-/// where the result does not say on how many images it was measured (metric `images`).
+/// Of an accuracy (common/statistics.h). None for other numbers, and where the result does not say on how many images
+/// it was measured.
 std::optional<double> standard_error(const Result& result, const std::string& name);
 
 /// How values of a quantity are drawn: divided by `scale`, and what stands behind the axis' title.

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "common/text.h"
+#include "report/internal/run_lookup.h"
 
 namespace frontier {
 namespace {
@@ -64,13 +65,9 @@ std::string of_run(const char* what, const std::optional<std::int64_t>& run) {
 
 /// "weights of run 1": the training of the weights that a run measured with; the run itself where it is not known.
 std::string weights_text(const std::optional<std::int64_t>& measured_by, std::span<const Run> runs) {
-  const auto measured =
-      std::find_if(runs.begin(), runs.end(), [&](const Run& run) { return measured_by && run.id == *measured_by; });
-  const Run* found = nullptr;
-  if (measured != runs.end() && !measured->checkpoint.empty())
-    for (const Run& run : runs)
-      if (run.kind == "train" && run.id <= measured->id && run.checkpoint == measured->checkpoint) found = &run;
-  return of_run("weights", found != nullptr ? std::optional(found->id) : measured_by);
+  const Run* measured = run_with(measured_by, runs);
+  const Run* training = measured != nullptr ? training_of(*measured, runs) : nullptr;
+  return of_run("weights", training != nullptr ? std::optional(training->id) : measured_by);
 }
 
 std::vector<Detail> details_of(const Panel& panel, std::span<const Run> runs) {
