@@ -323,15 +323,17 @@ MeanResult mean_of_seeds(std::vector<Result> results) {
   MeanResult averaged;
   averaged.mean.architecture = results.front().architecture;
   averaged.mean.protocol = results.front().protocol;
-  const auto add = [&](const std::string& name, double& to, const auto& value_of) {
+  const auto add = [&](const std::string& name, double& to, const auto& of) {
     std::vector<double> values;
-    for (const Result& result : results) values.push_back(value_of(result));
+    for (const Result& result : results) values.push_back(of(result));
     to = mean(values);
     if (values.size() > 1 && name != kImagesMetric) averaged.standard_errors[name] = standard_error(values);
   };
-  for (const auto& [name, value] : results.front().metrics)
+  for (const auto& metric : results.front().metrics) {
+    const std::string& name = metric.first;
     if (std::all_of(results.begin(), results.end(), [&](const Result& r) { return r.metrics.contains(name); }))
       add(name, averaged.mean.metrics[name], [&](const Result& result) { return result.metrics.at(name); });
+  }
   add("seconds", averaged.mean.seconds, [](const Result& result) { return result.seconds; });
   averaged.results = std::move(results);
   return averaged;
@@ -459,7 +461,7 @@ MeanFront Store::pareto_of_means(std::span<const Objective> objectives, const Fi
   std::vector<const std::vector<std::size_t>*> members;
   std::vector<double> points;
   for (const auto& [key, group] : groups) {
-    const auto mean_of = [&](std::size_t field) {
+    const auto mean_of = [&, &group = group](std::size_t field) {
       std::vector<double> values;
       for (const std::size_t i : group) values.push_back(rows.values[i * num_fields + field]);
       return mean(values);

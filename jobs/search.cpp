@@ -316,8 +316,9 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
   const bool repeated = settings.repeat > 1;
   if (repeated && settings.resume)
     throw UsageError("--repeat is not stored until all searches are done, so there is nothing to --resume");
-  auto [table, reported] = load_benchmark(Store(settings.db, Store::Mode::kReadOnly), settings);
-  StoredBenchmark* report = reported ? &*reported : nullptr;
+  BenchmarkSearch tables = load_benchmark(Store(settings.db, Store::Mode::kReadOnly), settings);
+  StoredBenchmark& table = tables.table;
+  StoredBenchmark* report = tables.report ? &*tables.report : nullptr;
   nlohmann::json config = resolved_search(settings, table.info.space, searcher, kBenchmarkGeneration);
   config["evaluator"] = "benchmark";
   config["table"] = to_json(table.info.protocol);

@@ -81,7 +81,7 @@ TEST(Settings, AreJson) {
   const auto settings = list_options<WholeOptions>("");
   EXPECT_EQ(to_json(settings[0]).dump(),
             R"({"name":"steps","kind":"whole number","min":1,"max":100,"default":3,"meaning":"Steps."})");
-  EXPECT_EQ(to_json(settings[2])["choices"], (nlohmann::json{"sgd", "adam", "adamw"}));
+  EXPECT_EQ(to_json(settings[2])["choices"], (nlohmann::ordered_json{"sgd", "adam", "adamw"}));
 }
 
 TEST(Settings, OptionalFieldsAreLeftOutWhereTheyHaveNoValue) {

@@ -218,7 +218,7 @@ TEST_F(MeanFrontTest, IsTheFrontOfTheMeansWhateverTheSeeds) {
     store.record(all);
     std::set<std::string> best;
     for (const auto& [key, one] : expected) {
-      const auto beats = [&](const auto& other) {
+      const auto beats = [&one = one](const auto& other) {
         return other.second.first >= one.first && other.second.second <= one.second && other.second != one;
       };
       if (std::none_of(expected.begin(), expected.end(), beats)) best.insert(key);
