@@ -164,8 +164,7 @@ class Selection {
     if (use == Use::kWhere) known.emplace_back("seed");
     for (const auto& [name, id] : metrics_) known.push_back(name);
     const std::string guess = nearest(field, known);
-    throw UsageError(complaint + (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
-                     "In this database: " + join_names(known));
+    throw UsageError(complaint + nearest_of(guess, known));
   }
 
   /// Values are long: the start of one is enough where no other has it. @throws UsageError otherwise.
@@ -185,8 +184,11 @@ class Selection {
     const std::string guess = is_field_name(value) ? nearest(value, known) : "";
     for (std::string& name : known) name = "'" + name + "'";
     throw UsageError(option + ": no results with '" + printable(value) + "'; " +
-                     (guess.empty() ? "" : "did you mean '" + guess + "'? ") +
-                     "In this database: " + join_names(known));
+                     nearest_of(guess, known));
+  }
+
+  static std::string nearest_of(const std::string& guess, const std::vector<std::string>& known) {
+    return (guess.empty() ? "in" : "did you mean '" + guess + "'? In") + " this database: " + join_names(known);
   }
 
   static std::string join_names(std::vector<std::string> names) {

@@ -60,8 +60,8 @@ int resumed_threads(int given, const std::string& checkpoint, Observer& observer
   if (given > 0 && given != stored)
     observer.note(began + " and goes on with " + std::to_string(given) + ": last digits may differ");
   if (given == 0 && stored != cores)
-    observer.note(began + " and goes on with them, so that not a digit differs; here are " + std::to_string(cores) +
-                  " cores");
+    observer.note(began + " and goes on with them, so that not a digit differs; here " +
+                  (cores == 1 ? "is 1 core" : "are " + std::to_string(cores) + " cores"));
   return given > 0 ? given : stored;
 }
 

@@ -13,6 +13,13 @@ std::size_t first_shown(const std::vector<Run>& runs, std::size_t limit) {
   return runs.size() - std::min(runs.size(), limit);
 }
 
+/// The store's times are whole seconds.
+std::string duration(const Run& run) {
+  const double seconds = seconds_between(run.created, run.updated);
+  if (seconds < 1) return "under 1 s";
+  return seconds < 60 ? std::to_string(static_cast<int>(seconds)) + " s" : format_seconds(seconds);
+}
+
 void add_run(Writer& out, const Run& run) {
   out.add("<tr role=\"row\">");
   out.add_cell(std::to_string(run.id), "number", "Run");
@@ -31,7 +38,7 @@ void add_run(Writer& out, const Run& run) {
   out.add("</span></td>");
   out.add_cell(std::to_string(run.num_results), "number", "Results");
   out.add_cell(when(run.created), "time", "Started");
-  out.add_cell(format_seconds(seconds_between(run.created, run.updated)), "number", "Time");
+  out.add_cell(duration(run), "number", "Time");
   out.add("</tr>\n");
 }
 

@@ -210,7 +210,7 @@ TEST_F(Program, ExplainsWrongInput) {
   expect_refused("pareto DB --evaluator supernet", "measured under 2 protocols");
   expect_refused("pareto DB --split search --run 7", "no run 7");
   expect_refused("pareto DB --split search --run firts", "did you mean 'first'?");
-  expect_refused("pareto DB --split train", "--split: no results with 'train'; In this database: 'search', 'test'");
+  expect_refused("pareto DB --split train", "--split: no results with 'train'; in this database: 'search', 'test'");
   expect_refused("pareto DB --space tou", "did you mean 'toy'?");
   expect_refused("pareto DB --where \"macs<=4M; DROP TABLE runs\"", "--where, position 9");
   expect_refused("pareto DB --where \"macs<=4M' OR '1'='1\"", "--where, position 9");

@@ -258,7 +258,7 @@ TEST_F(StoreTest, FiltersRefuseNamesThatAreNotThere) {
   EXPECT_THROWS_WITH(store.results({.space = "tpy"}), UsageError,
                      "--space: no results with 'tpy'; did you mean 'toy'? In this database: 'toy'");
   EXPECT_THROWS_WITH(store.results({.split = "tset"}), UsageError, "--split: no results with 'tset'");
-  EXPECT_THROWS_WITH(store.results({.seed = 7}), UsageError, "--seed: no results with '7'; In this database: '0'");
+  EXPECT_THROWS_WITH(store.results({.seed = 7}), UsageError, "--seed: no results with '7'; in this database: '0'");
   EXPECT_THROWS_WITH(store.results({.dataset = "x' OR 1=1 --"}), UsageError,
                      "--dataset: no results with 'x' OR 1=1 --'");
   EXPECT_THROWS_WITH(

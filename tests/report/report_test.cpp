@@ -95,6 +95,8 @@ TEST_F(ReportProgram, ShowsFrontsCurvesNetworksAndSettings) {
   EXPECT_TRUE(has(page, "&quot;searcher&quot;: &quot;nsga2&quot;"));
   EXPECT_TRUE(has(page, "Chart.js v3.9.1"));
   EXPECT_TRUE(has(page, "Permission is hereby granted"));
+  EXPECT_TRUE(std::regex_search(page, std::regex("data-label=\"Time\">(under 1|[0-9]+) s<")))
+      << "whole seconds, as they are stored";
 
   const auto data = data_of(page);
   ASSERT_EQ(data["fronts"].size(), 2U);
