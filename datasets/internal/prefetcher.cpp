@@ -34,7 +34,8 @@ struct Prefetcher::Job {
 Prefetcher::Prefetcher(Make make, int prefetch, int threads)
     : make_(std::make_shared<const Make>(std::move(make))),
       prefetch_(available(threads) > 0 ? static_cast<std::size_t>(prefetch) : 0),
-      arena_(std::max(available(threads), 1), /*reserved_for_masters=*/0),  // starts nothing until it is used
+      // Starts nothing until it is used; without workers its one place is the caller's.
+      arena_(std::max(available(threads), 1), /*reserved_for_masters=*/available(threads) > 0 ? 0 : 1),
       every_core_(arena_) {}
 
 Prefetcher::~Prefetcher() { cancel(); }

@@ -32,5 +32,25 @@ TEST(Doctor, SaysThatEveryCoreIsUsedUnlessTold) {
   testing_support::expect_refused(program.run({"doctor", "--threads", "100000"}), {"", {}, 2, {"--threads", "100000"}});
 }
 
+// TBB warns of workers that it does not have.
+TEST(OneCore, IsEnoughAndNobodyComplains) {
+  cpu_set_t cores, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof cores, &cores), 0);
+  CPU_ZERO(&one);
+  for (int core = 0; core < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++core)
+    if (CPU_ISSET(core, &cores)) CPU_SET(core, &one);
+  const testing::TemporaryFolder folder;
+  const testing_support::Program program(folder.path().string());
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  std::vector<std::string> arguments{"train", "--quiet", "--out", "supernet", "--batch-size", "4", "--steps", "2"};
+  for (const char* setting : {"data.name=synthetic", "data.search_size=8", "data.synthetic.train_size=40",
+                              "data.synthetic.test_size=8", "final_random_subnets=0"})
+    arguments.insert(arguments.end(), {"--set", setting});
+  const auto outcome = program.run(arguments);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof cores, &cores), 0);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.err, "");
+}
+
 }  // namespace
 }  // namespace frontier
