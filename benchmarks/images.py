@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """images.py FOLDER: images a second that Frontier's loader makes of a folder of pictures, beside torchvision's.
 
-Both read the same folder (one folder a class), shrink the short side to --resize, cut the middle --size, and hand out normalised
+Both read the same folder (one folder a class; broken files are left out), shrink the short side to --resize, cut the middle --size, and hand out normalised
 float batches with as many threads (worker processes there) as --threads says; every epoch decodes every file. Runs alternate; each
 figure is the median over --repeats, with the range of the ratio. Frontier's figure for images kept in memory, which torchvision does
 not do, stands apart. torchvision's ImageFolder and DataLoader run in --python, an interpreter with torch and torchvision
@@ -22,8 +22,16 @@ import sys, time, torch
 from torchvision import datasets, transforms
 folder, size, resize, batch, threads = sys.argv[1], *map(int, sys.argv[2:])
 torch.set_num_threads(1)
+
+def whole(path):  # of 2,000 files one may be broken, which ends an epoch otherwise
+    try:
+        datasets.folder.default_loader(path)
+        return True
+    except OSError:
+        return False
+
 images = datasets.ImageFolder(folder, transforms.Compose([transforms.Resize(resize), transforms.CenterCrop(size), transforms.ToTensor(),
-    transforms.Normalize([0.5] * 3, [0.25] * 3)]))
+    transforms.Normalize([0.5] * 3, [0.25] * 3)]), is_valid_file=whole)
 loader = torch.utils.data.DataLoader(images, batch, shuffle=True, num_workers=threads, drop_last=True, persistent_workers=True)
 for epoch in range(2):  # the first starts the workers
     start, count = time.perf_counter(), 0

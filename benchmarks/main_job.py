@@ -159,7 +159,7 @@ def main():
     fixed.set_defaults(run=subnets)
     tuned = commands.add_parser("tune")
     tuned.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    tuned.add_argument("--set", nargs="*", default=["trainer.lr=0.02"], help="settings of the fine-tuning")
+    tuned.add_argument("--set", nargs="*", default=["trainer.lr=0.2"], help="settings of the fine-tuning")
     tuned.add_argument("--name", default="tuned", help="of what is kept, so that other settings are tried beside it")
     tuned.add_argument("--own", action=argparse.BooleanOptionalAction, default=True, help="train the networks from scratch, too")
     tuned.set_defaults(run=tune)
