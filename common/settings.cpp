@@ -21,7 +21,9 @@ void add_part(std::vector<Setting>& all, const NamedOptions& part, const std::st
     setting.only_with = path + ".name";
     const auto same = [&](const Setting& other) {
       return other.name == setting.name && other.only_with == setting.only_with && other.kind == setting.kind &&
-             other.default_value == setting.default_value && other.meaning == setting.meaning;
+             other.smallest == setting.smallest && other.largest == setting.largest &&
+             other.choices == setting.choices && other.default_value == setting.default_value &&
+             other.meaning == setting.meaning;
     };
     auto found = std::find_if(all.begin(), all.end(), same);
     if (found == all.end()) found = all.insert(all.end(), setting);

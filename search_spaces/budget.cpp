@@ -1016,8 +1016,12 @@ std::optional<Architecture> FeasibleSet::draw_path(Rng& rng) const {
 }
 
 Architecture FeasibleSet::draw(Rng& rng) const {
-  if (auto arch = list_ ? draw_from_list(rng) : draw_path(rng)) return *std::move(arch);
+  if (auto arch = try_draw(rng)) return *std::move(arch);
   throw UsageError(nothing_within());
+}
+
+std::optional<Architecture> FeasibleSet::try_draw(Rng& rng) const {
+  return list_ ? draw_from_list(rng) : draw_path(rng);
 }
 
 /// What to say where the limits together leave nothing: for every price the ends, and inside them what comes nearest.
@@ -1035,7 +1039,11 @@ std::string FeasibleSet::nothing_within() const {
   const auto& [price, limit] = tables_->limits[0];
   for (const bool above : {false, true}) {
     const auto end = above ? limit.at_most : limit.at_least;
-    const auto arch = end ? tables_->nearest(price, *end, above) : std::nullopt;
+    std::optional<Architecture> arch;
+    try {
+      if (end) arch = tables_->nearest(price, *end, above);
+    } catch (const Error&) {  // too long a search for a message
+    }
     if (arch)
       text += std::string("; the nearest ") + (above ? "above" : "below") + " has " +
               std::to_string(table().price(price, *arch)) + " " + unit_of(limit.price);

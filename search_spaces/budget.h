@@ -113,6 +113,8 @@ class FeasibleSet {
   /// Uniform among the canonical architectures within the budget. A few microseconds.
   /// @throws UsageError if the limits together leave nothing, or too little to be found.
   Architecture draw(Rng& rng) const;
+  /// The same; none in place of the error.
+  std::optional<Architecture> try_draw(Rng& rng) const;
 
   /// The architecture of the set with the greatest sum of scores; of several the first. Decisions without effect
   /// contribute nothing, whatever their scores. Exact: sums are those of whole numbers, to which the scores are scaled

@@ -8,11 +8,12 @@
 
 #include "common/errors.h"
 #include "common/text.h"
+#include "search_spaces/space_options.h"
 
 namespace frontier {
 namespace {
 
-constexpr int kNodes = 4, kEdges = 6, kCellsPerStage = 5;
+constexpr int kNodes = 4, kEdges = 6, kCellsPerStage = 5, kChannels = 16;
 constexpr std::array<const char*, 5> kOperations{"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
                                                  "avg_pool_3x3"};
 enum Operation : std::uint16_t { kNone, kSkip, kConv1x1, kConv3x3 };
@@ -27,28 +28,33 @@ void for_each_edge(const Visit& visit) {
 
 std::string edge_name(int from, int to) { return "edge" + std::to_string(from) + "-" + std::to_string(to); }
 
-Signal cell(Builder& b, Signal x, std::int64_t channels) {
+Signal edge(Builder& b, int from, int to, Signal x, std::int64_t channels, std::int64_t partial) {
+  const std::string name = edge_name(from, to);
+  auto scope = b.scope(name);
+  const auto conv = [&b](const char* operation, int kernel) {
+    return Branch{operation, [&b, operation, kernel](Signal in) {
+                    return b.relu_conv_bn(operation, in, {.out = in.shape.channels, .kernel = kernel});
+                  }};
+  };
+  return b.mix("/" + name, x,
+               {{kOperations[kNone], [&](Signal in) { return b.zero(in, channels / partial, 1); }},
+                {kOperations[kSkip], [](Signal in) { return in; }},
+                conv(kOperations[kConv1x1], 1),
+                conv(kOperations[kConv3x3], 3),
+                {kOperations[4], [&](Signal in) { return b.average_pool(in, 3, 1); }}},
+               {.partial = partial});
+}
+
+Signal cell(Builder& b, Signal x, std::int64_t channels, std::int64_t partial) {
   std::vector<Signal> nodes{x};
-  std::vector<Signal> arriving;
-  for_each_edge([&](std::size_t, int from, int to) {
-    const std::string name = edge_name(from, to);
-    auto scope = b.scope(name);
-    const auto conv = [&](const char* operation, int kernel) {
-      return Branch{operation, [&b, channels, operation, kernel](Signal in) {
-                      return b.relu_conv_bn(operation, in, {.out = channels, .kernel = kernel});
-                    }};
-    };
-    arriving.push_back(b.mix("/" + name, nodes[static_cast<std::size_t>(from)],
-                             {{kOperations[kNone], [&](Signal in) { return b.zero(in, channels, 1); }},
-                              {kOperations[kSkip], [](Signal in) { return in; }},
-                              conv(kOperations[kConv1x1], 1),
-                              conv(kOperations[kConv3x3], 3),
-                              {kOperations[4], [&](Signal in) { return b.average_pool(in, 3, 1); }}}));
-    if (from + 1 == to) {
-      nodes.push_back(b.sum(arriving));
-      arriving.clear();
-    }
-  });
+  for (int to = 1; to < kNodes; ++to) {
+    std::vector<Builder::Term> arriving;
+    for (int from = 0; from < to; ++from)
+      arriving.push_back({std::to_string(from), [&, from, to] {
+                            return edge(b, from, to, nodes[static_cast<std::size_t>(from)], channels, partial);
+                          }});
+    nodes.push_back(b.sum_of("/node" + std::to_string(to), arriving.size(), arriving));
+  }
   return nodes.back();
 }
 
@@ -58,8 +64,8 @@ Signal reduction(Builder& b, Signal x, std::int64_t channels) {
   return b.add(b.conv("shortcut", b.average_pool(x, 2, 2), {.out = channels}), y);
 }
 
-Signal network(Builder& b, Signal x, std::int64_t classes) {
-  std::int64_t channels = 16;
+Signal network(Builder& b, const NasBench201Options& options, Signal x, std::int64_t classes) {
+  std::int64_t channels = kChannels;
   x = b.conv_bn("stem", x, {.out = channels, .kernel = 3});
   for (int stage = 0; stage < 3; ++stage) {
     auto stage_scope = b.scope("stage" + std::to_string(stage));
@@ -70,7 +76,7 @@ Signal network(Builder& b, Signal x, std::int64_t classes) {
     }
     for (int i = 0; i < kCellsPerStage; ++i) {
       auto scope = b.scope("cell" + std::to_string(i));
-      x = cell(b, x, channels);
+      x = cell(b, x, channels, options.partial);
     }
   }
   x = b.activation(b.batch_norm("last.bn", x), Activation::kReLU);
@@ -193,11 +199,16 @@ std::string nas_bench_201_identity(const Architecture& arch) {
   return nodes.back();
 }
 
-SearchSpace nas_bench_201() {
+SearchSpace nas_bench_201(const NasBench201Options& options) {
+  if (options.partial < 1 || kChannels % options.partial != 0)
+    throw UsageError("space.partial = " + std::to_string(options.partial) + " must divide the " +
+                     std::to_string(kChannels) + " channels");
   const auto cells = std::make_shared<CanonicalCells>();
-  return SearchSpace("nas_bench_201", {3, 32, 32, 10}, network,
-                     {print, [](std::span<const Decision>, std::string_view text) { return Reader(text).read(); }},
-                     [cells](std::span<const Decision>, const Architecture& arch) { return cells->of(arch); });
+  return SearchSpace(
+      space_text("nas_bench_201", write_options(options), write_options(NasBench201Options{})), {3, 32, 32, 10},
+      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); },
+      {print, [](std::span<const Decision>, std::string_view text) { return Reader(text).read(); }},
+      [cells](std::span<const Decision>, const Architecture& arch) { return cells->of(arch); });
 }
 
 }  // namespace frontier

@@ -1,10 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "search_spaces/search_space.h"
 
 namespace frontier {
+
+struct NasBench201Options {
+  std::int64_t partial = 1;  ///< the K of PC-DARTS: one in K channels of an edge passes through its operations
+};
+
+/// What settings may say.
+template <class Fields>
+void describe(Fields& f, NasBench201Options& o) {
+  f("partial", o.partial, 1, 4096, "The K of PC-DARTS: one in K channels of an edge passes through its operations.");
+}
 
 /// The topology space of NAS-Bench-201 and NATS-Bench (Dong and Yang 2020, arXiv 2001.00326): a cell of four nodes
 /// whose six edges each carry one of five operations, 5 cells a stage, 16, 32 and 64 channels. 15,625 architectures as
@@ -15,7 +26,8 @@ namespace frontier {
 ///
 /// Canonical form: of all cells with the same identity, the one with fewest convolution weights, then the smallest.
 /// Written as the benchmark's string, e.g. "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|none~0|none~1|avg_pool_3x3~2|".
-SearchSpace nas_bench_201();
+/// @throws UsageError if the partial channels do not divide the channels.
+SearchSpace nas_bench_201(const NasBench201Options& options = {});
 
 /// The identity that NATS-Bench gives a cell: what reaches the output node, with `none` and `skip_connect` resolved and
 /// the inputs of a node in any order. Equal for cells that compute the same function; 6,466 different ones.

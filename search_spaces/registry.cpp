@@ -35,6 +35,9 @@ struct Entry {
 };
 
 SearchSpace with(const DartsOptions& defaults, const nlohmann::json& options) { return darts(defaults, options); }
+SearchSpace with(const NasBench201Options& defaults, const nlohmann::json& options) {
+  return nas_bench_201(with_space_options(defaults, options));
+}
 SearchSpace with(const ResNetShapeOptions& defaults, const nlohmann::json& options) {
   return resnet_shape(defaults, options);
 }
@@ -59,8 +62,9 @@ const std::vector<Entry>& entries() {
        [] { return nas_bench_macro(); }},
       {{"nas_bench_101", "NAS-Bench-101: a cell of up to 7 vertices and 9 edges, 423,624 networks for 32x32 images"},
        [] { return nas_bench_101(); }},
-      {{"nas_bench_201", "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks"},
-       [] { return nas_bench_201(); }},
+      with_defaults("nas_bench_201",
+                    "NAS-Bench-201 / NATS-Bench topology: a cell of 6 edges x 5 operations, 15,625 networks",
+                    NasBench201Options{}),
       with_defaults("darts",
                     "DARTS: a normal and a reduction cell of 4 nodes, 7 operations; 20 cells for 32x32 images (CIFAR)",
                     darts_cifar()),

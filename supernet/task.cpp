@@ -38,9 +38,11 @@ at::Tensor Classification::teaching(const at::Tensor& output, const Lesson& less
 
 at::Tensor Classification::lesson_loss(const at::Tensor& output, const at::Tensor& teaching,
                                        const Lesson& lesson) const {
-  const at::Tensor said = at::log_softmax(in_float(output) / lesson.temperature, 1);
-  const at::Tensor loss = -(teaching * said).sum(1).mean();
-  return lesson.temperature == 1 ? loss : loss * (lesson.temperature * lesson.temperature);
+  const double temperature = lesson.pupil_temperature.value_or(lesson.temperature);
+  const at::Tensor said = at::log_softmax(in_float(output) / temperature, 1);
+  const at::Tensor loss = lesson.divergence.name == "alpha" ? alpha_divergence(said, teaching, lesson.divergence)
+                                                            : -(teaching * said).sum(1).mean();
+  return temperature == 1 ? loss : loss * (temperature * temperature);
 }
 
 at::Tensor Classification::sums(const at::Tensor& output, const TrainingBatch& batch) const {

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "supernet/divergence.h"
 
 namespace frontier {
 
@@ -20,10 +23,12 @@ struct TrainingBatch {
 
 /// From whom a subnet learns in place of the labels, or beside them: the mean of what the teachers say.
 struct Lesson {
-  std::vector<std::size_t> of = {};  ///< earlier subnets of the same work
-  std::string teacher = {};          ///< a network that the trainer was given under this name
-  double temperature = 1;            ///< logits of pupil and teachers are divided by it
-  double share = 1;                  ///< of the loss; the rest of it is by the labels
+  std::vector<std::size_t> of = {};              ///< earlier subnets of the same work
+  std::string teacher = {};                      ///< a network that the trainer was given under this name
+  double temperature = 1;                        ///< logits of the teachers are divided by it, and the pupil's, ...
+  std::optional<double> pupil_temperature = {};  ///< ... which have another one where it is given
+  double share = 1;                              ///< of the loss; the rest of it is by the labels
+  DivergenceOptions divergence = {};
   bool is_from_labels() const { return of.empty() && teacher.empty(); }
 };
 
@@ -62,7 +67,8 @@ class Classification : public Task {
   at::Tensor clean_loss(const at::Tensor& output, const TrainingBatch& batch) const override;
   /// softmax(logits / temperature).
   at::Tensor teaching(const at::Tensor& output, const Lesson& lesson) const override;
-  /// temperature^2 times the cross-entropy to it (Hinton, Vinyals and Dean, arXiv 1503.02531).
+  /// The pupil's temperature squared times the cross-entropy to it (Hinton, Vinyals and Dean, arXiv 1503.02531), or the
+  /// lesson's other divergence.
   at::Tensor lesson_loss(const at::Tensor& output, const at::Tensor& teaching, const Lesson& lesson) const override;
   std::vector<std::string> metrics() const override { return {"top1", "loss"}; }
   at::Tensor sums(const at::Tensor& output, const TrainingBatch& batch) const override;

@@ -230,9 +230,11 @@ std::vector<Trainer::Ran> Trainer::run(const Pass& pass, const Work& work, Step&
     const Forward forward = program(batch.images);
     const at::Tensor loss = loss_of(pass, work, subnet, forward.outputs, graph, own, step);
     const bool gates_last = pass.is_last && &subnet == &work.subnets.back();
-    if (pass.learn != Learn::kNothing)
-      (pass.factor.defined() ? loss * pass.factor : loss)
+    if (pass.learn != Learn::kNothing) {
+      const at::Tensor own_part = subnet.factor == 1 ? loss : loss * subnet.factor;
+      (pass.factor.defined() ? own_part * pass.factor : own_part)
           .backward({}, /*retain_graph=*/learns(pass.learn, Learn::kGates) && !gates_last);
+    }
     own.push_back({.what = described(*supernet_.space, subnet.selection),
                    .learned = work.learn,
                    .loss = loss.detach(),

@@ -28,14 +28,22 @@ void prepare_sampler(Prepared& p) {
   sampler["name"] = name;
 }
 
-void prepare_teacher(Prepared& p) {
+/// How what the sampler trains is taught.
+void prepare_lessons(Prepared& p) {
   const TeacherOptions& teacher = p.config.teacher;
+  std::optional<Lesson> lesson;
   if (!teacher.checkpoint.empty()) {
-    p.sampler = std::make_unique<TaughtSampler>(
-        std::move(p.sampler), Lesson{.teacher = kTeacher, .temperature = teacher.temperature, .share = teacher.share});
+    lesson = Lesson{.teacher = kTeacher, .temperature = teacher.temperature, .share = teacher.share};
+    if (teacher.pupil_temperature > 0) lesson->pupil_temperature = teacher.pupil_temperature;
   } else if (write_options(teacher) != write_options(TeacherOptions{})) {
     throw UsageError("settings of the teacher have no effect without teacher.checkpoint");
   }
+  const DivergenceOptions& divergence = p.config.divergence;
+  if (!lesson && divergence == DivergenceOptions{}) return;
+  if (!lesson && !p.sampler->distills())
+    throw UsageError("divergence.name = " + divergence.name + " has no effect: with sampler '" +
+                     std::string(p.sampler->name()) + "' as it is set no subnet has a teacher (teacher.checkpoint)");
+  p.sampler = std::make_unique<TaughtSampler>(std::move(p.sampler), lesson, divergence);
 }
 
 /// Overwrites the values of `config` by those of `given`, object by object.
@@ -183,7 +191,7 @@ Prepared prepare(const nlohmann::json& json, const nlohmann::json& run) {
   fit_to_data(p, settings);
   prepare_sampler(p);
   require_images_of_streams(p);
-  prepare_teacher(p);
+  prepare_lessons(p);
   return p;
 }
 
@@ -252,7 +260,10 @@ std::string recipe_of(const Prepared& p) {
     settings["data"].erase(key);  // what they make of the pictures is in the images' checksum
   settings["sampler"].erase("arch");
   settings["start"].erase("checkpoint");  // its weights stay
+  // What came later leaves the recipes of earlier numbers what they were.
   if (p.config.start.checkpoint.empty()) settings.erase("start");
+  if (p.config.divergence == DivergenceOptions{}) settings.erase("divergence");
+  if (p.config.teacher.pupil_temperature == 0) settings["teacher"].erase("pupil_temperature");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());
 }

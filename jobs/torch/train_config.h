@@ -20,8 +20,10 @@ struct TeacherOptions {
   std::string checkpoint;
   std::string arch;        ///< which of a supernet's subnets; empty: that of the most multiply-accumulates
   double temperature = 1;  ///< logits are divided by it
-  double share = 0.5;      ///< of the loss; the rest is by the labels
-  std::string weights;     ///< checksum of the teacher's weights; filled in, and compared where it is given
+  /// The pupil's logits are divided by it; 0: by the teacher's temperature, as usual
+  double pupil_temperature = 0;
+  double share = 0.5;   ///< of the loss; the rest is by the labels
+  std::string weights;  ///< checksum of the teacher's weights; filled in, and compared where it is given
 };
 
 template <class Fields>
@@ -31,6 +33,8 @@ void describe(Fields& f, TeacherOptions& o) {
     "export wrote; empty: none.");
   f("arch", o.arch, "Which of a supernet's subnets teaches; empty: that of the most multiply-accumulates.");
   f("temperature", o.temperature, 0.01, 1000.0, "Outputs are divided by it before they are compared.");
+  f("pupil_temperature", o.pupil_temperature, 0.0, 1000.0,
+    "The pupil's outputs are divided by it; 0: by the teacher's temperature.");
   f("share", o.share, 0.0, 1.0, "Share of the loss that is learned from the teacher; the rest is by the labels.");
   f("weights", o.weights, "Checksum of the teacher's weights: filled in, and compared where it is given.");
 }
@@ -65,6 +69,7 @@ struct TrainConfig {
   nlohmann::json sampler = {{"name", "uniform"}};
   StartOptions start;
   TeacherOptions teacher;
+  DivergenceOptions divergence;  ///< by which whatever has a teacher learns from it
   TrainerOptions trainer;
   SupernetAccuracyOptions evaluation;
   std::int64_t checkpoint_steps = 0;  ///< checkpoint every so many steps; 0: by time
@@ -91,6 +96,7 @@ void describe(Fields& f, TrainConfig& c) {
   f("sampler", c.sampler, "Which subnets are trained.");
   f("start", c.start);
   f("teacher", c.teacher);
+  f("divergence", c.divergence);
   f("trainer", c.trainer);
   f("evaluation", c.evaluation);
   f("checkpoint_steps", c.checkpoint_steps, 0, 1'000'000'000, "A checkpoint every so many steps; 0: by time.");

@@ -2,10 +2,17 @@
 
 #include "common/errors.h"
 #include "common/text.h"
+#include "supernet/samplers/attentive.h"
+#include "supernet/samplers/cost_bins.h"
 #include "supernet/samplers/darts.h"
+#include "supernet/samplers/drnas.h"
+#include "supernet/samplers/fair.h"
 #include "supernet/samplers/fixed.h"
+#include "supernet/samplers/gdas.h"
+#include "supernet/samplers/pc_darts.h"
 #include "supernet/samplers/sampler.h"
 #include "supernet/samplers/sandwich.h"
+#include "supernet/samplers/shiftnas.h"
 #include "supernet/samplers/uniform.h"
 
 namespace frontier {
@@ -45,8 +52,11 @@ template <class S>
 constexpr Entry entry(const char* name) {
   return {name, make<S>, resolve<S>, settings<S>};
 }
-constexpr Entry kEntries[] = {entry<UniformSampler>("uniform"), entry<SandwichSampler>("sandwich"),
-                              entry<DartsSampler>("darts"), entry<FixedSampler>("fixed")};
+constexpr Entry kEntries[] = {
+    entry<UniformSampler>("uniform"),   entry<CostBinsSampler>("cost_bins"),  entry<FairSampler>("fair"),
+    entry<SandwichSampler>("sandwich"), entry<AttentiveSampler>("attentive"), entry<ShiftNasSampler>("shiftnas"),
+    entry<DartsSampler>("darts"),       entry<PcDartsSampler>("pc_darts"),    entry<GdasSampler>("gdas"),
+    entry<DrnasSampler>("drnas"),       entry<FixedSampler>("fixed")};
 
 const Entry& entry_of(std::string_view name) {
   for (const auto& entry : kEntries)

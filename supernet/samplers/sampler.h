@@ -40,6 +40,7 @@ struct Candidate {
   /// Of a soft selection, as functions of the sampler's parameters; subnets of one work may share them, works may not.
   std::optional<Gates> gates = {};
   Lesson lesson = {};
+  double factor = 1;  ///< of its loss, where its gradients are added to those of the others
 };
 
 /// One piece of a training step: subnets run on one batch, whose gradients are added up.
@@ -96,6 +97,8 @@ class Sampler {
   virtual bool uses(Stream stream) const { return stream == Stream::kTrain; }
   /// Whether works may be unrolled.
   virtual bool unrolls() const { return false; }
+  /// Whether subnets learn from others.
+  virtual bool distills() const { return false; }
   /// Curves of the sampler's own after a step, by name: "entropy", a probability, a width. May read from the device, so
   /// it is asked when a curve is drawn, not every step.
   virtual std::vector<std::pair<std::string, double>> metrics() const { return {}; }

@@ -19,6 +19,7 @@ class SandwichSampler : public StatelessSampler {
                   const Rng& rng);
   std::string_view name() const override { return "sandwich"; }
   std::optional<Work> next(const StepContext& context, Rng& rng) override;
+  bool distills() const override { return options_.distill == "inplace"; }
 
  private:
   std::shared_ptr<const SearchSpace> space_;

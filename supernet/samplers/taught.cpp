@@ -4,9 +4,11 @@ namespace frontier {
 
 std::optional<Work> TaughtSampler::next(const StepContext& context, Rng& rng) {
   auto work = sampler_->next(context, rng);
-  if (work && learns(work->learn, Learn::kWeights))
-    for (Candidate& subnet : work->subnets)
-      if (subnet.lesson.is_from_labels()) subnet.lesson = lesson_;
+  if (!work || !learns(work->learn, Learn::kWeights)) return work;
+  for (Candidate& subnet : work->subnets) {
+    if (teacher_ && subnet.lesson.is_from_labels()) subnet.lesson = *teacher_;
+    subnet.lesson.divergence = divergence_;
+  }
   return work;
 }
 

@@ -40,10 +40,12 @@ Arguments small(Arguments first, const std::string& sampler) {
         "loader.batch_size=4", "evaluation.calibration_images=4", "evaluation.calibration_batch=4", "trainer.steps=2"})
     first.insert(first.end(), {"--set", setting});
   if (!sampler.empty()) first.insert(first.end(), {"--sampler", sampler});
-  if (sampler == "darts") first.insert(first.end(), {"--space", "nas_bench_201", "--set", "arch_fraction=0.5"});
+  const bool learns = sampler == "darts" || sampler == "pc_darts" || sampler == "gdas" || sampler == "drnas";
+  if (learns) first.insert(first.end(), {"--space", "nas_bench_201", "--set", "arch_fraction=0.5"});
   if (sampler == "fixed")
     first.insert(first.end(), {"--space", "nas_bench_macro", "--set", "sampler.arch=\"22212220\""});
-  if (sampler == "darts" || sampler == "fixed")
+  if (sampler == "shiftnas") first.insert(first.end(), {"--set", "held_out_fraction=0.25"});
+  if (learns || sampler == "fixed")
     for (const char* setting : {"data.synthetic.channels=3", "data.synthetic.height=8", "data.synthetic.width=8"})
       first.insert(first.end(), {"--set", setting});
   return first;
@@ -73,7 +75,9 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
         "  trainer.optimizer.name: sgd, adam or adamw; default \"sgd\"\n",
         "with sampler.name=sandwich:\n  sampler.random_subnets: whole number, 0 to 1024; default 2\n",
         "with space.name=darts or darts_imagenet:\n", "  space.cells: whole number, 3 to 1000; default 20\n",
-        "  sampler.name: uniform, sandwich, darts or fixed; default \"uniform\"\n"})
+        "  sampler.name: uniform, cost_bins, fair, sandwich, attentive, shiftnas, darts, pc_darts, gdas, drnas or "
+        "fixed; default "
+        "\"uniform\"\n"})
     EXPECT_THAT(text, HasSubstr(line));
   EXPECT_THAT(output_of({"settings", "search"}),
               HasSubstr("with searcher.name=nsga2:\n  searcher.population: whole number, 2 to 1000000; default 64\n"));
@@ -111,7 +115,8 @@ TEST_F(Settings, ListedDefaultsAreTheDefaults) {
 }
 
 TEST_F(Settings, PrintConfigRoundTripsForEverySampler) {
-  for (const std::string sampler : {"uniform", "sandwich", "darts", "fixed"}) {
+  for (const std::string sampler : {"uniform", "cost_bins", "fair", "sandwich", "attentive", "shiftnas", "darts",
+                                    "pc_darts", "gdas", "drnas", "fixed"}) {
     SCOPED_TRACE(sampler);
     const std::string printed =
         output_of(small({"train", "--quiet", "--print-config", "--set", "trainer.lr=0.0625"}, sampler));

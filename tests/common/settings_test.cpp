@@ -74,6 +74,11 @@ TEST(Settings, WhatANameChoosesIsListedUnderIt) {
   EXPECT_EQ(settings[10].name, "chosen.name");
   EXPECT_EQ(settings[11].values, std::vector<std::string>{"c"}) << "another default";
   EXPECT_EQ(settings[11].default_value, 2.0);
+  auto narrower = list_options<PartOptions>("");
+  narrower[0].largest = 5;
+  const auto of_two =
+      with_named(list_options<WholeOptions>(""), "chosen", {{"a", list_options<PartOptions>("")}, {"b", narrower}});
+  EXPECT_EQ(of_two[9].values, std::vector<std::string>{"a"}) << "another range";
   EXPECT_THROWS_WITH(with_named({}, "chosen", {}), Error, "there is no setting 'chosen'");
 }
 

@@ -28,6 +28,31 @@ TEST(Teacher, ASupernetsLargestSubnetTeachesAndResumingIsExact) {
   EXPECT_EQ(s.file("ignores", "weights.safetensors"), s.file("alone", "weights.safetensors"));
 }
 
+TEST(Teacher, IsLearnedFromByAnotherDivergenceToo) {
+  Setting s;
+  const nlohmann::json sandwich = {{"name", "sandwich"}, {"distill", "inplace"}};
+  nlohmann::json by_alpha = s.config(sandwich);
+  by_alpha["divergence"] = {{"name", "alpha"}};
+  s.train("by labels' kin", s.config(sandwich), s.silent);
+  s.train("by alpha", by_alpha, s.silent);
+  EXPECT_NE(s.file("by labels' kin", "weights.safetensors"), s.file("by alpha", "weights.safetensors"));
+  StopsAtOnce stops;
+  EXPECT_THROW(s.train("stopped", by_alpha, stops), Interrupted);
+  s.train("stopped", nlohmann::json::object(), s.silent, "resume");
+  EXPECT_EQ(s.file("by alpha", "weights.safetensors"), s.file("stopped", "weights.safetensors"));
+  // Of alpha 1 alone it is the cross-entropy, to rounding.
+  by_alpha["divergence"] = {{"name", "alpha"}, {"alpha_min", 1}, {"alpha_max", 1}};
+  s.train("by one alpha", by_alpha, s.silent);
+  EXPECT_NEAR(s.run_json("by one alpha")["metrics"]["top1_dearest"].get<double>(),
+              s.run_json("by labels' kin")["metrics"]["top1_dearest"].get<double>(), 1e-9);
+
+  nlohmann::json idle = s.config({{"name", "uniform"}});
+  idle["divergence"] = {{"name", "alpha"}};
+  EXPECT_THROWS_WITH(
+      s.train("a", idle, s.silent), UsageError,
+      "divergence.name = alpha has no effect: with sampler 'uniform' as it is set no subnet has a teacher");
+}
+
 TEST(Teacher, AFileThatWasExportedTeachesLikeTheCheckpointItIsFrom) {
   Setting s;
   s.train("supernet", s.config({{"name", "uniform"}}), s.silent);

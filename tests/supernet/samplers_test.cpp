@@ -2,10 +2,13 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "common/errors.h"
 #include "search_spaces/cost.h"
+#include "search_spaces/cost_bins.h"
 #include "search_spaces/registry.h"
 #include "supernet/samplers/darts.h"
 #include "support/branch_spaces.h"
@@ -45,10 +48,12 @@ std::vector<Architecture> hard_subnets(Sampler& sampler, Rng& rng) {
 
 TEST(Samplers, EveryNameMakesASamplerOfThatName) {
   const Space space = shared(branch_space());
-  EXPECT_EQ(known_samplers(), (std::vector<std::string>{"uniform", "sandwich", "darts", "fixed"}));
+  EXPECT_EQ(known_samplers(), (std::vector<std::string>{"uniform", "cost_bins", "fair", "sandwich", "attentive",
+                                                        "shiftnas", "darts", "pc_darts", "gdas", "drnas", "fixed"}));
   for (const auto& name : known_samplers())
-    EXPECT_EQ(make(name, space, name == "fixed" ? nlohmann::json{{"arch", "skip,zero"}} : nlohmann::json::object())->name(),
-              name);
+    EXPECT_EQ(
+        make(name, space, name == "fixed" ? nlohmann::json{{"arch", "skip,zero"}} : nlohmann::json::object())->name(),
+        name);
 }
 
 TEST(Samplers, UnknownNamesAndOptionsAreRefused) {
@@ -57,7 +62,8 @@ TEST(Samplers, UnknownNamesAndOptionsAreRefused) {
     return make(name, space, nlohmann::json::parse(options));
   };
   EXPECT_THROWS_WITH(make_from("sandwitch", "{}"), UsageError, "unknown sampler 'sandwitch'; did you mean 'sandwich'?");
-  EXPECT_THROWS_WITH(make_from("x", "{}"), UsageError, "uniform, sandwich, darts, fixed");
+  EXPECT_THROWS_WITH(make_from("x", "{}"), UsageError,
+                     "uniform, cost_bins, fair, sandwich, attentive, shiftnas, darts, pc_darts, gdas, drnas, fixed");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets": 3})"), UsageError, "subnets_per_step");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 0})"), UsageError, "sampler.subnets_per_step");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 2000})"), UsageError, "1024");
@@ -136,6 +142,129 @@ TEST(SandwichSampler, InPlaceTheLargestTeachesAllOthers) {
   ASSERT_EQ(inplace->subnets.size(), 4U);
   EXPECT_TRUE(inplace->subnets[0].lesson.is_from_labels());
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(inplace->subnets[i].lesson.of, std::vector<std::size_t>{0});
+}
+
+TEST(CostBinsSampler, TrainsEveryBinOfCostEquallyOften) {
+  const Space space = make_space("mobile_cnn");
+  const CostTable table = space->cost_table(space->default_input());
+  for (const std::string price : {"macs", "params"}) {
+    const auto sampler = make("cost_bins", space, {{"price", price}, {"bins", 5}, {"subnets_per_step", 4}});
+    const CostBins bins(*space, space->default_input(), {.price = price, .bins = 5});
+    ASSERT_EQ(bins.size(), 5U);
+    Rng rng(11);
+    std::vector<int> counts(5);
+    constexpr int kSteps = 500;
+    for (int step = 0; step < kSteps; ++step)
+      for (const Architecture& arch : hard_subnets(*sampler, rng))
+        ++counts[bins.bin_of(price == "macs" ? table.macs(arch) : table.params(arch))];
+    double chi_square = 0;
+    constexpr double kExpected = 4.0 * kSteps / 5;
+    for (const int count : counts) chi_square += (count - kExpected) * (count - kExpected) / kExpected;
+    EXPECT_LT(chi_square, 18.5) << price;  // 4 degrees of freedom, one in a thousand
+  }
+}
+
+TEST(FairSampler, TakesEveryOptionOnceAStep) {
+  const Space space = make_space("nas_bench_macro");  // three options everywhere
+  const auto sampler = make("fair", space);
+  Rng rng(3);
+  for (int step = 0; step < 50; ++step) {
+    const auto archs = hard_subnets(*sampler, rng);
+    ASSERT_EQ(archs.size(), 3U);
+    for (std::size_t d = 0; d < space->decisions().size(); ++d) {
+      std::set<int> taken;
+      for (const Architecture& arch : archs) taken.insert(arch.choices[d]);
+      EXPECT_EQ(taken.size(), 3U);
+    }
+  }
+}
+
+TEST(FairSampler, NoOptionIsEverMoreThanOneAheadOfAnother) {
+  const Space space =
+      shared(testing_support::shared_decision_space());  // 3, 2, 2, 3 and 4 options, some without effect
+  const auto sampler = make("fair", space);
+  const std::size_t width = space->decision_index("width"), head = space->decision_index("head");
+  Rng rng(3);
+  std::map<std::size_t, std::map<int, int>> counts;
+  for (int step = 0; step < 50; ++step) {
+    const auto archs = hard_subnets(*sampler, rng);
+    ASSERT_EQ(archs.size(), 4U);
+    for (const Architecture& arch : archs)
+      for (const std::size_t d : {width, head}) {
+        ++counts[d][arch.choices[d]];
+        const auto by_count = [](const auto& a, const auto& b) { return a.second < b.second; };
+        const auto [least, most] = std::minmax_element(counts[d].begin(), counts[d].end(), by_count);
+        const bool all = counts[d].size() == space->decisions()[d].options.size();
+        EXPECT_LE(most->second - (all ? least->second : 0), 1);
+      }
+  }
+}
+
+TEST(FairSampler, GoesOnFromItsState) {
+  const Space space = shared(testing_support::shared_decision_space());
+  const auto sampler = make("fair", space);
+  Rng rng(5);
+  for (int step = 0; step < 3; ++step) hard_subnets(*sampler, rng);
+  const SamplerState state = sampler->save();
+  const auto other = make("fair", space);
+  other->load({.tensors = {}, .values = nlohmann::json::parse(state.values.dump())});
+  Rng same = rng;
+  for (int step = 0; step < 5; ++step) EXPECT_EQ(hard_subnets(*other, same), hard_subnets(*sampler, rng));
+  for (const char* wrong : {"{}", R"({"decks": 3})", R"({"decks": [[0]]})", R"({"decks": [[9], [], [], [], []]})",
+                            R"({"decks": [[0, 0], [], [], [], []]})"})
+    EXPECT_THROWS_WITH(other->load({.tensors = {}, .values = nlohmann::json::parse(wrong)}), UsageError,
+                       "not of sampler 'fair' on 'shared_decision'");
+}
+
+TEST(FairSampler, RefusesSpacesWhoseNetworksMustMeetConditions) {
+  EXPECT_THROWS_WITH(make("fair", make_space("elastic_vit_28")), UsageError, "networks of 'elastic_vit_28'");
+  EXPECT_THROWS_WITH(make("fair", make_space("nas_bench_101")), UsageError, "networks of 'nas_bench_101'");
+}
+
+/// Outcomes of so many subnets with these losses.
+std::vector<Outcome> outcomes_of(const std::vector<float>& losses) {
+  std::vector<Outcome> outcomes;
+  for (const float loss : losses) outcomes.push_back({at::tensor(loss).squeeze(), {}, 0});
+  return outcomes;
+}
+
+TEST(AttentiveSampler, TrainsTheBestOrTheWorstOfSomeOfEqualCost) {
+  const Space space = make_space("mobile_cnn");
+  const CostTable table = space->cost_table(space->default_input());
+  const CostBins bins(*space, space->default_input(), {.bins = 6});
+  for (const std::string attention : {"best", "worst"}) {
+    const auto sampler =
+        make("attentive", space, {{"bins", 6}, {"attention", attention}, {"candidates", 3}, {"random_subnets", 2}});
+    Rng rng(9);
+    const auto compared = sampler->next({}, rng);
+    ASSERT_EQ(compared->subnets.size(), 6U);
+    EXPECT_EQ(compared->learn, Learn::kNothing);
+    EXPECT_TRUE(compared->then_step.empty());
+    std::vector<Architecture> drawn;
+    for (const auto& subnet : compared->subnets) drawn.push_back(subnet.selection.architecture());
+    for (std::size_t place : {0U, 3U})
+      for (std::size_t i = 1; i < 3; ++i) EXPECT_EQ(bins.bin_of(drawn[place + i]), bins.bin_of(drawn[place]));
+    const std::vector<std::vector<Outcome>> outcomes = {outcomes_of({3, 1, 2, 4, 6, 5})};
+    const auto trained = sampler->next({0, 10, 1, outcomes}, rng);
+    EXPECT_EQ(trained->learn, Learn::kWeights);
+    ASSERT_EQ(trained->subnets.size(), 4U);
+    EXPECT_EQ(table.macs(trained->subnets[0].selection.architecture()), bins.most());
+    EXPECT_EQ(table.macs(trained->subnets[1].selection.architecture()), bins.least());
+    const bool best = attention == "best";
+    EXPECT_EQ(trained->subnets[2].selection.architecture(), drawn[best ? 1 : 0]);
+    EXPECT_EQ(trained->subnets[3].selection.architecture(), drawn[best ? 3 : 4]);
+    for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(trained->subnets[i].lesson.of, std::vector<std::size_t>{0});
+    EXPECT_FALSE(sampler->next({0, 10, 2, outcomes}, rng).has_value());
+  }
+}
+
+TEST(AttentiveSampler, ComparesNothingWhereThereIsNothingToChoose) {
+  const Space space = shared(nested_space());
+  for (const nlohmann::json& options : {nlohmann::json{{"candidates", 1}}, nlohmann::json{{"random_subnets", 0}}}) {
+    const auto sampler = make("attentive", space, options);
+    Rng rng(9);
+    EXPECT_EQ(hard_subnets(*sampler, rng).size(), options.contains("candidates") ? 4U : 2U);
+  }
 }
 
 TEST(FixedSampler, TrainsTheArchitectureThatItWasGiven) {

@@ -354,11 +354,12 @@ TEST(Trainer, TheLossFallsOnATinyProblem) {
 struct DartsSetting {
   Space space = shared(branch_space());
   Supernet supernet{space, space->default_input(), Rng(3)};
-  DartsSampler::Options sampler_options{.lr = 0.05};
+  DartsSampler::Options sampler_options;
   std::unique_ptr<DartsSampler> sampler;
   TrainerOptions options;
   Classification task{0.1};
   DartsSetting() {
+    sampler_options.lr = 0.05;
     options.steps = 60;
     options.lr = 0.2;
   }
@@ -576,6 +577,30 @@ class Asking : public StatelessSampler {
   std::set<Stream> streams_;
 };
 
+TEST(TrainerWorks, ASubnetsFactorIsThatOfItsGradients) {
+  Threads threads(1);
+  const auto moved = [](const std::vector<double>& factors) {
+    Setting s;
+    Work work;
+    for (const double factor : factors) {
+      work.subnets.push_back({s.archs().front()});
+      work.subnets.back().factor = factor;
+    }
+    Asking sampler(std::move(work), {Stream::kTrain});
+    const Classification task;
+    Trainer trainer(s.supernet, sampler, task, s.options, 7,
+                    {{Stream::kTrain, [](std::int64_t) { return batch_of(0); }}});
+    const at::Tensor before = s.supernet.bank.values().clone();
+    trainer.step();
+    return at::Tensor(s.supernet.bank.values() - before);
+  };
+  const at::Tensor once = moved({1});
+  EXPECT_GT(once.abs().max().item<double>(), 1e-3);
+  EXPECT_LT((moved({-1}) + once).abs().max().item<double>(), 1e-6);
+  EXPECT_LT((moved({0.25, 0.5}) - 0.75 * once).abs().max().item<double>(), 1e-6);
+  EXPECT_LT(moved({1, -1}).abs().max().item<double>(), 1e-6);
+}
+
 TEST(TrainerWorks, AreRefusedWhereTheyContradictThemselves) {
   Threads threads(1);
   Setting s;
@@ -667,7 +692,9 @@ TEST(TrainerWithDarts, SecondOrderIsTheGradientThroughAStepOfTheWeights) {
   std::vector<at::Tensor> start;
   for (const int order : {1, 2}) {
     s.supernet = Supernet(s.space, s.space->default_input(), Rng(3));
-    DartsSampler::Options options{.init_deviation = 0.5, .order = order};
+    DartsSampler::Options options;
+    options.init_deviation = 0.5;
+    options.order = order;
     PlainDarts sampler(s.space, s.space->default_input(), options, Rng(0));
     start = {sampler.logits(0).clone(), sampler.logits(1).clone()};
     Trainer trainer(s.supernet, sampler, s.task, s.options, 7,
@@ -709,7 +736,8 @@ class LogitsAlone : public DartsSampler {
 TEST(TrainerWithDarts, LookingAheadLeavesTheWeightsAsTheyWere) {
   Threads threads(1);
   DartsSetting s;
-  LogitsAlone sampler(s.space, s.space->default_input(), {.order = 2}, Rng(0));
+  s.sampler_options.order = 2;
+  LogitsAlone sampler(s.space, s.space->default_input(), s.sampler_options, Rng(0));
   const BatchSource source = [](std::int64_t step) { return batch_of(step); };
   const BatchSources batches = {{Stream::kTrain, source}, {Stream::kArchitecture, source}};
   Trainer trainer(s.supernet, sampler, s.task, s.options, 7, batches);

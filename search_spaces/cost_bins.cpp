@@ -1,0 +1,62 @@
+#include "search_spaces/cost_bins.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/errors.h"
+
+namespace frontier {
+namespace {
+
+/// Whether there are subnets to draw.
+bool has_draws(const FeasibleSet& set) {
+  if (const CountRange count = set.estimate(); count.at_least > 0 || count.at_most == 0) return count.at_least > 0;
+  Rng rng(0);
+  return set.try_draw(rng).has_value();
+}
+
+}  // namespace
+
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options) {
+  const CostTable table = space.cost_table(input);
+  price_ = table.price_index(options.price);
+  const FeasibleSet all(space, table, Budget{});
+  const bool by_params = options.price == "params";
+  least_ = by_params ? all.least_params().params : all.least_macs().macs;
+  most_ = by_params ? all.most_params().params : all.most_macs().macs;
+  const bool is_log = options.scale == "log";
+  const auto on_scale = [&](double price) { return is_log ? std::log(price) : price; };
+  const auto price_at = [&](double place) { return is_log ? std::exp(place) : place; };
+  const double first = on_scale(static_cast<double>(least_));
+  const double width = (on_scale(static_cast<double>(most_)) - first) / static_cast<double>(options.bins);
+  std::int64_t begin = least_;
+  for (std::int64_t bin = 0; bin < options.bins && begin <= most_; ++bin) {
+    const bool is_last = bin + 1 == options.bins;
+    const std::int64_t end = is_last ? most_ + 1 : std::llround(price_at(first + static_cast<double>(bin + 1) * width));
+    if (end <= begin) continue;
+    const Limit window{options.price, begin, end - 1};
+    begin = end;
+    try {
+      auto set = std::make_unique<FeasibleSet>(space, table, Budget{.limits = {window}});
+      if (!has_draws(*set)) continue;
+      sets_.push_back(std::move(set));
+    } catch (const UsageError&) {  // one of its sides alone leaves nothing
+      continue;
+    }
+    windows_.push_back(window);
+    centres_.push_back(price_at(first + (static_cast<double>(bin) + 0.5) * width));
+  }
+}
+
+std::size_t CostBins::bin_of(std::int64_t price) const {
+  const auto distance = [&](const Limit& window) {
+    return std::max({*window.at_least - price, price - *window.at_most, std::int64_t{0}});
+  };
+  const auto nearest = std::min_element(windows_.begin(), windows_.end(),
+                                        [&](const Limit& a, const Limit& b) { return distance(a) < distance(b); });
+  return static_cast<std::size_t>(nearest - windows_.begin());
+}
+
+std::int64_t CostBins::price(const Architecture& arch) const { return sets_.front()->table().price(price_, arch); }
+
+}  // namespace frontier
