@@ -17,13 +17,13 @@ bool has_draws(const FeasibleSet& set) {
 
 }  // namespace
 
-CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options) {
-  const CostTable table = space.cost_table(input);
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
+    : all_(space, input, Budget{}) {
+  const CostTable& table = all_.table();
   price_ = table.price_index(options.price);
-  const FeasibleSet all(space, table, Budget{});
   const bool by_params = options.price == "params";
-  least_ = by_params ? all.least_params().params : all.least_macs().macs;
-  most_ = by_params ? all.most_params().params : all.most_macs().macs;
+  least_ = by_params ? all_.least_params().params : all_.least_macs().macs;
+  most_ = by_params ? all_.most_params().params : all_.most_macs().macs;
   const bool is_log = options.scale == "log";
   const auto on_scale = [&](double price) { return is_log ? std::log(price) : price; };
   const auto price_at = [&](double place) { return is_log ? std::exp(place) : place; };
@@ -57,6 +57,6 @@ std::size_t CostBins::bin_of(std::int64_t price) const {
   return static_cast<std::size_t>(nearest - windows_.begin());
 }
 
-std::int64_t CostBins::price(const Architecture& arch) const { return sets_.front()->table().price(price_, arch); }
+std::int64_t CostBins::price(const Architecture& arch) const { return all_.table().price(price_, arch); }
 
 }  // namespace frontier

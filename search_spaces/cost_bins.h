@@ -39,6 +39,8 @@ class CostBins {
   /// The cheapest and the dearest subnet's price.
   std::int64_t least() const { return least_; }
   std::int64_t most() const { return most_; }
+  /// Every subnet, whatever it costs.
+  const FeasibleSet& all() const { return all_; }
   /// The bin of a price; the nearest where its window was left out.
   std::size_t bin_of(std::int64_t price) const;
   std::size_t bin_of(const Architecture& arch) const { return bin_of(price(arch)); }
@@ -48,6 +50,7 @@ class CostBins {
   const FeasibleSet& subnets(std::size_t bin) const { return *sets_.at(bin); }
 
  private:
+  FeasibleSet all_;
   std::vector<Limit> windows_;
   std::vector<double> centres_;
   std::vector<std::unique_ptr<FeasibleSet>> sets_;

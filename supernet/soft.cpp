@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "common/text.h"
+#include "supernet/numbers.h"
 
 namespace frontier {
 
@@ -74,8 +75,7 @@ std::vector<double> read(const std::vector<at::Tensor>& gates) {
   for (const auto& gate : gates)
     if (gate.defined()) defined.push_back(gate.detach());
   if (defined.empty()) return {};
-  const at::Tensor values = at::cat(defined).to(at::TensorOptions(at::kCPU).dtype(at::kDouble));
-  return {values.const_data_ptr<double>(), values.const_data_ptr<double>() + values.numel()};
+  return numbers_of(at::cat(defined));
 }
 
 }  // namespace

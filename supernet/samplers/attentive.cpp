@@ -2,24 +2,21 @@
 
 #include <torch/types.h>
 
-#include <algorithm>
+#include "supernet/samplers/sandwich.h"
 
 namespace frontier {
 
 AttentiveSampler::AttentiveSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input,
                                    const Options& options, const Rng&)
-    : space_(std::move(space)), options_(options), bins_(*space_, input, options) {
-  const FeasibleSet all(*space_, input, Budget{});
-  largest_ = all.most_macs().arch;
-  smallest_ = all.least_macs().arch;
-}
+    : space_(std::move(space)), options_(options), bins_(*space_, input, options) {}
 
 std::optional<Work> AttentiveSampler::next(const StepContext& context, Rng& rng) {
   const bool compares = options_.candidates > 1 && options_.random_subnets > 0;
   if (context.works == 0) draw(rng);
   if (context.works == 0 && compares) return comparison();
   if (context.works > (compares ? 1U : 0U)) return std::nullopt;
-  return training(compares ? chosen(context.outcomes.front()) : drawn_);
+  return sandwich(bins_.all().most_macs().arch, bins_.all().least_macs().arch,
+                  compares ? chosen(context.outcomes.front()) : drawn_, distills());
 }
 
 /// The candidates of one place behind those of the other.
@@ -32,8 +29,7 @@ void AttentiveSampler::draw(Rng& rng) {
 }
 
 Work AttentiveSampler::comparison() const {
-  Work work{.subnets = {drawn_.begin(), drawn_.end()}, .learn = Learn::kNothing, .then_step = {}};
-  return work;
+  return {.subnets = {drawn_.begin(), drawn_.end()}, .learn = Learn::kNothing, .then_step = {}};
 }
 
 std::vector<Architecture> AttentiveSampler::chosen(std::span<const Outcome> outcomes) const {
@@ -45,14 +41,6 @@ std::vector<Architecture> AttentiveSampler::chosen(std::span<const Outcome> outc
   for (std::int64_t place = 0; place < options_.random_subnets; ++place)
     archs.push_back(drawn_[static_cast<std::size_t>(place * options_.candidates + best[place].item<std::int64_t>())]);
   return archs;
-}
-
-Work AttentiveSampler::training(const std::vector<Architecture>& random) const {
-  Lesson lesson;
-  if (options_.distill == "inplace") lesson.of = {0};
-  Work work{.subnets = {{largest_}, {.selection = smallest_, .lesson = lesson}}};
-  for (const Architecture& arch : random) work.subnets.push_back({.selection = arch, .lesson = lesson});
-  return work;
 }
 
 }  // namespace frontier

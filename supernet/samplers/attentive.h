@@ -30,12 +30,10 @@ class AttentiveSampler : public StatelessSampler {
   void draw(Rng& rng);
   Work comparison() const;
   std::vector<Architecture> chosen(std::span<const Outcome> outcomes) const;
-  Work training(const std::vector<Architecture>& random) const;
 
   std::shared_ptr<const SearchSpace> space_;
   Options options_;
   CostBins bins_;
-  Architecture largest_, smallest_;
   std::vector<Architecture> drawn_;  ///< of the step that is under way
 };
 

@@ -9,6 +9,7 @@
 
 #include "common/errors.h"
 #include "search_spaces/budget.h"
+#include "supernet/numbers.h"
 
 namespace frontier {
 namespace {
@@ -113,8 +114,7 @@ std::vector<std::vector<double>> BranchSampler::probabilities() const {
       all.emplace_back(options, 1.0 / static_cast<double>(options));
       continue;
     }
-    const at::Tensor p = at::softmax(logits(d).to(at::kCPU, at::kDouble), 0).contiguous();
-    all.emplace_back(p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel());
+    all.push_back(numbers_of(at::softmax(logits(d).to(at::kDouble), 0)));
   }
   return all;
 }
@@ -157,8 +157,17 @@ at::Tensor BranchSampler::even_gates(std::size_t decision) const {
   return at::full({options}, 1 / static_cast<double>(options), parameters_.values().options());
 }
 
-std::map<std::string, at::Tensor, std::less<>> BranchSampler::every_edge() const {
-  std::map<std::string, at::Tensor, std::less<>> weights;
+Candidate BranchSampler::everything(const std::function<at::Tensor(const at::Tensor& logits)>& gates,
+                                    EdgeWeights edges) const {
+  std::vector<at::Tensor> all;
+  for (std::size_t d = 0; d < space_->decisions().size(); ++d)
+    all.push_back(has_logits(d) ? gates(learned_logits(d)) : even_gates(d));
+  return {Selection::everything(space_->decisions()),
+          Gates(space_->decisions(), std::move(all)).with_sites(edge_sites(), std::move(edges))};
+}
+
+BranchSampler::EdgeWeights BranchSampler::every_edge() const {
+  EdgeWeights weights;
   for (const EdgeSite& site : edges_.sites)
     if (site.subset)
       weights.emplace(site.site.name,

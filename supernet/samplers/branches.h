@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "common/options.h"
@@ -69,10 +70,13 @@ class BranchSampler : public Sampler {
   bool has_logits(std::size_t decision) const;
   /// As a function of the parameters.
   at::Tensor learned_logits(std::size_t decision) const;
+  using EdgeWeights = std::map<std::string, at::Tensor, std::less<>>;
+  /// Every branch and every edge, weighed. @param gates of a decision's logits; without logits they are all alike.
+  Candidate everything(const std::function<at::Tensor(const at::Tensor& logits)>& gates, EdgeWeights edges) const;
   /// [options] gates of a decision without logits: all alike.
   at::Tensor even_gates(std::size_t decision) const;
   /// Weights of 1 for every edge that decisions choose between: all are added up while they are compared.
-  std::map<std::string, at::Tensor, std::less<>> every_edge() const;
+  EdgeWeights every_edge() const;
   std::vector<Site> edge_sites() const;
   const SearchSpace& space() const { return *space_; }
   const Edges& edges() const { return edges_; }

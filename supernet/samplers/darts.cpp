@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "supernet/numbers.h"
+
 namespace frontier {
 
 DartsSampler::DartsSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
@@ -16,10 +18,8 @@ Candidate DartsSampler::subnet(const StepContext&, Rng&) {
 
 std::vector<std::vector<double>> DartsSampler::scores() const {
   std::vector<std::vector<double>> scores;
-  for (std::size_t d = 0; d < space().decisions().size(); ++d) {
-    const at::Tensor log_p = at::log_softmax(logits(d).to(at::kCPU, at::kDouble), 0).contiguous();
-    scores.emplace_back(log_p.const_data_ptr<double>(), log_p.const_data_ptr<double>() + log_p.numel());
-  }
+  for (std::size_t d = 0; d < space().decisions().size(); ++d)
+    scores.push_back(numbers_of(at::log_softmax(logits(d).to(at::kDouble), 0)));
   return scores;
 }
 

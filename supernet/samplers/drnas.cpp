@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "common/errors.h"
+#include "supernet/numbers.h"
 
 namespace frontier {
 namespace {
@@ -64,11 +65,8 @@ DrnasSampler::DrnasSampler(std::shared_ptr<const SearchSpace> space, const Input
 }
 
 Candidate DrnasSampler::subnet(const StepContext&, Rng& rng) {
-  std::vector<at::Tensor> gates;
-  for (std::size_t d = 0; d < space().decisions().size(); ++d)
-    gates.push_back(has_logits(d) ? sample_dirichlet(concentration_of(learned_logits(d)), rng.next()) : even_gates(d));
-  return {Selection::everything(space().decisions()),
-          Gates(space().decisions(), std::move(gates)).with_sites(edge_sites(), every_edge())};
+  return everything([&](const at::Tensor& logits) { return sample_dirichlet(concentration_of(logits), rng.next()); },
+                    every_edge());
 }
 
 at::Tensor DrnasSampler::penalty(const Work&, const Candidate&) {
@@ -86,8 +84,8 @@ std::vector<std::vector<double>> DrnasSampler::probabilities() const {
   auto all = BranchSampler::probabilities();
   for (std::size_t d = 0; d < all.size(); ++d) {
     if (!has_logits(d)) continue;
-    const at::Tensor b = concentration_of(logits(d).to(at::kCPU, at::kDouble)), mean = (b / b.sum()).contiguous();
-    all[d].assign(mean.const_data_ptr<double>(), mean.const_data_ptr<double>() + mean.numel());
+    const at::Tensor b = concentration_of(logits(d).to(at::kDouble));
+    all[d] = numbers_of(b / b.sum());
   }
   return all;
 }

@@ -26,9 +26,7 @@ class DrnasSampler : public BranchSampler {
   Candidate subnet(const StepContext& context, Rng& rng) override;
   /// Means of the distributions.
   std::vector<std::vector<double>> probabilities() const override;
-  bool is_warm(const StepContext& context) const override {
-    return static_cast<double>(context.step) >= options_.warmup_share * static_cast<double>(context.total_steps);
-  }
+  bool is_warm(const StepContext& context) const override { return context.is_past(options_.warmup_share); }
 
  private:
   Options options_;

@@ -5,6 +5,7 @@
 #include "supernet/samplers/gumbel.h"
 
 namespace frontier {
+
 GdasSampler::GdasSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input, const Options& options,
                          const Rng& rng)
     : BranchSampler("gdas", std::move(space), input, Learned::kBranches, options, rng), options_(options) {}
@@ -15,10 +16,11 @@ Candidate GdasSampler::subnet(const StepContext& context, Rng& rng) {
                context.total_steps);
   std::vector<at::Tensor> gates;
   std::vector<SelectedOptions> selected;
+  const Selection everything = Selection::everything(space().decisions());
   for (std::size_t d = 0; d < space().decisions().size(); ++d) {
     if (!has_logits(d)) {
       gates.push_back(even_gates(d));
-      selected.push_back(Selection::everything(space().decisions())[d]);
+      selected.push_back(everything[d]);
       continue;
     }
     const at::Tensor noise = gumbel_noise(space().decisions()[d].options.size(), rng, parameters().values().options());

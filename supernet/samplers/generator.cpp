@@ -7,6 +7,7 @@
 #include <set>
 #include <tuple>
 
+#include "supernet/numbers.h"
 #include "supernet/samplers/gumbel.h"
 
 namespace frontier {
@@ -40,12 +41,6 @@ std::vector<Parameter> parameters_of(std::span<const Decision> decisions, const 
     add(head_name(decision) + ".chosen", {options_of, hidden}, usual);
   }
   return parameters;
-}
-
-at::Tensor one_hot(std::int64_t size, std::int64_t place, const at::TensorOptions& options) {
-  at::Tensor gates = at::zeros({size}, options);
-  gates[place] = 1;
-  return gates;
 }
 
 }  // namespace
@@ -99,17 +94,14 @@ ArchitectureGenerator::Policies ArchitectureGenerator::draw(const at::Tensor& co
 ArchitectureGenerator::Policies ArchitectureGenerator::likeliest(double cost) const {
   at::NoGradGuard no_grad;
   const at::TensorOptions options = parameters_.values().options();
-  return run(at::full({}, cost, options), false, [&](const at::Tensor& logits) {
-    return one_hot(logits.numel(), logits.argmax(0).item<std::int64_t>(), options);
-  });
+  return run(at::full({}, cost, options), false,
+             [&](const at::Tensor& logits) { return one_hot(logits.numel(), logits.argmax(0), options); });
 }
 
 std::vector<std::vector<double>> log_probabilities(const ArchitectureGenerator::Policies& policies) {
   std::vector<std::vector<double>> all;
-  for (const at::Tensor& logits : policies.logits) {
-    const at::Tensor p = at::log_softmax(logits.detach().to(at::kCPU, at::kDouble), 0).contiguous();
-    all.emplace_back(p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel());
-  }
+  for (const at::Tensor& logits : policies.logits)
+    all.push_back(numbers_of(at::log_softmax(logits.to(at::kDouble), 0)));
   return all;
 }
 

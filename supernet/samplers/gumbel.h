@@ -4,6 +4,7 @@
 #include <c10/core/TensorOptions.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "common/rng.h"
 
@@ -11,6 +12,9 @@ namespace frontier {
 
 /// [size] of Gumbel's distribution, -log(Exp(1)).
 at::Tensor gumbel_noise(std::size_t size, Rng& rng, const at::TensorOptions& options);
+
+/// [size]: 1 at a place, else 0. @param place [] int64.
+at::Tensor one_hot(std::int64_t size, const at::Tensor& place, const at::TensorOptions& options);
 
 /// One option, drawn by Gumbel's maximum, with the gradient of the softmax behind the draw (straight-through).
 /// @param logits [options], may have gradients.  @param noise [options], see gumbel_noise().

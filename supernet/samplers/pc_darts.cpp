@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/errors.h"
+#include "supernet/numbers.h"
 
 namespace frontier {
 
@@ -18,21 +19,16 @@ PcDartsSampler::PcDartsSampler(std::shared_ptr<const SearchSpace> space, const I
 }
 
 Candidate PcDartsSampler::subnet(const StepContext&, Rng&) {
-  std::vector<at::Tensor> gates;
-  for (std::size_t d = 0; d < space().decisions().size(); ++d)
-    gates.push_back(has_logits(d) ? at::softmax(learned_logits(d), 0) : even_gates(d));
-  auto weights = every_edge();
+  EdgeWeights weights = every_edge();
   if (options_.edge_normalisation)
     for (const EdgeSite& site : edges().sites)
       weights[site.site.name] = at::softmax(learned(parameters(), edge_parameter(site)), 0);
-  return {Selection::everything(space().decisions()),
-          Gates(space().decisions(), std::move(gates)).with_sites(edge_sites(), std::move(weights))};
+  return everything([](const at::Tensor& logits) { return at::softmax(logits, 0); }, std::move(weights));
 }
 
 std::vector<double> PcDartsSampler::edge_weights(const EdgeSite& site) const {
   if (!options_.edge_normalisation) return std::vector<double>(site.site.inputs, 1.0);
-  const at::Tensor p = at::softmax(parameters().value(edge_parameter(site)).to(at::kCPU, at::kDouble), 0).contiguous();
-  return {p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel()};
+  return numbers_of(at::softmax(parameters().value(edge_parameter(site)).to(at::kDouble), 0));
 }
 
 std::vector<std::vector<double>> PcDartsSampler::scores() const {

@@ -31,9 +31,7 @@ class PcDartsSampler : public BranchSampler {
  protected:
   Candidate subnet(const StepContext& context, Rng& rng) override;
   std::vector<std::vector<double>> scores() const override;
-  bool is_warm(const StepContext& context) const override {
-    return static_cast<double>(context.step) >= options_.warmup_share * static_cast<double>(context.total_steps);
-  }
+  bool is_warm(const StepContext& context) const override { return context.is_past(options_.warmup_share); }
 
  private:
   Options options_;

@@ -73,6 +73,8 @@ struct StepContext {
   std::int64_t total_steps = 0;
   std::size_t works = 0;                                ///< done in this step
   std::span<const std::vector<Outcome>> outcomes = {};  ///< of those works
+  /// Whether so much of the training lies behind.
+  bool is_past(double share) const { return static_cast<double>(step) >= share * static_cast<double>(total_steps); }
 };
 
 /// What a sampler's sequence depends on besides the random numbers that are passed in.

@@ -4,6 +4,15 @@
 
 namespace frontier {
 
+Work sandwich(const Architecture& largest, const Architecture& smallest, std::span<const Architecture> others,
+              bool taught) {
+  Lesson lesson;
+  if (taught) lesson.of = {0};
+  Work work{.subnets = {{largest}, {.selection = smallest, .lesson = lesson}}};
+  for (const Architecture& arch : others) work.subnets.push_back({.selection = arch, .lesson = lesson});
+  return work;
+}
+
 SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input,
                                  const Options& options, const Rng&)
     : space_(std::move(space)), options_(options) {
@@ -14,12 +23,9 @@ SandwichSampler::SandwichSampler(std::shared_ptr<const SearchSpace> space, const
 
 std::optional<Work> SandwichSampler::next(const StepContext& context, Rng& rng) {
   if (context.works > 0) return std::nullopt;
-  Lesson lesson;
-  if (options_.distill == "inplace") lesson.of = {0};
-  Work work{.subnets = {{largest_}, {.selection = smallest_, .lesson = lesson}}};
-  for (int i = 0; i < options_.random_subnets; ++i)
-    work.subnets.push_back({.selection = space_->random(rng), .lesson = lesson});
-  return work;
+  std::vector<Architecture> others;
+  for (int i = 0; i < options_.random_subnets; ++i) others.push_back(space_->random(rng));
+  return sandwich(largest_, smallest_, others, distills());
 }
 
 }  // namespace frontier

@@ -5,6 +5,10 @@
 
 namespace frontier {
 
+/// A step of the largest subnet, the smallest and others. @param taught by the largest, in place of the labels.
+Work sandwich(const Architecture& largest, const Architecture& smallest, std::span<const Architecture> others,
+              bool taught);
+
 /// The sandwich rule (Yu and Huang, "Universally Slimmable Networks and Improved Training Techniques", arXiv
 /// 1903.05134): each step trains the largest subnet, the smallest and some random ones. With in-place distillation the
 /// largest learns from the labels and teaches the others. Differs from the paper: largest and smallest are by MACs at

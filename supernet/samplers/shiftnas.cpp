@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/errors.h"
+#include "supernet/numbers.h"
 #include "supernet/samplers/gumbel.h"
 
 namespace frontier {
@@ -60,9 +61,8 @@ ShiftNasSampler::ShiftNasSampler(std::shared_ptr<const SearchSpace> space, const
     : space_(priced(space)),
       options_(options),
       bins_(*space_, input, options),
-      all_(*space_, input, Budget{}),
-      expected_cost_(all_.table()),
-      maskable_(maskable_decisions(*space_, input, all_.most_macs().arch)),
+      expected_cost_(bins_.all().table()),
+      maskable_(maskable_decisions(*space_, input, bins_.all().most_macs().arch)),
       generator_(space_->decisions(), options.generator, rng),
       bin_logits_(bin_parameters(bins_.size()), rng) {}
 
@@ -74,12 +74,8 @@ double ShiftNasSampler::wanted(double cost) const {
 std::optional<Work> ShiftNasSampler::next(const StepContext& context, Rng& rng) {
   if (context.works == 0) return training(rng);
   if (!is_shift_due(context)) return std::nullopt;
-  if (!kept_) {  // nothing to compare with yet
-    if (context.works > 1) return std::nullopt;
-    kept_now_ = true;
-    return Work{.subnets = {}, .then_step = {}, .then_keep = kBefore};
-  }
-  if (kept_now_) return std::nullopt;
+  if (!kept_) return Work{.subnets = {}, .then_step = {}, .then_keep = kBefore};  // nothing to compare with yet
+  if (context.works == 2 && context.outcomes[1].empty()) return std::nullopt;     // that was this step
   if (options_.estimate == "draw") {
     if (context.works == 1) noise_ = Rng(rng.next());
     return context.works < 3 ? std::optional(through_a_draw(context.works == 1)) : std::nullopt;
@@ -103,7 +99,6 @@ bool ShiftNasSampler::is_shift_due(const StepContext& context) const {
 }
 
 Work ShiftNasSampler::training(Rng& rng) {
-  kept_now_ = false;
   const std::vector<double> p = bin_probabilities();
   double left = rng.uniform();
   std::size_t bin = 0;
@@ -121,17 +116,16 @@ Work ShiftNasSampler::training(Rng& rng) {
 
 /// @returns the policies, of which those are moved to other options that must be for the architecture to be a network.
 ArchitectureGenerator::Policies ShiftNasSampler::valid(ArchitectureGenerator::Policies policies) const {
-  if (all_.table().admits(policies.arch)) return policies;
+  if (bins_.all().table().admits(policies.arch)) return policies;
   constexpr double kChosen = 1e3;  // of an option that need not move: more than all logarithms together
   auto scores = log_probabilities(policies);
   for (std::size_t d = 0; d < scores.size(); ++d) scores[d][policies.arch.choices[d]] += kChosen;
-  const Architecture nearest = all_.best(scores);
+  const Architecture nearest = bins_.all().best(scores);
   for (std::size_t d = 0; d < scores.size(); ++d) {
     at::Tensor& gate = policies.gates[d];
     if (nearest.choices[d] == policies.arch.choices[d]) continue;
-    at::Tensor moved = at::zeros_like(gate).detach();
-    moved[nearest.choices[d]] = 1;
-    gate = moved + (gate - gate.detach());
+    gate = one_hot(gate.numel(), at::scalar_tensor(nearest.choices[d], at::kLong), gate.options()) +
+           (gate - gate.detach());
   }
   policies.arch = nearest;
   return policies;
@@ -218,7 +212,6 @@ std::vector<ParameterGroup> ShiftNasSampler::groups() {
   const auto adam = [](double lr, double clip) {
     GroupOptions options;
     options.optimizer.name = "adam";
-    options.optimizer.momentum = OptimizerOptions{}.momentum;
     options.optimizer.weight_decay = 0;
     options.lr = {.start = lr};
     options.clip.norm = clip;
@@ -229,8 +222,7 @@ std::vector<ParameterGroup> ShiftNasSampler::groups() {
 }
 
 std::vector<double> ShiftNasSampler::bin_probabilities() const {
-  const at::Tensor p = at::softmax(bin_logits_.value(kBins).to(at::kCPU, at::kDouble), 0).contiguous();
-  std::vector<double> all(p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel());
+  std::vector<double> all = numbers_of(at::softmax(bin_logits_.value(kBins).to(at::kDouble), 0));
   for (double& one : all) one = (1 - options_.floor) * one + options_.floor / static_cast<double>(all.size());
   return all;
 }

@@ -70,14 +70,12 @@ class ShiftNasSampler : public Sampler {
   std::shared_ptr<const SearchSpace> space_;
   Options options_;
   CostBins bins_;
-  FeasibleSet all_;
   soft::ExpectedCost expected_cost_;
   std::vector<bool> maskable_;  ///< by decision: whether a subnet may run under a gate of it
   ArchitectureGenerator generator_;
   ParameterStore bin_logits_;
   bool kept_ = false;  ///< there are weights of when the distribution moved last
   // Of the step that is under way:
-  bool kept_now_ = false;
   double cost_ = 0;
   std::optional<Gates> cost_gates_;
   at::Tensor entropy_;

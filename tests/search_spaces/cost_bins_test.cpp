@@ -49,6 +49,20 @@ TEST(CostBins, TogetherHoldEverySubnetOnce) {
         }
 }
 
+TEST(CostBins, APriceThatNoSubnetHasIsOfTheNearestBin) {
+  const SearchSpace space = testing_support::nested_space();
+  const CostBins bins(space, space.default_input(), {"macs", 100, "linear"});
+  ASSERT_LT(bins.size(), 100U);
+  for (std::size_t bin = 0; bin + 1 < bins.size(); ++bin) {
+    const std::int64_t end = *bins.window(bin).at_most, next = *bins.window(bin + 1).at_least;
+    if (next - end < 4) continue;
+    EXPECT_EQ(bins.bin_of(end + 1), bin);
+    EXPECT_EQ(bins.bin_of(next - 1), bin + 1);
+  }
+  EXPECT_EQ(bins.bin_of(0), 0U);
+  EXPECT_EQ(bins.bin_of(bins.most() + 1), bins.size() - 1);
+}
+
 TEST(CostBins, DrawsEverySubnetOfABinEquallyOften) {
   const SearchSpace space = testing_support::nested_space();
   const CostBins bins(space, space.default_input(), {"macs", 4, "linear"});

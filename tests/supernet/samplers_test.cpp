@@ -13,6 +13,7 @@
 #include "supernet/samplers/darts.h"
 #include "support/branch_spaces.h"
 #include "support/messages.h"
+#include "support/outcomes.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
 
@@ -22,6 +23,7 @@ namespace {
 using Space = std::shared_ptr<const SearchSpace>;
 using testing_support::branch_space;
 using testing_support::nested_space;
+using testing_support::outcomes_of;
 
 Space shared(SearchSpace space) { return std::make_shared<const SearchSpace>(std::move(space)); }
 
@@ -219,13 +221,6 @@ TEST(FairSampler, GoesOnFromItsState) {
 TEST(FairSampler, RefusesSpacesWhoseNetworksMustMeetConditions) {
   EXPECT_THROWS_WITH(make("fair", make_space("elastic_vit_28")), UsageError, "networks of 'elastic_vit_28'");
   EXPECT_THROWS_WITH(make("fair", make_space("nas_bench_101")), UsageError, "networks of 'nas_bench_101'");
-}
-
-/// Outcomes of so many subnets with these losses.
-std::vector<Outcome> outcomes_of(const std::vector<float>& losses) {
-  std::vector<Outcome> outcomes;
-  for (const float loss : losses) outcomes.push_back({at::tensor(loss).squeeze(), {}, 0});
-  return outcomes;
 }
 
 TEST(AttentiveSampler, TrainsTheBestOrTheWorstOfSomeOfEqualCost) {

@@ -10,6 +10,7 @@
 #include "search_spaces/registry.h"
 #include "supernet/trainer.h"
 #include "support/messages.h"
+#include "support/outcomes.h"
 #include "support/runs.h"
 #include "support/small_spaces.h"
 #include "support/tensors.h"
@@ -18,6 +19,8 @@ namespace frontier {
 namespace {
 
 using Space = std::shared_ptr<const SearchSpace>;
+using testing_support::chosen_by;
+using testing_support::outcomes_of;
 
 std::unique_ptr<ShiftNasSampler> make(const Space& space, const nlohmann::json& options = nlohmann::json::object(),
                                       std::uint64_t seed = 0) {
@@ -28,13 +31,6 @@ std::unique_ptr<ShiftNasSampler> make(const Space& space, const nlohmann::json& 
 
 ParameterStore& store(Sampler& sampler, std::size_t group) { return *sampler.groups()[group].store; }
 
-std::vector<Outcome> outcomes_of(const std::vector<float>& losses) {
-  std::vector<Outcome> outcomes;
-  for (const float loss : losses) outcomes.push_back({at::tensor(loss).squeeze(), {}, 0});
-  return outcomes;
-}
-
-/// What the generator was asked for, and what it chose.
 TEST(ShiftNas, TrainsOneSubnetAStepAndTheGeneratorWithIt) {
   const Space space = make_space("mobile_cnn");
   const auto sampler = make(space);
@@ -67,9 +63,7 @@ TEST(ShiftNas, ThePenaltyIsTheSquaredErrorOfTheExactCost) {
       const auto work = sampler->next({0, 100, 0, {}}, rng);
       again.uniform();  // the bin, of which there is one
       const double wanted = static_cast<double>(*sampler->bins().window(0).at_least) + again.uniform() * range;
-      Architecture arch;
-      for (const SelectedOptions& selected : work->subnets[0].selection.decisions())
-        arch.choices.push_back(selected.options.front());
+      const Architecture arch = chosen_by(work->subnets[0]);
       const double cost = static_cast<double>(price == "macs" ? table.macs(arch) : table.params(arch));
       const at::Tensor penalty = sampler->penalty(*work, work->subnets[0]);
       EXPECT_NEAR(penalty.item<double>(), 3 * std::pow((cost - wanted) / range, 2), 1e-5);
@@ -103,8 +97,7 @@ TEST(ShiftNas, TheGeneratorLearnsToGiveWhatIsAsked) {
   std::set<Architecture> drawn;
   for (int i = 0; i < 200; ++i) {
     const auto work = sampler->next({0, 1 << 20, 0, {}}, rng);
-    Architecture arch;
-    for (const SelectedOptions& s : work->subnets[0].selection.decisions()) arch.choices.push_back(s.options.front());
+    const Architecture arch = chosen_by(work->subnets[0]);
     drawn.insert(arch);
   }
   EXPECT_GT(drawn.size(), 10 * bins);
@@ -219,8 +212,7 @@ TEST(ShiftNas, WhatIsChosenIsANetworkOfTheSpace) {
   Rng rng(5);
   for (int i = 0; i < 20; ++i) {
     const auto work = sampler->next({0, 100, 0, {}}, rng);
-    Architecture arch;
-    for (const SelectedOptions& s : work->subnets[0].selection.decisions()) arch.choices.push_back(s.options.front());
+    const Architecture arch = chosen_by(work->subnets[0]);
     EXPECT_NO_THROW(space->validate(arch));
     for (std::size_t d = 0; d < arch.choices.size(); ++d)
       if (const at::Tensor& gate = (*work->subnets[0].gates)[d]; gate.defined()) {
