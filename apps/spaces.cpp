@@ -18,6 +18,8 @@ struct SpacesOptions : OutputOptions, BuiltFor {
   std::string max_params;
   std::string min_macs;
   std::string min_params;
+  std::int64_t draw = 0;
+  std::int64_t seed = 0;
 };
 
 nlohmann::ordered_json range(std::int64_t min, std::int64_t max) { return {{"min", min}, {"max", max}}; }
@@ -46,9 +48,7 @@ void list_spaces(const SpacesOptions& options) {
   options.json ? print_json(document) : print(table.text());
 }
 
-void show_space(const SpacesOptions& options) {
-  const auto space = make_space(options.name);
-  const InputShape input = options.input_of(*space);
+Budget budget_of(const SpacesOptions& options) {
   Budget budget;
   if (!options.max_macs.empty()) budget.max_macs = parse_count(options.max_macs, "--max-macs");
   if (!options.max_params.empty()) budget.max_params = parse_count(options.max_params, "--max-params");
@@ -57,6 +57,31 @@ void show_space(const SpacesOptions& options) {
   };
   at_least("macs", options.min_macs, "--min-macs");
   at_least("params", options.min_params, "--min-params");
+  return budget;
+}
+
+/// Subnets drawn uniformly from a budget, one a line, as --archs reads them.
+void draw_subnets(const SpacesOptions& options) {
+  const auto space = make_space(options.name);
+  const InputShape input = options.input_of(*space);
+  const FeasibleSet set(*space, input, budget_of(options));
+  Rng rng(static_cast<std::uint64_t>(options.seed));
+  nlohmann::ordered_json document = {{"space", space->name()}, {"built_for", to_string(input)}};
+  document["results"] = nlohmann::ordered_json::array();
+  std::string text;
+  for (std::int64_t i = 0; i < options.draw; ++i) {
+    const Architecture arch = set.draw(rng);
+    const auto [macs, params] = set.table().macs_and_params(arch);
+    text += space->to_string(arch) + "\n";
+    document["results"].push_back({{"arch", space->to_string(arch)}, {"macs", macs}, {"params", params}});
+  }
+  options.json ? print_json(document) : print(text);
+}
+
+void show_space(const SpacesOptions& options) {
+  const auto space = make_space(options.name);
+  const InputShape input = options.input_of(*space);
+  const Budget budget = budget_of(options);
   const FeasibleSet set(*space, input, budget);
   nlohmann::ordered_json document;
   document["space"] = space->name();
@@ -113,7 +138,14 @@ void add_spaces_command(CLI::App& app) {
   command->add_option("--min-macs", options->min_macs, "... of at least so many multiply-accumulates")
       ->check(not_empty());
   command->add_option("--min-params", options->min_params, "... of at least so many parameters")->check(not_empty());
-  command->callback([options] {
+  CLI::Option* draw =
+      command->add_option("--draw", options->draw, "Print so many subnets, drawn uniformly from the budget, one a line")
+          ->check(whole_number(1));
+  command->add_option("--seed", options->seed, "Of the draws")->check(seed_number())->needs(draw);
+  command->callback([options, draw] {
+    if (draw->count() > 0 && options->name.empty())
+      throw UsageError("--draw needs a space to draw from: frontier spaces NAME --draw ...");
+    if (draw->count() > 0) return draw_subnets(*options);
     if (!options->name.empty()) return show_space(*options);
     for (const std::string& limit : {options->max_macs, options->max_params, options->min_macs, options->min_params})
       if (!limit.empty()) throw UsageError("a budget needs a space to count in: frontier spaces NAME --max-macs ...");

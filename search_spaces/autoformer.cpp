@@ -20,10 +20,10 @@ Signal block(Builder& b, const AutoFormerOptions& options, Signal x, const Dim& 
                    .grid_height = grid_height,
                    .grid_width = grid_width,
                    .max_distance = 14});
-  x = b.add(x, b.conv("projection", y, {.out = width, .bias = true}));
+  x = b.add(x, b.may_drop(b.conv("projection", y, {.out = width, .bias = true})));
   y = b.conv("expand", b.layer_norm("mlp_norm", x), {.out = hidden, .bias = true});
   y = b.conv("reduce", b.activation(y, Activation::kGELU), {.out = width, .bias = true});
-  return b.add(x, y);
+  return b.add(x, b.may_drop(y));
 }
 
 Signal network(Builder& b, const AutoFormerOptions& options, Signal x, std::int64_t classes) {

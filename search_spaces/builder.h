@@ -183,6 +183,12 @@ class Builder {
   Signal pixel_shuffle(Signal x, int factor) { return layer("pixel_shuffle", "", {x}, {{"factor", factor}}); }
   /// y[h][w] = x[h + 1][w + 1], zeros in the last row and column: what a strided layer leaves out otherwise.
   Signal shift(Signal x);
+  /// `x`, which training may leave out for some images (drop path, stochastic depth): of a branch that others go
+  /// beside.
+  Signal may_drop(Signal x) {
+    if (!x.is_zero) graph_.let_drop(x.vertex);
+    return x;
+  }
   Signal add(Signal a, Signal b);
   /// Of one or more signals; zeros are left out.
   Signal sum(const std::vector<Signal>& terms);

@@ -149,12 +149,14 @@ const CostSum& CostTable::price_sum(std::size_t index) const {
   return index == 0 ? macs_ : index == 1 ? params_ : further_[index - 2].sum;
 }
 
-void CostTable::restrict_to(std::span<const std::vector<std::uint16_t>> allowed) {
-  if (allowed.size() != decisions_.size())
+std::vector<Dim> conditions_of(std::span<const Decision> decisions, std::span<const Dim> activity,
+                               std::span<const std::vector<std::uint16_t>> allowed) {
+  if (allowed.size() != decisions.size())
     throw UsageError("options are allowed for " + std::to_string(allowed.size()) + " decisions, the space has " +
-                     std::to_string(decisions_.size()));
-  for (std::size_t d = 0; d < decisions_.size(); ++d) {
-    const Decision& decision = decisions_[d];
+                     std::to_string(decisions.size()));
+  std::vector<Dim> conditions;
+  for (std::size_t d = 0; d < decisions.size(); ++d) {
+    const Decision& decision = decisions[d];
     if (allowed[d].empty())
       throw UsageError("no option of '" + decision.name + "' is allowed; its options are " + join(decision.options));
     std::vector<std::int64_t> is_allowed(decision.options.size(), 0);
@@ -164,9 +166,14 @@ void CostTable::restrict_to(std::span<const std::vector<std::uint16_t>> allowed)
                          std::to_string(decision.options.size()) + " options are " + join(decision.options));
       is_allowed[option] = 1;
     }
-    const Dim condition = Dim::either(Dim::equal(activity_[d], 0), Dim(static_cast<std::uint16_t>(d), is_allowed));
-    if (!condition.is_constant()) constraints_.push_back(condition);
+    conditions.push_back(Dim::either(Dim::equal(activity[d], 0), Dim(static_cast<std::uint16_t>(d), is_allowed)));
   }
+  return conditions;
+}
+
+void CostTable::restrict_to(std::span<const std::vector<std::uint16_t>> allowed) {
+  for (const Dim& condition : conditions_of(decisions_, activity_, allowed))
+    if (!condition.is_constant()) constraints_.push_back(condition);
   is_restricted_ = true;
 }
 

@@ -52,6 +52,11 @@ class CostSum {
   std::vector<Dim> factors_;
 };
 
+/// For every decision whether it has no effect or one of its allowed options.
+/// @throws UsageError naming the decision of which none is allowed or one is out of range.
+std::vector<Dim> conditions_of(std::span<const Decision> decisions, std::span<const Dim> activity,
+                               std::span<const std::vector<std::uint16_t>> allowed);
+
 /// MACs and parameters of every subnet of a space for one input shape, from one pass over the graph with everything
 /// selected. A query costs well under a microsecond. Decisions without effect need not be canonical. A table can hold
 /// further prices (bit operations, a latency by table) as sums of small functions of the decisions, and can be

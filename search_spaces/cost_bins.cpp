@@ -17,13 +17,24 @@ bool has_draws(const FeasibleSet& set) {
 
 }  // namespace
 
-CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
-    : all_(space, input, Budget{}) {
-  const CostTable& table = all_.table();
-  price_ = table.price_index(options.price);
-  const bool by_params = options.price == "params";
-  least_ = by_params ? all_.least_params().params : all_.least_macs().macs;
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price)
+    : all_(space, input, Budget{}), price_(all_.table().price_index(price)) {
+  const bool by_params = price == "params";
+  const Priced cheapest = by_params ? all_.least_params() : all_.least_macs();
+  least_ = by_params ? cheapest.params : cheapest.macs;
+  cheapest_ = cheapest.arch;
   most_ = by_params ? all_.most_params().params : all_.most_macs().macs;
+}
+
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price,
+                   std::span<const Limit> windows)
+    : CostBins(space, input, price) {
+  for (const Limit& window : windows)
+    add(space, window, (static_cast<double>(*window.at_least) + static_cast<double>(*window.at_most)) / 2);
+}
+
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
+    : CostBins(space, input, options.price) {
   const bool is_log = options.scale == "log";
   const auto on_scale = [&](double price) { return is_log ? std::log(price) : price; };
   const auto price_at = [&](double place) { return is_log ? std::exp(place) : place; };
@@ -34,18 +45,22 @@ CostBins::CostBins(const SearchSpace& space, const InputShape& input, const Cost
     const bool is_last = bin + 1 == options.bins;
     const std::int64_t end = is_last ? most_ + 1 : std::llround(price_at(first + static_cast<double>(bin + 1) * width));
     if (end <= begin) continue;
-    const Limit window{options.price, begin, end - 1};
+    add(space, {options.price, begin, end - 1}, price_at(first + (static_cast<double>(bin) + 0.5) * width));
     begin = end;
-    try {
-      auto set = std::make_unique<FeasibleSet>(space, table, Budget{.limits = {window}});
-      if (!has_draws(*set)) continue;
-      sets_.push_back(std::move(set));
-    } catch (const UsageError&) {  // one of its sides alone leaves nothing
-      continue;
-    }
-    windows_.push_back(window);
-    centres_.push_back(price_at(first + (static_cast<double>(bin) + 0.5) * width));
   }
+}
+
+/// Unless there is nothing to draw from it.
+void CostBins::add(const SearchSpace& space, const Limit& window, double centre) {
+  try {
+    auto set = std::make_unique<FeasibleSet>(space, all_.table(), Budget{.limits = {window}});
+    if (!has_draws(*set)) return;
+    sets_.push_back(std::move(set));
+  } catch (const UsageError&) {  // one of its sides alone leaves nothing
+    return;
+  }
+  windows_.push_back(window);
+  centres_.push_back(centre);
 }
 
 std::size_t CostBins::bin_of(std::int64_t price) const {

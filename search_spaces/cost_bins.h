@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,22 +24,25 @@ void describe(Fields& f, CostBinOptions& o) {
   f("scale", o.scale, {"linear", "log"}, "linear: windows of one width; log: of one ratio of their ends.");
 }
 
-/// The subnets of a space by what they cost: windows of one price that meet without gaps. Windows that no subnet costs,
-/// or too few to be found by drawing, are left out, so there may be fewer than were asked for. Making them takes some
-/// milliseconds a window, in the largest spaces tenths of a second. Thread-safety: const.
+/// The subnets of a space by what they cost: windows of one price that meet without gaps, or any others. Windows that
+/// no subnet costs, or too few to be found by drawing, are left out, so there may be fewer than were asked for. Making
+/// them takes some milliseconds a window, in the largest spaces tenths of a second. Thread-safety: const.
 class CostBins {
  public:
   /// @param space must outlive the bins.
   CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options);
+  /// @param windows of one price, in rising order; they may overlap and leave gaps.
+  CostBins(const SearchSpace& space, const InputShape& input, const std::string& price, std::span<const Limit> windows);
 
   std::size_t size() const { return sets_.size(); }
   /// Both ends included.
   const Limit& window(std::size_t bin) const { return windows_.at(bin); }
-  /// The window's middle, on the scale of the bins.
+  /// The window's middle, on the scale of the bins where they have one.
   double centre(std::size_t bin) const { return centres_.at(bin); }
   /// The cheapest and the dearest subnet's price.
   std::int64_t least() const { return least_; }
   std::int64_t most() const { return most_; }
+  const Architecture& cheapest() const { return cheapest_; }
   /// Every subnet, whatever it costs.
   const FeasibleSet& all() const { return all_; }
   /// The bin of a price; the nearest where its window was left out.
@@ -50,12 +54,16 @@ class CostBins {
   const FeasibleSet& subnets(std::size_t bin) const { return *sets_.at(bin); }
 
  private:
+  CostBins(const SearchSpace& space, const InputShape& input, const std::string& price);
+  void add(const SearchSpace& space, const Limit& window, double centre);
+
   FeasibleSet all_;
   std::vector<Limit> windows_;
   std::vector<double> centres_;
   std::vector<std::unique_ptr<FeasibleSet>> sets_;
   std::size_t price_ = 0;
   std::int64_t least_ = 0, most_ = 0;
+  Architecture cheapest_;
 };
 
 }  // namespace frontier

@@ -13,11 +13,43 @@
 namespace frontier {
 namespace {
 
-constexpr std::size_t kNodes = 4, kInputs = 2;  // a node reads the cell's two inputs and earlier nodes
+constexpr std::size_t kInputs = 2;   // a node reads the cell's two inputs and earlier nodes
+constexpr std::size_t kOutputs = 4;  // nodes at most that are the cell's output
 const std::vector<std::string> kOperations{"max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3",
                                            "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "none"};
-constexpr std::uint16_t kNone = 7;
-constexpr std::array<const char*, 2> kCells{"normal", "reduce"};
+constexpr std::size_t kSkip = 2;
+constexpr int kMostRenumbered = 5;  // nodes of which all orders are tried for the canonical form
+constexpr const char *kNormal = "normal", *kReduce = "reduce";
+
+/// What there is to decide.
+struct Plan {
+  std::vector<std::string> kinds;  ///< of cells
+  std::size_t nodes = 0;
+  std::vector<std::size_t> operations;  ///< in kOperations, none last
+  bool skips = false;                   ///< a skip beside every edge's operation
+
+  explicit Plan(const DartsOptions& options)
+      : nodes(static_cast<std::size_t>(options.nodes)), skips(options.operations == "all_skip") {
+    if (options.cells > 2) kinds.emplace_back(kNormal);
+    kinds.emplace_back(kReduce);
+    for (std::size_t i = 0; i < kOperations.size(); ++i)
+      if (i != kSkip || options.operations != "no_skip") operations.push_back(i);
+  }
+  std::uint16_t none() const { return static_cast<std::uint16_t>(operations.size() - 1); }
+  /// Whether an edge of that operation passes anything on.
+  bool passes(std::uint16_t operation) const { return skips || operation != none(); }
+  const std::string& operation(std::uint16_t option) const { return kOperations[operations[option]]; }
+  std::vector<std::string> operation_names() const {
+    std::vector<std::string> names;
+    for (const std::size_t i : operations) names.push_back(kOperations[i]);
+    return names;
+  }
+  std::size_t first_output() const { return nodes - std::min(nodes, kOutputs); }
+  /// "range(2, 6)": the states that are the cell's output.
+  std::string outputs() const {
+    return "range(" + std::to_string(kInputs + first_output()) + ", " + std::to_string(kInputs + nodes) + ")";
+  }
+};
 
 // Layers.
 
@@ -73,11 +105,11 @@ class CellLayers {
   bool search_;
 };
 
-/// Declares the decisions of a kind of cell in their order, and that its nodes read both inputs: a cell that reads one
-/// of them alone would leave others of the network without use.
-void declare(Builder& b, const std::string& kind) {
-  std::array<Dim, kInputs> reads;
-  for (std::size_t node = 0; node < kNodes; ++node) {
+/// Declares the decisions of a kind of cell in their order, and that its nodes read both inputs and every node that is
+/// no output: a cell that does not would leave others of the network, or itself in part, without use.
+void declare(Builder& b, const Plan& plan, const std::string& kind) {
+  std::vector<Dim> reads(kInputs + plan.first_output());
+  for (std::size_t node = 0; node < plan.nodes; ++node) {
     const std::string place = "/" + kind + ".node" + std::to_string(node);
     const std::size_t inputs = kInputs + node;
     for (std::size_t from = 0; from < inputs; ++from) {
@@ -85,48 +117,60 @@ void declare(Builder& b, const std::string& kind) {
       for (std::size_t i = 0; i < inputs; ++i)
         for (std::size_t k = i + 1; k < inputs; ++k)
           pairs.push_back({std::to_string(i) + "+" + std::to_string(k), i == from || k == from ? 1 : 0});
-      for (std::size_t i = 0; i < kOperations.size(); ++i) operations.push_back({kOperations[i], i != kNone ? 1 : 0});
+      for (std::uint16_t i = 0; i < plan.operations.size(); ++i)
+        operations.push_back({plan.operation(i), plan.passes(i) ? 1 : 0});
       const Dim taken = pairs.size() > 1 ? b.choose(place + ".inputs", pairs, DecisionKind::kSubset) : Dim(1);
       b.when(place + ".taken", taken, b.input(), [&](Signal x) {
         const Dim used = b.choose(place + ".from" + std::to_string(from), operations, DecisionKind::kBranch);
-        if (from < kInputs) reads[from] = Dim::either(reads[from], taken * used);
+        if (from < reads.size()) reads[from] = Dim::either(reads[from], taken * used);
         return x;
       });
     }
   }
-  for (std::size_t from = 0; from < kInputs; ++from)
-    b.require(reads[from], "no node of the " + kind + " cell, node 0 to " + std::to_string(kNodes - 1) +
-                               ", reads input " + std::to_string(from) +
-                               " by an operation other than none; a cell must read both");
+  const std::string nodes =
+      "no node of the " + kind + " cell, node 0 to " + std::to_string(plan.nodes - 1) + ", reads ";
+  for (std::size_t from = 0; from < reads.size(); ++from)
+    b.require(reads[from], from < kInputs ? nodes + "input " + std::to_string(from) +
+                                                " by an operation other than none; a cell must read both"
+                                          : nodes + "node " + std::to_string(from - kInputs) +
+                                                " by an operation other than none; it is no output of its own");
 }
 
-Signal cell(Builder& b, const DartsOptions& options, Signal before, Signal last, std::int64_t channels, bool reduces,
-            bool after_reduction) {
-  const std::string kind = kCells[reduces ? 1 : 0];
+/// Of one of its operations; where there are skips, beside one.
+Signal edge(Builder& b, const CellLayers& layers, const Plan& plan, std::int64_t partial, const std::string& decision,
+            std::size_t from, Signal x, int stride) {
+  auto scope = b.scope("from" + std::to_string(from));
+  std::vector<Branch> branches;
+  for (const std::size_t i : plan.operations)
+    branches.push_back({kOperations[i], [&b, &layers, i, stride](Signal in) {
+                          const Signal out = layers.operation(i, in, stride);
+                          return out.vertex == in.vertex ? out : b.may_drop(out);  // an identity stays
+                        }});
+  const Signal mixed = b.mix(decision + std::to_string(from), x, branches, {.partial = partial});
+  if (!plan.skips) return mixed;
+  auto skip_scope = b.scope("skip");
+  return b.sum({mixed, layers.operation(kSkip, x, stride)});
+}
+
+Signal cell(Builder& b, const DartsOptions& options, const Plan& plan, Signal before, Signal last,
+            std::int64_t channels, bool reduces, bool after_reduction) {
+  const std::string kind = reduces ? kReduce : kNormal;
   const CellLayers layers(b, options.search);
   std::vector<Signal> states{after_reduction ? layers.factorized_reduction("preprocess0", before, channels)
                                              : layers.relu_conv_bn("preprocess0", before, {.out = channels}),
                              layers.relu_conv_bn("preprocess1", last, {.out = channels})};
-  for (std::size_t node = 0; node < kNodes; ++node) {
+  for (std::size_t node = 0; node < plan.nodes; ++node) {
     const std::string place = "node" + std::to_string(node);
     auto scope = b.scope(place);
     std::vector<Builder::Term> terms;
-    for (std::size_t from = 0; from < kInputs + node; ++from) {
-      const std::string edge = "from" + std::to_string(from);
-      terms.push_back(
-          {std::to_string(from), [&, from, edge] {
-             auto edge_scope = b.scope(edge);
-             std::vector<Branch> branches;
-             const int stride = reduces && from < kInputs ? 2 : 1;
-             for (std::size_t i = 0; i < kOperations.size(); ++i)
-               branches.push_back(
-                   {kOperations[i], [&layers, i, stride](Signal x) { return layers.operation(i, x, stride); }});
-             return b.mix("/" + kind + "." + place + "." + edge, states[from], branches, {.partial = options.partial});
-           }});
-    }
+    for (std::size_t from = 0; from < kInputs + node; ++from)
+      terms.push_back({std::to_string(from), [&, from] {
+                         return edge(b, layers, plan, options.partial, "/" + kind + "." + place + ".from", from,
+                                     states[from], reduces && from < kInputs ? 2 : 1);
+                       }});
     states.push_back(b.sum_of("/" + kind + "." + place + ".inputs", 2, terms));
   }
-  return b.concat({states.begin() + kInputs, states.end()});
+  return b.concat({states.begin() + static_cast<std::ptrdiff_t>(kInputs + plan.first_output()), states.end()});
 }
 
 /// Pools to 2x2, or leaves what is no larger.
@@ -155,14 +199,15 @@ Signal network(Builder& b, const DartsOptions& options, Signal x, std::int64_t c
   } else {
     before = last = b.conv_bn("stem", x, {.out = 3 * options.channels, .kernel = 3});
   }
-  for (const char* kind : kCells) declare(b, kind);
+  const Plan plan(options);
+  for (const std::string& kind : plan.kinds) declare(b, plan, kind);
   std::int64_t channels = options.channels;
   bool after_reduction = options.imagenet_stem;
   for (int i = 0; i < options.cells; ++i) {
     auto scope = b.scope("cell" + std::to_string(i));
     const bool reduces = i == options.cells / 3 || i == 2 * options.cells / 3;
     if (reduces) channels *= 2;
-    const Signal out = cell(b, options, before, last, channels, reduces, after_reduction);
+    const Signal out = cell(b, options, plan, before, last, channels, reduces, after_reduction);
     before = last;
     last = out;
     after_reduction = reduces;
@@ -172,26 +217,26 @@ Signal network(Builder& b, const DartsOptions& options, Signal x, std::int64_t c
   return b.linear("classifier", b.global_pool(last), classes);
 }
 
-// Decisions: for the normal and then the reduction cell, node by node: which two inputs (all but the first node), then
-// the operation on every input.
+// Decisions: for each kind of cell, node by node: which two inputs (all but the first node), then the operation on
+// every input.
 
 constexpr std::size_t subsets_of(std::size_t node) { return (kInputs + node) * (kInputs + node - 1) / 2; }
 constexpr std::size_t node_decisions(std::size_t node) { return (subsets_of(node) > 1 ? 1 : 0) + kInputs + node; }
-constexpr std::size_t first_decision(std::size_t kind, std::size_t node) {
+constexpr std::size_t first_decision(std::size_t nodes, std::size_t kind, std::size_t node) {
   std::size_t place = 0;
-  for (std::size_t n = 0; n < kNodes; ++n) place += kind * node_decisions(n);
+  for (std::size_t n = 0; n < nodes; ++n) place += kind * node_decisions(n);
   for (std::size_t n = 0; n < node; ++n) place += node_decisions(n);
   return place;
 }
-static_assert(first_decision(1, 0) == 17);
+static_assert(first_decision(4, 1, 0) == 17);
 
 struct Edge {
   std::size_t from = 0;
-  std::uint16_t operation = kNone;
+  std::uint16_t operation = 0;
   auto operator<=>(const Edge&) const = default;
 };
 using Node = std::array<Edge, 2>;  ///< different inputs, ascending
-using Cell = std::array<Node, kNodes>;
+using Cell = std::vector<Node>;
 
 /// Number of a pair among all pairs of inputs, in lexicographic order.
 std::uint16_t pair_number(std::size_t inputs, std::size_t a, std::size_t b) {
@@ -200,10 +245,10 @@ std::uint16_t pair_number(std::size_t inputs, std::size_t a, std::size_t b) {
   return static_cast<std::uint16_t>(number + b - a - 1);
 }
 
-Cell read_cell(const Architecture& arch, std::size_t kind) {
-  Cell cell;
-  for (std::size_t n = 0; n < kNodes; ++n) {
-    const std::size_t inputs = kInputs + n, first = first_decision(kind, n),
+Cell read_cell(const Plan& plan, const Architecture& arch, std::size_t kind) {
+  Cell cell(plan.nodes);
+  for (std::size_t n = 0; n < plan.nodes; ++n) {
+    const std::size_t inputs = kInputs + n, first = first_decision(plan.nodes, kind, n),
                       operations = first + (subsets_of(n) > 1 ? 1 : 0);
     const std::uint16_t pair = subsets_of(n) > 1 ? arch.choices[first] : std::uint16_t{0};
     for (std::size_t a = 0; a < inputs; ++a)
@@ -215,8 +260,8 @@ Cell read_cell(const Architecture& arch, std::size_t kind) {
 }
 
 void write_cell(const Cell& cell, Architecture& arch, std::size_t kind) {
-  for (std::size_t n = 0; n < kNodes; ++n) {
-    const std::size_t first = first_decision(kind, n), operations = first + (subsets_of(n) > 1 ? 1 : 0);
+  for (std::size_t n = 0; n < cell.size(); ++n) {
+    const std::size_t first = first_decision(cell.size(), kind, n), operations = first + (subsets_of(n) > 1 ? 1 : 0);
     std::fill_n(arch.choices.begin() + static_cast<std::ptrdiff_t>(first), node_decisions(n), std::uint16_t{0});
     if (subsets_of(n) > 1) arch.choices[first] = pair_number(kInputs + n, cell[n][0].from, cell[n][1].from);
     for (const Edge& edge : cell[n]) arch.choices[operations + edge.from] = edge.operation;
@@ -224,7 +269,7 @@ void write_cell(const Cell& cell, Architecture& arch, std::size_t kind) {
 }
 
 /// A node whose `none` edges read the first inputs that are free.
-Node tidy(const std::vector<Edge>& edges) {
+Node tidy(const std::vector<Edge>& edges, std::uint16_t none) {
   Node node;
   std::copy(edges.begin(), edges.end(), node.begin());
   for (std::size_t e = edges.size(); e < node.size(); ++e) {
@@ -234,58 +279,66 @@ Node tidy(const std::vector<Edge>& edges) {
     };
     std::size_t from = 0;
     while (taken(from)) ++from;
-    node[e] = {from, kNone};
+    node[e] = {from, none};
   }
   std::sort(node.begin(), node.end());
   return node;
 }
 
 /// The smallest of the cells that differ in the numbering of the nodes alone.
-Cell canonical_cell(const Cell& cell) {
-  std::array<std::size_t, kNodes> order;  // the old node at every new place
+Cell canonical_cell(const Plan& plan, const Cell& cell) {
+  std::vector<std::size_t> order(plan.nodes);  // the old node at every new place
   std::iota(order.begin(), order.end(), 0);
   std::optional<Cell> best;
   do {
-    std::array<std::size_t, kNodes> place;
-    for (std::size_t p = 0; p < kNodes; ++p) place[order[p]] = p;
-    Cell renumbered;
+    std::vector<std::size_t> place(plan.nodes);
+    bool keeps_outputs = true;
+    for (std::size_t p = 0; p < plan.nodes; ++p) {
+      place[order[p]] = p;
+      keeps_outputs = keeps_outputs && (p < plan.first_output()) == (order[p] < plan.first_output());
+    }
+    if (!keeps_outputs) continue;
+    Cell renumbered(plan.nodes);
     bool reads_backwards = true;
-    for (std::size_t p = 0; p < kNodes && reads_backwards; ++p) {
+    for (std::size_t p = 0; p < plan.nodes && reads_backwards; ++p) {
       std::vector<Edge> edges;
       for (const Edge& edge : cell[order[p]]) {
-        if (edge.operation == kNone) continue;
+        if (!plan.passes(edge.operation)) continue;
         const std::size_t from = edge.from < kInputs ? edge.from : kInputs + place[edge.from - kInputs];
         reads_backwards = reads_backwards && from < kInputs + p;
         edges.push_back({from, edge.operation});
       }
-      if (reads_backwards) renumbered[p] = tidy(edges);
+      if (reads_backwards) renumbered[p] = tidy(edges, plan.none());
     }
     if (reads_backwards && (!best || renumbered < *best)) best = renumbered;
   } while (std::next_permutation(order.begin(), order.end()));
   return *best;
 }
 
-Architecture normal_form(std::span<const Decision>, const Architecture& arch) {
-  Architecture result = arch;
-  for (std::size_t kind = 0; kind < kCells.size(); ++kind)
-    write_cell(canonical_cell(read_cell(arch, kind)), result, kind);
-  return result;
+NormalForm normal_form(const Plan& plan) {
+  if (plan.nodes > kMostRenumbered) return {};
+  return [plan](std::span<const Decision>, const Architecture& arch) {
+    Architecture result = arch;
+    for (std::size_t kind = 0; kind < plan.kinds.size(); ++kind)
+      write_cell(canonical_cell(plan, read_cell(plan, arch, kind)), result, kind);
+    return result;
+  };
 }
 
 // Notation.
 
-std::string print(std::span<const Decision>, const Architecture& arch) {
+std::string print(const Plan& plan, const Architecture& arch) {
   std::string text = "Genotype(";
-  for (std::size_t kind = 0; kind < kCells.size(); ++kind) {
-    const std::string name = kCells[kind];
+  for (std::size_t kind = 0; kind < plan.kinds.size(); ++kind) {
+    const std::string& name = plan.kinds[kind];
     text += (kind ? ", " : "") + name + "=[";
     bool first = true;
-    for (const Node& node : read_cell(arch, kind))
+    for (const Node& node : read_cell(plan, arch, kind))
       for (const Edge& edge : node) {
-        text += (first ? "('" : ", ('") + kOperations[edge.operation] + "', " + std::to_string(edge.from) + ")";
+        text += (first ? "('" : ", ('") + plan.operation(edge.operation) + "', " + std::to_string(edge.from) + ")";
         first = false;
       }
-    text += "], " + name + "_concat=range(2, 6)";
+    text += "], " + name + "_concat=" + plan.outputs();
   }
   return text + ")";
 }
@@ -297,41 +350,59 @@ std::size_t input_of(const Word& word, std::size_t node) {
       word, "node " + std::to_string(node) + " reads one of inputs 0 to " + std::to_string(kInputs + node - 1));
 }
 
-Cell parse_cell(const ListNotation& lists, const std::string& kind) {
-  const auto& words = lists.entries(kind, 4 * kNodes, ": for each of four nodes two operations with their inputs");
-  Cell cell;
-  for (std::size_t n = 0; n < kNodes; ++n) {
+void check_outputs(const Plan& plan, const ListNotation& lists, const std::string& concat) {
+  std::string given, all;
+  for (const Word& word : lists[concat]) given += (given.empty() ? "" : " ") + std::string(word.text.substr(0, 20));
+  const std::size_t first = kInputs + plan.first_output(), end = kInputs + plan.nodes;
+  for (std::size_t state = first; state < end; ++state) all += (all.empty() ? "" : " ") + std::to_string(state);
+  const std::string wanted = plan.outputs() + (plan.first_output() == 0 ? ": all nodes" : ": the last nodes");
+  if (given.empty()) throw InvalidArchitecture("architecture: " + concat + " has 0 entries; it needs " + wanted);
+  if (given != "range " + std::to_string(first) + " " + std::to_string(end) && given != all)
+    ListNotation::refuse(lists[concat].front(), concat + " '" + printable(given) + "' must be " + wanted);
+}
+
+Cell parse_cell(const Plan& plan, const ListNotation& lists, const std::string& kind) {
+  constexpr const char* kNumbers[] = {"two",   "three", "four", "five",   "six",   "seven",
+                                      "eight", "nine",  "ten",  "eleven", "twelve"};
+  const auto& words = lists.entries(
+      kind, 4 * plan.nodes,
+      ": for each of " + std::string(kNumbers[plan.nodes - 2]) + " nodes two operations with their inputs");
+  const std::vector<std::string> names = plan.operation_names();
+  Cell cell(plan.nodes);
+  for (std::size_t n = 0; n < plan.nodes; ++n) {
     for (std::size_t e = 0; e < 2; ++e) {
       const Word &name = words[4 * n + 2 * e], &input = words[4 * n + 2 * e + 1];
-      const auto it = std::find(kOperations.begin(), kOperations.end(), name.text);
-      if (it == kOperations.end()) ListNotation::refuse(name, "an operation is expected, one of " + join(kOperations));
-      cell[n][e] = {input_of(input, n), static_cast<std::uint16_t>(it - kOperations.begin())};
+      const auto it = std::find(names.begin(), names.end(), name.text);
+      if (it == names.end()) ListNotation::refuse(name, "an operation is expected, one of " + join(names));
+      cell[n][e] = {input_of(input, n), static_cast<std::uint16_t>(it - names.begin())};
     }
     if (cell[n][0].from == cell[n][1].from)
       ListNotation::refuse(words[4 * n + 3], "the two inputs of node " + std::to_string(n) + " must differ");
     std::sort(cell[n].begin(), cell[n].end());
   }
-  const std::string concat = kind + "_concat";
-  if (lists.contains(concat)) {
-    std::string given;
-    for (const Word& word : lists[concat]) given += (given.empty() ? "" : " ") + std::string(word.text.substr(0, 20));
-    const std::string wanted = "range(2, 6): all nodes";
-    if (given.empty()) throw InvalidArchitecture("architecture: " + concat + " has 0 entries; it needs " + wanted);
-    if (given != "range 2 6" && given != "2 3 4 5")
-      ListNotation::refuse(lists[concat].front(), concat + " '" + printable(given) + "' must be " + wanted);
-  }
+  if (const std::string concat = kind + "_concat"; lists.contains(concat)) check_outputs(plan, lists, concat);
   return cell;
 }
 
-Architecture parse(std::span<const Decision> decisions, std::string_view text) {
+Architecture parse(const Plan& plan, std::size_t decisions, std::string_view text) {
   std::string blanked(text);  // of the same length, so that places stay what they are
   if (const auto at = blanked.find("Genotype"); at != std::string::npos && trim(text.substr(0, at)).empty())
     std::fill_n(blanked.begin() + static_cast<std::ptrdiff_t>(at), 8, ' ');
-  const ListNotation lists(blanked, {"normal", "reduce"}, {"normal_concat", "reduce_concat"});
+  std::vector<std::string> concats;
+  for (const std::string& kind : plan.kinds) concats.push_back(kind + "_concat");
+  const ListNotation lists(blanked, plan.kinds, concats);
   Architecture arch;
-  arch.choices.assign(decisions.size(), 0);
-  for (std::size_t kind = 0; kind < kCells.size(); ++kind) write_cell(parse_cell(lists, kCells[kind]), arch, kind);
+  arch.choices.assign(decisions, 0);
+  for (std::size_t kind = 0; kind < plan.kinds.size(); ++kind)
+    write_cell(parse_cell(plan, lists, plan.kinds[kind]), arch, kind);
   return arch;
+}
+
+Notation notation(const Plan& plan) {
+  return {[plan](std::span<const Decision>, const Architecture& arch) { return print(plan, arch); },
+          [plan](std::span<const Decision> decisions, std::string_view text) {
+            return parse(plan, decisions.size(), text);
+          }};
 }
 
 }  // namespace
@@ -354,8 +425,8 @@ DartsOptions darts_imagenet() {
 }
 
 SearchSpace darts(const DartsOptions& options) {
-  if (options.cells < 3 || options.channels < 2 || options.channels % 2 != 0)
-    throw UsageError("a DARTS network has at least 3 cells and an even number of channels, not " +
+  if (options.cells < 1 || options.channels < 2 || options.channels % 2 != 0)
+    throw UsageError("a DARTS network has at least 1 cell and an even number of channels, not " +
                      std::to_string(options.cells) + " and " + std::to_string(options.channels));
   if (options.partial != 1 && !options.search)
     throw UsageError("space.partial = " + std::to_string(options.partial) +
@@ -365,10 +436,11 @@ SearchSpace darts(const DartsOptions& options) {
                      std::to_string(options.channels) + " channels");
   if (options.search && options.auxiliary_weight != 0)
     throw UsageError("space.auxiliary_weight has no effect on the network that is searched; leave it out");
+  const Plan plan(options);
   return SearchSpace(
       options.name, options.input,
-      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); }, {print, parse},
-      normal_form);
+      [options](Builder& b, Signal x, std::int64_t classes) { return network(b, options, x, classes); }, notation(plan),
+      normal_form(plan));
 }
 
 SearchSpace darts(const DartsOptions& defaults, const nlohmann::json& options) {

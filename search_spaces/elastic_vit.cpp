@@ -34,9 +34,9 @@ Signal attention_layer(Builder& b, Signal x, const Dim& heads, const Dim& v_scal
   Signal v = b.conv("value", y, {.out = values});
   v = b.conv("value_local", v, {.out = values, .kernel = 3, .groups = values});
   y = b.attention("attention", q, k, v, {.heads = heads, .position = Position::kBias});
-  x = b.add(x, b.conv("project", b.activation(y, Activation::kHSwish), {.out = width, .bias = true}));
+  x = b.add(x, b.may_drop(b.conv("project", b.activation(y, Activation::kHSwish), {.out = width, .bias = true})));
   y = b.conv("fc1", b.layer_norm("norm2", x), {.out = width * mlp_ratio, .bias = true});
-  return b.add(x, b.conv("fc2", b.activation(y, Activation::kHSwish), {.out = width, .bias = true}));
+  return b.add(x, b.may_drop(b.conv("fc2", b.activation(y, Activation::kHSwish), {.out = width, .bias = true})));
 }
 
 std::string layer_name(int i) { return "layer" + std::to_string(i); }

@@ -81,6 +81,7 @@ struct Layer {
   std::vector<std::uint16_t> site_inputs = {};  ///< by slot: which of the site's inputs it is
   Dim exists = 1;              ///< 1 where the decisions keep this layer, 0 where not; always 1 under a hard selection
   bool training_only = false;  ///< leads to an auxiliary output: costs nothing, is no part of the finished network
+  bool may_drop = false;       ///< stochastic depth: what it gives may be left out of some images in training
 
   bool is(std::string_view kind_name) const { return kind->name == kind_name; }
   const Dim& operator[](std::string_view attribute) const { return attributes[attribute]; }
@@ -98,6 +99,7 @@ class NetworkGraph {
   /// @param inputs vertices already in the graph, in slot order.
   Vertex add(Layer layer, const std::vector<Vertex>& inputs);
   void set_output(Vertex vertex) { output_ = vertex; }
+  void let_drop(Vertex vertex) { (*graph_)[vertex].may_drop = true; }
 
   const Layer& operator[](Vertex vertex) const { return (*graph_)[vertex]; }
   std::size_t size() const { return boost::num_vertices(*graph_); }

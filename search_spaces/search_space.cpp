@@ -180,12 +180,24 @@ nlohmann::json SearchSpace::to_json(const Architecture& arch) const {
   return json;
 }
 
+SearchSpace SearchSpace::restricted(std::vector<std::vector<std::uint16_t>> allowed) const {
+  if (listed_) throw UsageError("the networks of '" + name_ + "' are listed; its options cannot be restricted");
+  SearchSpace left = *this;
+  const std::vector<Dim> conditions = conditions_of(decisions_, activity_, allowed);
+  for (std::size_t d = 0; d < decisions_.size(); ++d)
+    if (!conditions[d].is_constant())
+      left.constraints_.push_back({conditions[d], "an option of '" + decisions_[d].name + "' that is left out here"});
+  left.allowed_ = std::move(allowed);
+  return left;
+}
+
 Architecture SearchSpace::random(Rng& rng) const {
   Architecture arch;
   arch.choices.resize(decisions_.size());
   for (int tries = 0; tries < kMostDraws; ++tries) {
     for (std::size_t d = 0; d < decisions_.size(); ++d)
-      arch.choices[d] = static_cast<std::uint16_t>(rng.below(decisions_[d].options.size()));
+      arch.choices[d] = allowed_.empty() ? static_cast<std::uint16_t>(rng.below(decisions_[d].options.size()))
+                                         : allowed_[d][rng.below(allowed_[d].size())];
     if (meets_constraints(arch)) return canonical(arch);
   }
   throw Error("no architecture that meets the constraints of '" + name_ + "' was found in " +

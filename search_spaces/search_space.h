@@ -73,6 +73,10 @@ class SearchSpace {
   /// Where the space is not priced by cost tables.
   const std::optional<ListedSpace>& listed() const { return listed_; }
 
+  /// The same space with the allowed options of each decision alone, where the decision has an effect: a constraint,
+  /// which random() and the cost table keep to. @throws UsageError as CostTable::restrict_to, and of a listed space.
+  SearchSpace restricted(std::vector<std::vector<std::uint16_t>> allowed) const;
+
   /// The network of a selection. About 50 microseconds for a hundred layers.
   NetworkGraph build(const Selection& selection, const InputShape& input) const;
   /// Every layer of every subnet, its dimensions as tables over the decisions.
@@ -106,6 +110,7 @@ class SearchSpace {
   std::vector<Decision> decisions_;
   std::vector<Dim> activity_;
   std::vector<Constraint> constraints_;
+  std::vector<std::vector<std::uint16_t>> allowed_;  ///< options of each decision; empty: all
   std::unordered_map<std::string, std::uint16_t> index_;
 };
 

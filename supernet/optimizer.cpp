@@ -14,6 +14,7 @@ namespace frontier {
 namespace {
 
 constexpr std::int64_t kGrain = 1 << 16;  // scalars a thread takes at least
+const std::string kMomentum = "momentum";
 
 bool allows_fused(const at::Tensor& parameters) {
   return parameters.is_cpu() && parameters.scalar_type() == at::kFloat && parameters.is_contiguous();
@@ -84,7 +85,7 @@ void Optimizer::step_fused(const at::Tensor& parameters, const at::Tensor& gradi
                           .step = static_cast<float>(learning_rate / (1 - std::pow(options_.beta1, n))),
                           .root = static_cast<float>(1 / std::sqrt(1 - std::pow(options_.beta2, n))),
                           .decoupled = options_.name == "adamw"};
-  float *w = data_of(parameters), *average = data_of(options.average), *first = data_of(first_),
+  float *w = data_of(parameters), *average = data_of(options.average), *first = data_of(first_of(options.momentum)),
         *second = data_of(second_);
   const float* g = data_of(gradients);
   const auto take = [&](std::int64_t begin, std::int64_t end, const update::Common& c) {
@@ -113,10 +114,11 @@ void Optimizer::step_aten(const at::Tensor& parameters, const at::Tensor& gradie
   } else {
     aten_steps_.add_(1);
   }
+  const at::Tensor& moment = first_of(options.momentum);
   const auto take = [&](std::int64_t begin, std::int64_t end, double decay) {
     if (begin >= end) return;
     const auto part = [&](const at::Tensor& t) { return std::vector<at::Tensor>{t.narrow(0, begin, end - begin)}; };
-    const auto w = part(parameters), g = part(gradients), first = part(first_);
+    const auto w = part(parameters), g = part(gradients), first = part(moment);
     if (options_.name == "sgd") {  // which wants no buffers where there is no momentum
       at::_fused_sgd_(w, g, options_.momentum == 0 ? std::vector<at::Tensor>() : first, decay, options_.momentum,
                       options.learning_rate, /*dampening=*/0, options_.nesterov,
@@ -143,6 +145,14 @@ void Optimizer::step_aten(const at::Tensor& parameters, const at::Tensor& gradie
     options.average.lerp_(parameters, options.average_step);
 }
 
+const at::Tensor& Optimizer::first_of(const std::string& momentum) {
+  if (momentum.empty()) return first_;
+  if (options_.name != "sgd") throw std::logic_error("only SGD has momenta by name, not " + options_.name);
+  const auto [it, is_new] = momenta_.try_emplace(momentum);
+  if (is_new) it->second = at::zeros_like(first_);
+  return it->second;
+}
+
 void Optimizer::look_ahead(ParameterStore& store, double learning_rate) const {
   if (options_.name != "sgd") throw std::logic_error("only SGD looks ahead, not " + options_.name);
   at::NoGradGuard no_grad;
@@ -154,7 +164,11 @@ void Optimizer::look_ahead(ParameterStore& store, double learning_rate) const {
 }
 
 TensorMap Optimizer::state() const {
-  if (!second_.defined()) return {{"momentum", first_}};
+  if (!second_.defined()) {
+    TensorMap tensors = with_prefix(kMomentum + ".", momenta_);
+    tensors.emplace(kMomentum, first_);
+    return tensors;
+  }
   const at::Tensor steps =
       path_ == Path::kFused ? at::full({1}, steps_, at::kLong) : aten_steps_.to(at::kCPU, at::kLong).reshape({1});
   return {{"first", first_}, {"second", second_}, {"steps", steps}};
@@ -162,16 +176,20 @@ TensorMap Optimizer::state() const {
 
 void Optimizer::load(const TensorMap& state) {
   at::NoGradGuard no_grad;
-  const auto take = [&](const char* name, const at::Tensor& target) {
+  const auto take = [&](const std::string& name, const at::Tensor& target) {
     const auto it = state.find(name);
     if (it == state.end() || it->second.sizes() != target.sizes() || it->second.scalar_type() != target.scalar_type())
       throw UsageError(
-          std::string("the optimiser's '") + name +
+          "the optimiser's '" + name +
           "' is missing from the checkpoint or has another shape: the checkpoint was made with other settings");
     return it->second;
   };
   if (!second_.defined()) {
-    first_.copy_(take("momentum", first_));
+    first_.copy_(take(kMomentum, first_));
+    momenta_.clear();
+    for (const auto& [name, momentum] : part_of(kMomentum + ".", state))
+      momenta_.emplace(
+          name, take(kMomentum + "." + name, first_).to(first_.options(), /*non_blocking=*/false, /*copy=*/true));
     return;
   }
   const at::Tensor first = take("first", first_), second = take("second", second_);

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -39,6 +40,8 @@ void describe(Fields& f, OptimizerOptions& o) {
 /// What one step is taken with.
 struct StepOptions {
   double learning_rate = 0;
+  /// Whose momentum is used and renewed: one for each name, from zero; SGD's alone. Empty: the one that all share.
+  std::string momentum = {};
   /// [] float32 on the parameters' device, a factor for all gradients; undefined: 1. Where it is not finite nothing
   /// changes, which needs no look at it from the host.
   at::Tensor scale = {};
@@ -74,7 +77,7 @@ class Optimizer {
   /// decay * values). The optimiser stays as it is. @throws std::logic_error unless it is SGD.
   void look_ahead(ParameterStore& store, double learning_rate) const;
 
-  /// "momentum", or "first" and "second" moments and "steps".
+  /// "momentum" and "momentum.<name>", or "first" and "second" moments and "steps".
   TensorMap state() const;
   /// @throws UsageError if the tensors are not a state of this optimiser.
   void load(const TensorMap& state);
@@ -82,6 +85,7 @@ class Optimizer {
  private:
   void step_fused(const at::Tensor& parameters, const at::Tensor& gradients, const StepOptions& options, float scale);
   void step_aten(const at::Tensor& parameters, const at::Tensor& gradients, const StepOptions& options);
+  const at::Tensor& first_of(const std::string& momentum);
 
   OptimizerOptions options_;
   Path path_;
@@ -89,8 +93,9 @@ class Optimizer {
   std::int64_t num_decayed_;
   at::Tensor first_;
   at::Tensor second_;
-  std::int64_t steps_ = 0;  ///< kFused
-  at::Tensor aten_steps_;   ///< kAten: [] float32 on the device, where a skipped step is known
+  std::map<std::string, at::Tensor> momenta_;  ///< sgd: besides first_, by StepOptions::momentum
+  std::int64_t steps_ = 0;                     ///< kFused
+  at::Tensor aten_steps_;                      ///< kAten: [] float32 on the device, where a skipped step is known
 };
 
 }  // namespace frontier

@@ -32,11 +32,12 @@ GroupTrainer::GroupTrainer(const ParameterGroup& group, std::int64_t total_steps
   if (options_.average_decay > 0) average_.emplace(store_->snapshot(part_));
 }
 
-at::Tensor GroupTrainer::step(std::int64_t step) {
+at::Tensor GroupTrainer::step(std::int64_t step, double rate, const std::string& momentum) {
   const GradientNorm gradients = clip_gradients(*store_, options_.clip, part_);
   // The first steps count as much as an average over them would.
   const double s = static_cast<double>(step), decay = std::min(options_.average_decay, (1 + s) / (10 + s));
-  optimizer_.step(*store_, {.learning_rate = learning_rate(step),
+  optimizer_.step(*store_, {.learning_rate = rate * learning_rate(step),
+                            .momentum = momentum,
                             .scale = gradients.scale,
                             .average = average_ ? average_->values() : at::Tensor(),
                             .average_step = 1 - decay});

@@ -49,7 +49,8 @@ class GroupTrainer {
   /// One step by the store's gradients, which the caller clears before the next. @param step of total_steps.
   /// @return the norm of the gradients, [] float64 on the store's device. Where it is not finite the parameters, the
   /// optimiser's state and the average are as before; on a CPU that costs nothing to see, elsewhere look at it later.
-  at::Tensor step(std::int64_t step);
+  /// @param rate times the learning rate.  @param momentum see StepOptions.
+  at::Tensor step(std::int64_t step, double rate = 1, const std::string& momentum = "");
 
   /// Moves the store where plain SGD would by its gradients, see Optimizer::look_ahead: no clipping, no state changes.
   /// @returns the learning rate. @throws std::logic_error unless the optimiser is SGD.

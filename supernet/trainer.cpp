@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "common/errors.h"
+#include "supernet/drop_path.h"
 #include "supernet/program.h"
 
 namespace frontier {
@@ -103,7 +104,8 @@ Trainer::Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const T
       seed_(seed),
       batches_(std::move(batches)),
       teachers_(std::move(teachers)),
-      rng_(Rng(seed).domain("sampler")) {
+      rng_(Rng(seed).domain("sampler")),
+      drop_path_(Rng(seed).domain("drop_path")) {
   if (options_.bf16 && supernet_.bank.device().is_cpu())
     throw UsageError("trainer.bf16 = true is for --device cuda only");
   if (sampler_.unrolls() && options_.optimizer.name != "sgd")
@@ -164,9 +166,14 @@ void Trainer::check(const Work& work) const {
     refuse("learns with the weights '" + work.weights + "', which are a copy");
   if (work.unrolled && (!sampler_.unrolls() || work.learn != Learn::kGates))
     refuse("unrolls a work that does not learn the sampler's parameters alone, or does not say that it unrolls");
-  const auto is_legal = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  if (!std::all_of(work.then_keep.begin(), work.then_keep.end(), is_legal))
+  const auto is_name = [](const std::string& text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; });
+  };
+  if (!is_name(work.then_keep))
     refuse("keeps weights as '" + work.then_keep + "'; names are letters, digits and underscores");
+  if (!is_name(work.momentum))
+    refuse("names a momentum '" + work.momentum + "'; names are letters, digits and underscores");
 }
 
 const TrainingBatch& Trainer::batch_of(Stream stream, Step& step) const {
@@ -225,7 +232,13 @@ std::vector<Trainer::Ran> Trainer::run(const Pass& pass, const Work& work, Step&
     std::vector<NetworkGraph::Vertex> outputs = {graph.output()};
     if (pass.trains)
       for (const auto& auxiliary : graph.auxiliaries()) outputs.push_back(auxiliary.vertex);
-    const Program program(graph, pass.bank, {.learn = pass.learn, .gates = subnet.gates ? &*subnet.gates : nullptr},
+    const double progress = static_cast<double>(step_) / static_cast<double>(options_.steps);
+    DropPath drop_path(graph, pass.trains ? options_.drop_path * progress : 0,
+                       drop_path_.split(static_cast<std::uint64_t>(step_)).split(own.size()));
+    const Program program(graph, pass.bank,
+                          {.learn = pass.learn,
+                           .gates = subnet.gates ? &*subnet.gates : nullptr,
+                           .tap = drop_path.rate() > 0 ? &drop_path : nullptr},
                           outputs);
     const Forward forward = program(batch.images);
     const at::Tensor loss = loss_of(pass, work, subnet, forward.outputs, graph, own, step);
@@ -294,7 +307,8 @@ at::Tensor Trainer::taught(const Lesson& lesson, const Pass& pass, const std::ve
 }
 
 void Trainer::finish(const Work& work, Step& step) {
-  for (const std::string& name : work.then_step) step.norms.emplace_back(name, groups_.at(name).step(step_));
+  for (const std::string& name : work.then_step)
+    step.norms.emplace_back(name, groups_.at(name).step(step_, work.rate, name == kWeights ? work.momentum : ""));
   if (!work.then_step.empty()) clear_gradients();
   if (work.then_keep.empty()) return;
   if (const auto kept = kept_.find(work.then_keep); kept != kept_.end()) {

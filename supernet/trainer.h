@@ -29,6 +29,7 @@ struct TrainerOptions {
   double label_smoothing = 0.1;
   double clip_norm = 5;      ///< largest norm of all gradients together; 0: no clipping
   double clip_adaptive = 0;  ///< largest ratio of a unit's gradient to its weights (ClipOptions); 0: no limit
+  double drop_path = 0;      ///< probability at the end that a layer of Layer::may_drop is left out; rises from 0
   double ema_decay = 0;      ///< of a running average of the weights, which is then what is evaluated; 0: none
   bool bf16 = false;         ///< autocast to bfloat16; CUDA only
 };
@@ -47,6 +48,8 @@ void describe(Fields& f, TrainerOptions& o) {
   f("label_smoothing", o.label_smoothing, 0.0, 0.999, "Share of the target that is spread over all classes.");
   f("clip_norm", o.clip_norm, 0.0, 1e6, "Largest norm of all gradients together; 0: no limit.");
   f("clip_adaptive", o.clip_adaptive, 0.0, 1e6, "Largest ratio of a unit's gradient to its weights; 0: no limit.");
+  f("drop_path", o.drop_path, 0.0, 0.99,
+    "Probability, rising linearly from 0, that an image goes past a branch (stochastic depth).");
   f("ema_decay", o.ema_decay, 0.0, 0.9999999,
     "Of a running average of the weights, which is then what is evaluated; 0: none.");
   f("bf16", o.bf16, "Compute in bfloat16 where that is safe; on CUDA only.");
@@ -78,7 +81,8 @@ class Trainer {
  public:
   /// @param task what is learned; must outlive the trainer, as must supernet and sampler, whose parameters move to the
   /// device of the supernet's.
-  /// @param seed the sampler draws from Rng(seed).domain("sampler").
+  /// @param seed the sampler draws from Rng(seed).domain("sampler"), what is dropped follows from its domain
+  /// "drop_path", step and subnet.
   /// @throws UsageError for settings that do not go together, std::logic_error if a stream that the sampler uses is
   /// missing.
   Trainer(Supernet& supernet, Sampler& sampler, const Task& task, const TrainerOptions& options, std::uint64_t seed,
@@ -132,6 +136,7 @@ class Trainer {
   std::map<std::string, GroupTrainer> groups_;
   std::vector<const ParameterStore*> stores_;
   Rng rng_;
+  Rng drop_path_;
   std::int64_t step_ = 0;
   std::int64_t images_seen_ = 0;
   double macs_done_ = 0;

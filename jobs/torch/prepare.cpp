@@ -14,6 +14,28 @@
 namespace frontier {
 namespace {
 
+/// How a subnet's learning rate and momentum follow from what it is.
+void prepare_subnet_aware(Prepared& p) {
+  const SubnetAwareOptions& aware = p.config.subnet_aware;
+  const TrainerOptions& trainer = p.config.trainer;
+  if (aware == SubnetAwareOptions{}) return;
+  if (aware.gamma > 0 && trainer.lr_schedule != "constant")
+    throw UsageError(
+        "subnet_aware.gamma is a schedule of the learning rate of its own; set trainer.lr_schedule=constant");
+  if (aware.momentum != "none" && trainer.optimizer.name != "sgd")
+    throw UsageError("subnet_aware.momentum is for trainer.optimizer.name=sgd, which alone has a momentum to part");
+  p.sampler = std::make_unique<SubnetAwareSampler>(std::move(p.sampler), p.space, p.input, aware);
+}
+
+void require_what_drops(const Prepared& p) {
+  if (p.config.trainer.drop_path == 0) return;
+  const NetworkGraph everything = p.space->build_everything(p.input);
+  for (NetworkGraph::Vertex v = 0; v < everything.size(); ++v)
+    if (everything[v].may_drop) return;
+  throw UsageError("trainer.drop_path has no effect on '" + p.space->name() +
+                   "', none of whose layers is left out; spaces of DARTS' cells and of attention have such layers");
+}
+
 /// Makes the sampler, and writes every default of its settings out, so that a resumed training is the same though a
 /// later version has others.
 void prepare_sampler(Prepared& p) {
@@ -24,7 +46,11 @@ void prepare_sampler(Prepared& p) {
   options.erase("name");
   const auto name = sampler["name"].get<std::string>();
   sampler = resolved_sampler_options(name, options);
-  p.sampler = make_sampler(name, p.space, p.input, sampler, p.stream("sampler.start"));
+  const auto make = [&](std::shared_ptr<const SearchSpace> space) {
+    return make_sampler(name, std::move(space), p.input, sampler, p.stream("sampler.start"));
+  };
+  const ShrinkingOptions& shrinking = p.config.shrinking;
+  p.sampler = shrinking.share > 0 ? make_shrinking(p.space, shrinking, make) : make(p.space);
   sampler["name"] = name;
 }
 
@@ -191,6 +217,8 @@ Prepared prepare(const nlohmann::json& json, const nlohmann::json& run) {
   fit_to_data(p, settings);
   prepare_sampler(p);
   require_images_of_streams(p);
+  require_what_drops(p);
+  prepare_subnet_aware(p);
   prepare_lessons(p);
   return p;
 }
@@ -263,7 +291,10 @@ std::string recipe_of(const Prepared& p) {
   // What came later leaves the recipes of earlier numbers what they were.
   if (p.config.start.checkpoint.empty()) settings.erase("start");
   if (p.config.divergence == DivergenceOptions{}) settings.erase("divergence");
+  if (p.config.subnet_aware == SubnetAwareOptions{}) settings.erase("subnet_aware");
+  if (p.config.shrinking == ShrinkingOptions{}) settings.erase("shrinking");
   if (p.config.teacher.pupil_temperature == 0) settings["teacher"].erase("pupil_temperature");
+  if (p.config.trainer.drop_path == 0) settings["trainer"].erase("drop_path");
   settings["training_images"] = p.data.train.fingerprint();
   return crc32_hex(settings.dump());
 }

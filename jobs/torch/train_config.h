@@ -7,6 +7,8 @@
 #include "datasets/dataset.h"
 #include "datasets/loader.h"
 #include "evaluators/supernet_accuracy.h"
+#include "supernet/samplers/shrinking.h"
+#include "supernet/samplers/subnet_aware.h"
 #include "supernet/trainer.h"
 
 namespace frontier {
@@ -69,7 +71,9 @@ struct TrainConfig {
   nlohmann::json sampler = {{"name", "uniform"}};
   StartOptions start;
   TeacherOptions teacher;
-  DivergenceOptions divergence;  ///< by which whatever has a teacher learns from it
+  DivergenceOptions divergence;     ///< by which whatever has a teacher learns from it
+  SubnetAwareOptions subnet_aware;  ///< learning rate and momentum by what is trained
+  ShrinkingOptions shrinking;       ///< decisions that open in the course of the training
   TrainerOptions trainer;
   SupernetAccuracyOptions evaluation;
   std::int64_t checkpoint_steps = 0;  ///< checkpoint every so many steps; 0: by time
@@ -97,6 +101,8 @@ void describe(Fields& f, TrainConfig& c) {
   f("start", c.start);
   f("teacher", c.teacher);
   f("divergence", c.divergence);
+  f("subnet_aware", c.subnet_aware);
+  f("shrinking", c.shrinking);
   f("trainer", c.trainer);
   f("evaluation", c.evaluation);
   f("checkpoint_steps", c.checkpoint_steps, 0, 1'000'000'000, "A checkpoint every so many steps; 0: by time.");

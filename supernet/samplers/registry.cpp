@@ -6,6 +6,7 @@
 #include "supernet/samplers/cost_bins.h"
 #include "supernet/samplers/darts.h"
 #include "supernet/samplers/drnas.h"
+#include "supernet/samplers/elastic_vit.h"
 #include "supernet/samplers/fair.h"
 #include "supernet/samplers/fixed.h"
 #include "supernet/samplers/gdas.h"
@@ -52,11 +53,18 @@ template <class S>
 constexpr Entry entry(const char* name) {
   return {name, make<S>, resolve<S>, settings<S>};
 }
-constexpr Entry kEntries[] = {
-    entry<UniformSampler>("uniform"),   entry<CostBinsSampler>("cost_bins"),  entry<FairSampler>("fair"),
-    entry<SandwichSampler>("sandwich"), entry<AttentiveSampler>("attentive"), entry<ShiftNasSampler>("shiftnas"),
-    entry<DartsSampler>("darts"),       entry<PcDartsSampler>("pc_darts"),    entry<GdasSampler>("gdas"),
-    entry<DrnasSampler>("drnas"),       entry<FixedSampler>("fixed")};
+constexpr Entry kEntries[] = {entry<UniformSampler>("uniform"),
+                              entry<CostBinsSampler>("cost_bins"),
+                              entry<FairSampler>("fair"),
+                              entry<SandwichSampler>("sandwich"),
+                              entry<AttentiveSampler>("attentive"),
+                              entry<ShiftNasSampler>("shiftnas"),
+                              entry<ElasticVitSampler>("elastic_vit"),
+                              entry<DartsSampler>("darts"),
+                              entry<PcDartsSampler>("pc_darts"),
+                              entry<GdasSampler>("gdas"),
+                              entry<DrnasSampler>("drnas"),
+                              entry<FixedSampler>("fixed")};
 
 const Entry& entry_of(std::string_view name) {
   for (const auto& entry : kEntries)

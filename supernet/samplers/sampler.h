@@ -56,6 +56,10 @@ struct Work {
   bool unrolled = false;
   /// Parameter groups that take their optimiser step now, by their gradients of this step so far.
   std::vector<std::string> then_step = {"weights"};
+  double rate = 1;  ///< of those steps: times the learning rates of the groups' schedules
+  /// Which momentum the weights' step goes by and renews: one of its own for each name, from zero. Letters, digits and
+  /// underscores; of SGD alone.
+  std::string momentum = {};
   /// A copy of the weights is kept under this name behind those steps, in place of an earlier one, and saved with
   /// checkpoints. Letters, digits and underscores; empty: none.
   std::string then_keep = {};

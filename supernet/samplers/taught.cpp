@@ -3,11 +3,11 @@
 namespace frontier {
 
 std::optional<Work> TaughtSampler::next(const StepContext& context, Rng& rng) {
-  auto work = sampler_->next(context, rng);
+  auto work = sampler().next(context, rng);
   if (!work || !learns(work->learn, Learn::kWeights)) return work;
   for (Candidate& subnet : work->subnets) {
     if (teacher_ && subnet.lesson.is_from_labels()) subnet.lesson = *teacher_;
-    subnet.lesson.divergence = divergence_;
+    if (subnet.lesson.divergence == DivergenceOptions{}) subnet.lesson.divergence = divergence_;
   }
   return work;
 }

@@ -95,6 +95,11 @@ TEST_F(WrongInput, InSpaces) {
                 {"--seed", "99999999999999999999999 is out of range; allowed: 0 to 9007199254740992"}},
        BadInput{"SeedNegative", {"pareto", "--seed", "-1"}, 2, {"--seed", "-1 is out of range; allowed: 0 to"}},
        BadInput{"LimitWithRest", {"pareto", "--limit", "3x"}, 2, {"--limit", "'3x' is not a whole number"}},
+       BadInput{"DrawsWithoutASpace", {"spaces", "--draw", "3"}, 2, {"frontier spaces NAME --draw"}},
+       BadInput{"NoDraws", {"spaces", "mobile_cnn", "--draw", "0"}, 2, {"--draw"}},
+       BadInput{"SeedWithoutDraws", {"spaces", "mobile_cnn", "--seed", "1"}, 2, {"--seed", "--draw"}},
+       BadInput{
+           "DrawsFromNothing", {"spaces", "mobile_cnn", "--draw", "3", "--max-macs", "1k"}, 2, {"at most 1000 MACs"}},
        BadInput{"BudgetEmpty", {"spaces", "mobile_cnn", "--max-macs", ""}, 2, {"--max-macs", "empty"}},
        BadInput{"BudgetNegative", {"spaces", "mobile_cnn", "--max-macs", "-3"}, 2, {"--max-macs", "'-3'", "600k"}},
        BadInput{"BudgetHuge", {"spaces", "mobile_cnn", "--max-params", "1e30"}, 2, {"'1e30' is too large"}},

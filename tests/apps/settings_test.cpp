@@ -75,7 +75,8 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
         "  trainer.optimizer.name: sgd, adam or adamw; default \"sgd\"\n",
         "with sampler.name=sandwich:\n  sampler.random_subnets: whole number, 0 to 1024; default 2\n",
         "with space.name=darts or darts_imagenet:\n", "  space.cells: whole number, 3 to 1000; default 20\n",
-        "  sampler.name: uniform, cost_bins, fair, sandwich, attentive, shiftnas, darts, pc_darts, gdas, drnas or "
+        "  sampler.name: uniform, cost_bins, fair, sandwich, attentive, shiftnas, elastic_vit, darts, pc_darts, gdas, "
+        "drnas or "
         "fixed; default "
         "\"uniform\"\n"})
     EXPECT_THAT(text, HasSubstr(line));
@@ -115,8 +116,8 @@ TEST_F(Settings, ListedDefaultsAreTheDefaults) {
 }
 
 TEST_F(Settings, PrintConfigRoundTripsForEverySampler) {
-  for (const std::string sampler : {"uniform", "cost_bins", "fair", "sandwich", "attentive", "shiftnas", "darts",
-                                    "pc_darts", "gdas", "drnas", "fixed"}) {
+  for (const std::string sampler : {"uniform", "cost_bins", "fair", "sandwich", "attentive", "shiftnas", "elastic_vit",
+                                    "darts", "pc_darts", "gdas", "drnas", "fixed"}) {
     SCOPED_TRACE(sampler);
     const std::string printed =
         output_of(small({"train", "--quiet", "--print-config", "--set", "trainer.lr=0.0625"}, sampler));

@@ -1,7 +1,9 @@
 // Every registered space with every sampler: a short training runs, is killed, goes on to the same bytes and is
 // searched, or is refused with the reason. The outcome is the table in docs/samplers/README.md.
+#include <ATen/Context.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <torch/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +17,7 @@
 #include "jobs/torch/register.h"
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
+#include "supernet/checkpoint.h"
 #include "supernet/samplers/sampler.h"
 #include "support/temporary_folder.h"
 
@@ -151,13 +154,14 @@ std::string row_of(const std::string& space, const std::vector<std::string>& ref
   return row + " |";
 }
 
-/// Replaces the space's row, or adds it at the end.
+/// Replaces the space's row in the last table, or adds it at the end.
 void write_row(const std::string& path, const std::string& space, const std::string& row) {
   std::ifstream in(path);
   std::string text, line;
-  bool written = false;
+  bool in_table = false, written = false;
   while (std::getline(in, line)) {
-    const bool own = line.starts_with("| `" + space + "` |");
+    in_table = in_table || line.starts_with("| space |");
+    const bool own = in_table && line.starts_with("| `" + space + "` |");
     text += (own ? row : line) + "\n";
     written = written || own;
   }
@@ -187,6 +191,73 @@ TEST_P(EverySpaceEverySampler, TrainsIsKilledGoesOnAndIsSearchedOrIsRefused) {
   EXPECT_NE(read_file(docs).find("\n" + row + "\n"), std::string::npos)
       << docs << " lacks this line (FRONTIER_WRITE_DOCS=1 writes it):\n"
       << row;
+}
+
+/// The weights of a training on a device.
+TensorMap trained_on(const std::string& device, const nlohmann::json& config) {
+  const testing::TemporaryFolder folder;
+  Registries registries;
+  register_torch(registries);
+  Observer silent;
+  registries.run(
+      "train",
+      {{"db", folder / "frontier.db"}, {"out", folder / "out"}, {"config", config}, {"threads", 1}, {"device", device}},
+      silent);
+  return load_checkpoint(folder / "out", false).weights;
+}
+
+/// Two steps of every sampler lead to the same weights on a GPU, but for rounding (TF32 in convolutions).
+TEST(Cuda, EverySamplerTrainsAsOnACpu) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "there is no CUDA device";
+  for (const std::string name :
+       {"mobile_cnn", "nas_bench_macro", "nas_bench_201", "resnet_shape_20", "autoformer_28", "elastic_vit_28"})
+    for (const std::string& sampler : known_samplers()) {
+      const auto space = make_space(name);
+      const nlohmann::json config = config_of(*space, sampler);
+      TensorMap expected;
+      try {
+        expected = trained_on("cpu", config);
+      } catch (const UsageError&) {
+        continue;  // refused
+      }
+      const TensorMap weights = trained_on("cuda", config);
+      ASSERT_EQ(weights.size(), expected.size());
+      for (const auto& [tensor, values] : expected)
+        EXPECT_LT((weights.at(tensor) - values).abs().max().item<double>(), 2e-3)
+            << name << " with " << sampler << ": " << tensor;
+    }
+}
+
+/// Calibrated subnets are as accurate on a GPU as on a CPU.
+TEST(Cuda, SubnetsAreMeasuredAsOnACpu) {
+  if (!at::hasCUDA()) GTEST_SKIP() << "there is no CUDA device";
+  for (const std::string name : {"mobile_cnn", "nas_bench_201", "autoformer_28", "elastic_vit_28"}) {
+    const testing::TemporaryFolder folder;
+    Registries registries;
+    register_torch(registries);
+    Observer silent;
+    const auto space = make_space(name);
+    nlohmann::json config = config_of(*space, "uniform");
+    config["data"]["synthetic"]["test_size"] = 200;
+    registries.run(
+        "train", {{"db", folder / "frontier.db"}, {"out", folder / "out"}, {"config", config}, {"threads", 1}}, silent);
+    Rng rng(1);
+    auto archs = nlohmann::json::array();
+    for (int i = 0; i < 5; ++i) archs.push_back(space->to_string(space->random(rng)));
+    std::map<std::string, std::vector<double>> loss;
+    for (const std::string device : {"cpu", "cuda"}) {
+      const auto measured = registries.run("evaluate",
+                                           {{"db", folder / (device + ".db")},
+                                            {"checkpoint", folder / "out"},
+                                            {"archs", archs},
+                                            {"threads", 1},
+                                            {"device", device}},
+                                           silent);
+      for (const auto& result : measured["results"]) loss[device].push_back(result["metrics"]["loss"].get<double>());
+    }
+    ASSERT_EQ(loss["cpu"].size(), 5U);
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(loss["cuda"].at(i), loss["cpu"][i], 5e-3) << name;
+  }
 }
 
 TEST(SpaceWithOptions, IsStoredByTheNameThatMakesItAgain) {

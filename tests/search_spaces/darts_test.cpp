@@ -298,5 +298,69 @@ TEST(DartsSearch, HasNormsWithoutWeightsInCellsAndOneBehindEachPool) {
   }
 }
 
+/// The search spaces of DARTS-Bench-Suite: edges, operations of an edge, and a notation that reads back.
+TEST(Darts, CellsOfOtherNodesAndOperations) {
+  struct Case {
+    const char* space;
+    int edges, kinds, operations;
+    const char* outputs;
+  };
+  for (const Case& expected : {Case{"darts(cells=4,channels=8,search=true)", 14, 2, 8, "range(2, 6)"},
+                               {"darts(cells=9,channels=4,operations=no_skip,search=true)", 14, 2, 7, "range(2, 6)"},
+                               {"darts(cells=1,channels=12,nodes=8,search=true)", 44, 1, 8, "range(6, 10)"},
+                               {"darts(cells=1,channels=12,nodes=8,operations=all_skip)", 44, 1, 8, "range(6, 10)"}}) {
+    SCOPED_TRACE(expected.space);
+    const auto space = make_space(expected.space);
+    EXPECT_EQ(make_space(space->name())->name(), space->name());
+    int edges = 0;
+    for (const Decision& decision : space->decisions()) {
+      if (decision.kind != DecisionKind::kBranch) continue;
+      ++edges;
+      EXPECT_EQ(decision.options.size(), static_cast<std::size_t>(expected.operations));
+      EXPECT_EQ(decision.options.back(), "none");
+    }
+    EXPECT_EQ(edges, expected.kinds * expected.edges);
+    Rng rng(1);
+    const FeasibleSet all(*space, space->default_input(), Budget{});
+    for (int i = 0; i < 30; ++i) {
+      const Architecture arch = all.draw(rng);
+      const std::string text = space->to_string(arch);
+      EXPECT_EQ(space->parse(text), arch);
+      EXPECT_NE(text.find(std::string("reduce_concat=") + expected.outputs), std::string::npos) << text;
+      EXPECT_EQ(text.find("normal=") != std::string::npos, expected.kinds == 2);
+      EXPECT_EQ(cost(space->build(arch, space->default_input())).macs, all.table().macs(arch));
+    }
+  }
+  const auto single = make_space("darts(cells=1,nodes=8,channels=12)");
+  EXPECT_THROWS_WITH(single->parse("reduce=sep_conv_3x3:0"), InvalidArchitecture,
+                     "for each of eight nodes two operations with their inputs");
+  std::string unread = "reduce=";
+  for (int node = 0; node < 8; ++node) unread += "sep_conv_3x3:0 sep_conv_3x3:1 ";
+  EXPECT_THROWS_WITH(single->parse(unread), InvalidArchitecture,
+                     "reads node 0 by an operation other than none; it is no output of its own");
+  EXPECT_THROWS_WITH(make_space("darts(operations=some)"), UsageError, "regular, no_skip or all_skip");
+  EXPECT_THROWS_WITH(make_space("darts(operations=no_skip)")->parse(kSecondOrder), InvalidArchitecture,
+                     "an operation is expected, one of max_pool_3x3, avg_pool_3x3, sep_conv_3x3");
+}
+
+/// A skip beside every edge: an edge of `none` passes its input on, and costs what the skip costs.
+TEST(Darts, ASkipBesideEveryEdge) {
+  const auto regular = make_space("darts(cells=1,channels=8,nodes=2)"),
+             with_skips = make_space("darts(cells=1,channels=8,nodes=2,operations=all_skip)");
+  const InputShape& input = regular->default_input();
+  // Both inputs are read by none, or by sep_conv_3x3; skips of stride 2 are factorised reductions.
+  const std::string none = "reduce=none:0 none:1 none:0 none:1",
+                    skips = "reduce=skip_connect:0 skip_connect:1 skip_connect:0 skip_connect:1",
+                    conv = "reduce=sep_conv_3x3:0 sep_conv_3x3:1 sep_conv_3x3:0 sep_conv_3x3:1";
+  const auto macs = [&](const SearchSpace& space, const std::string& arch) {
+    return cost(space.build(space.parse_as_written(arch), input)).macs;
+  };
+  EXPECT_THROW(regular->parse(none), InvalidArchitecture);
+  EXPECT_EQ(macs(*with_skips, none), macs(*regular, skips));
+  const std::string one_node_none = "reduce=sep_conv_3x3:0 sep_conv_3x3:1 none:0 none:1";
+  EXPECT_EQ(macs(*with_skips, conv) - macs(*with_skips, one_node_none),
+            macs(*regular, conv) - macs(*regular, one_node_none));
+}
+
 }  // namespace
 }  // namespace frontier
