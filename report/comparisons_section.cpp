@@ -16,15 +16,16 @@ using Charts = ComparisonCharts;
 struct Shown {
   const char* name;
   const char* title;
+  const char* label;  ///< where a narrow page puts cells below each other
   double scale;
   int digits;
 };
 
-constexpr Shown kFigures[] = {{"top1", "All bins", 100, 2},
-                              {"top1_cheapest_bin", "Cheapest bin", 100, 2},
-                              {"top1_dearest_bin", "Dearest bin", 100, 2},
-                              {"hypervolume", "Hypervolume", 100, 2},
-                              {"kendall_tau", "Kendall’s tau", 1, 3}};
+constexpr Shown kFigures[] = {{"top1", "All bins", "All bins", 100, 2},
+                              {"top1_cheapest_bin", "Cheapest bin", "Cheapest", 100, 2},
+                              {"top1_dearest_bin", "Dearest bin", "Dearest", 100, 2},
+                              {"hypervolume", "Hypervolume", "Volume", 100, 2},
+                              {"kendall_tau", "Kendall’s tau", "Tau", 1, 3}};
 
 std::string number(double value, int digits, const char* format = "%.*f") {
   char text[64];
@@ -85,10 +86,10 @@ void add_figures(Writer& out, const Charts::Budget& budget) {
   for (const Charts::Arm& arm : budget.arms) {
     out.add("<tr role=\"row\">");
     out.add_cell(printable(arm.name, 40), "text", "Arm");
-    for (const Shown& shown : kFigures) out.add_cell(figure_text(arm, shown), "number", shown.title);
+    for (const Shown& shown : kFigures) out.add_cell(figure_text(arm, shown), "number", shown.label);
     out.add_cell(std::to_string(arm.steps), "number", "Steps");
-    out.add_cell(format_count(arm.metrics.at("macs").mean), "number", "Training cost");
-    out.add_cell(number(100 * (arm.relative_cost - 1), 1, "%+.*f %%"), "number", "To the first");
+    out.add_cell(format_count(arm.metrics.at("macs").mean), "number", "Cost");
+    out.add_cell(number(100 * (arm.relative_cost - 1), 1, "%+.*f %%"), "number", "To first");
     out.add_cell(format_seconds(arm.metrics.at("seconds").mean), "number", "Time");
     out.add("</tr>\n");
   }
@@ -109,8 +110,9 @@ void add_differences(Writer& out, const Charts& charts, const Charts::Budget& bu
       out.add("<tr role=\"row\">");
       out.add_cell(printable(arm.name, 40), "text", "Arm");
       out.add_cell(shown.title, "", "Figure");
-      out.add_cell(text(d.mean), "number", difference);
-      out.add_cell(d.low && d.high ? text(*d.low) + " to " + text(*d.high) : "none of one seed", "number", "Interval");
+      out.add_cell(text(d.mean), "number", "Less");
+      out.add_cell(d.low && d.high ? text(*d.low) + " to " + text(*d.high) : "none of one seed", "number text",
+                   "Interval");
       out.add_cell(d.verdict.empty() ? "–" : printable(d.verdict, 20), "", "Verdict");
       out.add("</tr>\n");
     }

@@ -31,7 +31,7 @@ PlannedArm probe(const ArmConfig& arm, const ComparePlan& plan, std::int64_t pro
   config["seed"] = plan.seeds.front();
   Training training(config, "", "refuse", device);
   if (training.only_subnet())
-    throw UsageError("arm '" + arm.name + "' trains one network alone, and there are no subnets of it to measure");
+    throw UsageError("it trains one network alone, and there are no subnets of it to measure");
   const Training::StepCost cost = training.probe(probe_steps, arm.name, observer);
   if (!(cost.macs > 0)) throw Error("arm '" + arm.name + "' trained nothing in its probe");
   PlannedArm planned{arm.name, training.resolved(), cost.macs, cost.seconds};
@@ -110,7 +110,13 @@ ComparePlan make_plan(const CompareConfig& compare, at::Device device, Observer&
     draw_list(plan, compare, first.space(), first.input());
   }
   plan_own(plan, compare, device);
-  for (const ArmConfig& arm : arms) plan.arms.push_back(probe(arm, plan, compare.probe_steps, device, observer));
+  for (const ArmConfig& arm : arms) {
+    try {
+      plan.arms.push_back(probe(arm, plan, compare.probe_steps, device, observer));
+    } catch (const UsageError& error) {
+      throw UsageError("arm '" + arm.name + "': " + error.what());
+    }
+  }
   for (PlannedArm& arm : plan.arms)
     arm.cost_steps = steps_of_equal_cost(plan.steps, plan.arms.front().macs_a_step, arm.macs_a_step);
   return plan;

@@ -233,7 +233,7 @@ TEST(Compare, StepsOfEqualCostAreFoundByTheProbe) {
 TEST(Compare, AnArmIsWhateverATrainingIs) {
   CompareSetting s;
   json settings = s.settings("comparison");
-  settings["config"]["sampler"] = {{"name", "sandwich"}};
+  settings["config"]["sampler"] = {{"name", "sandwich"}, {"distill", true}};
   settings["arms"] = {{{"name", "plain"}},
                       {{"name", "alpha"}, {"divergence", {{"name", "alpha"}}}, {"trainer", {{"lr", 0.05}}}}};
   settings.update({{"budget", "steps"}, {"own", 0}, {"seeds", 1}, {"split", "search"}});
@@ -293,8 +293,10 @@ TEST(Compare, RefusesWhatIsWrong) {
   change("/arms/1/space", "darts", "unknown arms[1] setting 'space'");
   change("/arms/1/trainer", {{"steps", 3}}, "arms[1].trainer.steps has no effect");
   change("/arms/1", {{"name", "x"}}, "arms[1] has no sampler");
-  change("/arms/1", {{"sampler", {{"name", "fixed"}, {"arch", s.cheapest}}}}, "trains one network alone");
-  change("/arms/1/sampler", "shiftnas", "held_out_fraction");
+  change("/arms/1", {{"sampler", {{"name", "fixed"}, {"arch", s.cheapest}}}},
+         "arm 'fixed': it trains one network alone");
+  change("/arms/1/sampler", "shiftnas",
+         "arm 'shiftnas': sampler 'shiftnas' holds out images of its own; set held_out_fraction");
   change("/seeds", json::array(), "seeds must be how many");
   change("/seeds", 0, "seeds must be how many");
   change("/seeds", {1, 2, 1}, "seed 1 is there twice");
