@@ -233,7 +233,7 @@ TEST(Compare, StepsOfEqualCostAreFoundByTheProbe) {
 TEST(Compare, AnArmIsWhateverATrainingIs) {
   CompareSetting s;
   json settings = s.settings("comparison");
-  settings["config"]["sampler"] = {{"name", "sandwich"}, {"distill", true}};
+  settings["config"]["sampler"] = {{"name", "sandwich"}, {"distill", "inplace"}};
   settings["arms"] = {{{"name", "plain"}},
                       {{"name", "alpha"}, {"divergence", {{"name", "alpha"}}}, {"trainer", {{"lr", 0.05}}}}};
   settings.update({{"budget", "steps"}, {"own", 0}, {"seeds", 1}, {"split", "search"}});
