@@ -49,6 +49,7 @@ const std::vector<std::string>& settings_commands();
 // One function a subcommand, in the file of its name. Each adds its options and a callback that does the work; the
 // callback reports by exceptions (common/errors.h), which main() turns into a line on stderr and an exit code.
 void add_check_command(CLI::App& app);
+void add_compare_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
 void add_cost_command(CLI::App& app);

@@ -22,36 +22,50 @@ nlohmann::json settings_of_file(const std::string& file, const std::vector<std::
   return config;
 }
 
+namespace {
+
+/// Sets `config[pointer]` where there is a value.
+template <class Value>
+void set(nlohmann::json& config, const char* pointer, const std::optional<Value>& value) {
+  if (!value) return;
+  const nlohmann::json::json_pointer place(pointer);
+  const auto parent = place.parent_pointer();
+  if (!parent.empty() && config.contains(parent) && !config[parent].is_object())
+    throw UsageError("setting '" + parent.back() + "' must be an object");
+  config[place] = *value;
+}
+
+}  // namespace
+
+void TrainingOptions::apply(nlohmann::json& config) const {
+  set(config, "/space", space);
+  set(config, "/data/name", data);
+  set(config, "/data/path", data_path);
+  set(config, "/loader/batch_size", batch_size);
+  set(config, "/trainer/lr", lr);
+  set(config, "/epochs", epochs);
+  if (!steps) return;
+  if (epochs) throw UsageError("give --epochs or --steps, not both");
+  config["epochs"] = 0;
+  set(config, "/trainer/steps", steps);
+}
+
 nlohmann::json ConfigOptions::config() const {
   nlohmann::json config = settings_of_file(file, assignments);
-  const auto set = [&](const char* pointer, const auto& value) {
-    if (!value) return;
-    const nlohmann::json::json_pointer place(pointer);
-    const auto parent = place.parent_pointer();
-    if (!parent.empty() && config.contains(parent) && !config[parent].is_object())
-      throw UsageError("setting '" + parent.back() + "' must be an object");
-    config[place] = *value;
-  };
-  set("/space", space);
-  set("/seed", seed);
-  set("/data/name", data);
-  set("/data/path", data_path);
-  set("/loader/batch_size", batch_size);
-  set("/trainer/lr", lr);
-  set("/sampler/name", sampler);
-  set("/start/checkpoint", from);
-  set("/epochs", epochs);
-  if (steps) {
-    if (epochs) throw UsageError("give --epochs or --steps, not both");
-    config["epochs"] = 0;
-    set("/trainer/steps", steps);
-  }
+  set(config, "/seed", seed);
+  set(config, "/sampler/name", sampler);
+  set(config, "/start/checkpoint", from);
+  apply(config);
+  require_utf8(config);
+  return config;
+}
+
+void require_utf8(const nlohmann::json& config) {
   try {
-    config.dump();  // everything is stored as JSON
+    config.dump();
   } catch (const nlohmann::json::exception&) {
     throw UsageError("a setting is not valid UTF-8 text; allowed: UTF-8, also in names of folders");
   }
-  return config;
 }
 
 std::string existing_checkpoint(bool resume, bool overwrite) {
@@ -78,17 +92,8 @@ void require_new(bool print_config, bool resume) {
         "run.json, and in `frontier runs --json`");
 }
 
-void add_config_options(CLI::App& command, ConfigOptions& options) {
-  command.add_option("--config", options.file,
-                     "Settings as JSON (- is standard input); a checkpoint's run.json repeats its run");
-  command
-      .add_option(
-          "--set", options.assignments,
-          "One setting, e.g. trainer.lr=0.1; may be repeated (frontier settings " + command.get_name() + " lists all)")
-      ->take_all();
-  add_print_config(command, options.print_config);
+void add_training_options(CLI::App& command, TrainingOptions& options) {
   command.add_option("--space", options.space, "The search space");
-  command.add_option("--sampler", options.sampler, "Which subnets are trained: " + join(kSamplerNames));
   command.add_option("--data", options.data,
                      "Data set: fashion_mnist, mnist, cifar10, synthetic, or the path of your own images "
                      "(a folder with one folder a class, a CSV, arrays; see frontier data PATH)");
@@ -98,6 +103,19 @@ void add_config_options(CLI::App& command, ConfigOptions& options) {
   command.add_option("--steps", options.steps, "Optimiser steps, in place of epochs")->check(whole_number());
   command.add_option("--batch-size", options.batch_size, "Images a step")->check(whole_number());
   command.add_option("--lr", options.lr, "Peak learning rate");
+}
+
+void add_config_options(CLI::App& command, ConfigOptions& options) {
+  command.add_option("--config", options.file,
+                     "Settings as JSON (- is standard input); a checkpoint's run.json repeats its run");
+  command
+      .add_option(
+          "--set", options.assignments,
+          "One setting, e.g. trainer.lr=0.1; may be repeated (frontier settings " + command.get_name() + " lists all)")
+      ->take_all();
+  add_print_config(command, options.print_config);
+  add_training_options(command, options);
+  command.add_option("--sampler", options.sampler, "Which subnets are trained: " + join(kSamplerNames));
   command.add_option("--from", options.from,
                      "Checkpoint whose weights the training starts from: of the same space, input and classes");
   command.add_option("--seed", options.seed, "Seed of weights, sampling and order of the data")->check(seed_number());

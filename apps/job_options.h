@@ -14,17 +14,28 @@ namespace frontier {
 /// @throws UsageError if it is no object.
 nlohmann::json settings_of_file(const std::string& file, const std::vector<std::string>& assignments);
 
+/// Named options for settings of a training.
+struct TrainingOptions {
+  std::optional<std::string> space, data, data_path;
+  std::optional<std::int64_t> epochs, steps, batch_size;
+  std::optional<double> lr;
+  /// Writes those that are given into the settings. @throws UsageError where one is to go into what is no object.
+  void apply(nlohmann::json& config) const;
+};
+void add_training_options(CLI::App& command, TrainingOptions& options);
+
 /// Settings of a training run from the command line: --config, then --set, then the named options.
-struct ConfigOptions {
+struct ConfigOptions : TrainingOptions {
   std::string file;
   std::vector<std::string> assignments;
-  std::optional<std::string> space, sampler, data, data_path, from;
-  std::optional<std::int64_t> epochs, steps, seed, batch_size;
-  std::optional<double> lr;
+  std::optional<std::string> sampler, from;
+  std::optional<std::int64_t> seed;
   bool print_config = false;
   nlohmann::json config() const;
 };
 void add_config_options(CLI::App& command, ConfigOptions& options);
+/// @throws UsageError where a setting is no UTF-8: everything is stored as JSON.
+void require_utf8(const nlohmann::json& config);
 /// --print-config.
 void add_print_config(CLI::App& command, bool& wanted);
 /// @throws UsageError where --print-config is given beside --resume.

@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
   add_cost_command(app);
   add_data_command(app);
   add_train_command(app);
+  add_compare_command(app);
   add_search_command(app);
   add_evaluate_command(app);
   add_export_command(app);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <span>
@@ -17,6 +18,22 @@ double standard_error(std::span<const double> values);
 /// @param q in 0..1; between two values by linear interpolation (the median of two is their mean).
 /// @param sorted ascending.
 double quantile(std::span<const double> sorted, double q);
+
+/// Kendall's tau-b of two lists of one length: pairs in the same order less pairs in the opposite one, over the root of
+/// the pairs not tied in the one times those not tied in the other (Kendall, "The treatment of ties in ranking
+/// problems", 1945). None where one of the lists has all its values equal, or fewer than two. O(n^2).
+std::optional<double> kendall_tau(std::span<const double> x, std::span<const double> y);
+
+/// The value that Student's t with so many degrees of freedom stays below with this probability.
+/// @param probability above 0 and below 1.  @param degrees 1 or more.
+double student_t_quantile(double probability, std::size_t degrees);
+
+struct Interval {
+  double low = 0, high = 0;
+};
+/// Where the mean behind a sample lies with this confidence (0.95, say), by Student's t: of a normal population exact.
+/// None for a single value, of which no spread is known.
+std::optional<Interval> mean_interval(std::span<const double> values, double confidence);
 
 /// The metric that says on how many images an accuracy was measured.
 inline constexpr const char* kImagesMetric = "images";

@@ -19,9 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What the checkpoint's run.json says; 0 where it does not, or is no such file, which is refused where it is read.
-int stored_threads(const std::string& checkpoint) {
-  const fs::path path = fs::path(checkpoint) / "run.json";
+/// What the file says; 0 where it does not, or is no such file, which is refused where it is read.
+int stored_threads(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return 0;
   const nlohmann::json run = parse_json_or_discard(read_file(path));
@@ -53,10 +52,10 @@ UsableCores usable_cores() {
   return cores;
 }
 
-int resumed_threads(int given, const std::string& checkpoint, Observer& observer) {
-  const int stored = stored_threads(checkpoint), cores = num_usable_cores();
+int resumed_threads(int given, const std::string& what, const fs::path& file, Observer& observer) {
+  const int stored = stored_threads(file), cores = num_usable_cores();
   if (stored == 0) return given;
-  const std::string began = "the training began with " + threads_in_words(stored);
+  const std::string began = "the " + what + " began with " + threads_in_words(stored);
   if (given > 0 && given != stored)
     observer.note(began + " and goes on with " + std::to_string(given) + ": last digits may differ");
   if (given == 0 && stored != cores)

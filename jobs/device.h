@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 namespace frontier {
@@ -18,10 +19,14 @@ void describe(Fields& f, DeviceOptions& o) {
 
 class Observer;
 
-/// The threads of a training that goes on: what it began with, since with others products of matrices may add in
-/// another order; a note says where that is not what this machine would take. @param given by the user; 0: not.
-/// @param checkpoint its folder; without one, `given`.
-int resumed_threads(int given, const std::string& checkpoint, Observer& observer);
+/// The threads of work that goes on: what it began with, since with others products of matrices may add in another
+/// order; a note says where that is not what this machine would take. @param given by the user; 0: not.
+/// @param what "training".  @param file what it keeps, with the number as "threads"; without it, `given`.
+int resumed_threads(int given, const std::string& what, const std::filesystem::path& file, Observer& observer);
+/// Of a training. @param checkpoint its folder.
+inline int resumed_threads(int given, const std::string& checkpoint, Observer& observer) {
+  return resumed_threads(given, "training", std::filesystem::path(checkpoint) / "run.json", observer);
+}
 
 /// How many threads are good, and what says so: "2 cores", "a quota of 1.5 cores", "OMP_NUM_THREADS".
 struct UsableCores {

@@ -99,8 +99,8 @@ class Registries {
 };
 
 /// Opens the library that needs LibTorch (beside the program, or $FRONTIER_ENGINE) and lets it fill the registries:
-/// jobs data, train, torch, export, check and predict, evaluators supernet and scratch, and the settings of them.
-/// Before it does, OpenMP's threads are bound as `options` say.
+/// jobs data, train, compare, torch, export, check and predict, evaluators supernet and scratch, and the settings of
+/// them. Before it does, OpenMP's threads are bound as `options` say.
 /// @throws Error if it or LibTorch cannot be loaded.
 void open_torch_library(Registries& registries, const DeviceOptions& options);
 

@@ -13,13 +13,13 @@ endif()
 
 set(report_folder ${CMAKE_CURRENT_LIST_DIR})
 set(report_files ${CHART_JS} ${report_folder}/chartjs_license.txt)
-foreach(file IN ITEMS page.css chart_base.js marks.js fronts.js curves.js page.js)
+foreach(file IN ITEMS page.css chart_base.js marks.js fronts.js curves.js comparisons.js page.js)
   list(APPEND report_files ${report_folder}/${file})
 endforeach()
 set(report_assets ${CMAKE_CURRENT_BINARY_DIR}/report_assets.cpp)
 string(REPLACE ";" "," report_file_list "${report_files}")
 add_custom_command(OUTPUT ${report_assets}
-  COMMAND ${CMAKE_COMMAND} -DOUTPUT=${report_assets} -DNAMES=kChartJs,kChartJsLicense,kStyle,kChartBase,kMarks,kFronts,kCurves,kScript "-DFILES=${report_file_list}"
+  COMMAND ${CMAKE_COMMAND} -DOUTPUT=${report_assets} -DNAMES=kChartJs,kChartJsLicense,kStyle,kChartBase,kMarks,kFronts,kCurves,kComparisons,kScript "-DFILES=${report_file_list}"
     -P ${report_folder}/embed.cmake
   DEPENDS ${report_files} ${report_folder}/embed.cmake
   COMMENT "Embedding the report's script, style and Chart.js" VERBATIM)

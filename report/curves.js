@@ -57,6 +57,18 @@ const curveChart = (curve, canvas) => {
   });
 };
 
+/** The i-th line of a chart, and a band around it. */
+const withBand = (name, i, mean, low, high) => {
+  const hue = 'series-' + (i % 5 + 1);
+  const band = {band: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 0, backgroundColor: faded(hue, 0.16)};
+  return [
+    {...band, label: name + ', low', data: low, fill: false},
+    {...band, label: name + ', high', data: high, fill: '-1'},
+    {label: name, data: mean, pointRadius: 0, pointHitRadius: 6, borderWidth: 2, borderDash: i < 5 ? [] : [6, 3], borderColor: color(hue),
+      backgroundColor: color(hue), fill: false},
+  ];
+};
+
 /** A line of means and a band between the quartiles for each searcher; logarithmic where regret falls far. */
 const regretChart = (regret, canvas) => {
   const means = regret.lines.flatMap(line => line.mean);
@@ -66,13 +78,8 @@ const regretChart = (regret, canvas) => {
   const floor = logarithmic ? least / 1.3 : -Infinity;
   const datasets = [];
   regret.lines.forEach((line, i) => {
-    const hue = 'series-' + (i % 5 + 1);
     const points = values => values.flatMap((y, k) => y === null ? [] : [{x: line.steps[k], y: Math.max(y, floor)}]);
-    const band = {band: true, pointRadius: 0, pointHitRadius: 0, borderWidth: 0, backgroundColor: faded(hue, 0.16)};
-    datasets.push({...band, label: line.name + ', low', data: points(line.low), fill: false});
-    datasets.push({...band, label: line.name + ', high', data: points(line.high), fill: '-1'});
-    datasets.push({label: line.name, data: points(line.mean), pointRadius: 0, pointHitRadius: 6, borderWidth: 2,
-      borderDash: i < 5 ? [] : [6, 3], borderColor: color(hue), backgroundColor: color(hue), fill: false});
+    datasets.push(...withBand(line.name, i, points(line.mean), points(line.low), points(line.high)));
   });
   const x = axis(regret.x), y = axis(regret.y + (logarithmic ? ', logarithmic' : ''));
   x.type = 'linear';

@@ -114,12 +114,13 @@ void add_footer(PageContext& page) {
                        {"agreements", std::move(page.agreements)},
                        {"regrets", std::move(page.regrets)},
                        {"curves", std::move(page.curves)},
+                       {"comparisons", std::move(page.comparisons)},
                        {"archs", std::move(page.archs)}}));
   out.add("</script>\n<script>\n");
   out.add(report_assets::kChartJs);
   out.add("\n</script>\n<script>\n'use strict';\n(() => {\n");
   for (const std::string_view part : {report_assets::kChartBase, report_assets::kMarks, report_assets::kFronts,
-                                      report_assets::kCurves, report_assets::kScript})
+                                      report_assets::kCurves, report_assets::kComparisons, report_assets::kScript})
     out.add(part);
   out.add("})();\n</script>\n</body>\n</html>\n");
 }
@@ -130,6 +131,7 @@ std::string page(const Report& report) {
   PageContext page(report);
   add_header(page);
   add_runs(page);
+  add_comparisons(page);
   add_fronts(page);
   add_agreements(page);
   add_regrets(page);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,6 +80,43 @@ struct RegretChart {
   std::vector<Line> lines;
 };
 
+/// Samplers, or other ways to train, under one budget of training: what a run of `frontier compare` found.
+struct ComparisonCharts {
+  struct Figure {
+    double mean = 0;
+    std::optional<double> sd = {};  ///< over the seeds; none of one
+  };
+  /// To the reference, paired by seed.
+  struct Difference {
+    double mean = 0;
+    std::optional<double> low = {}, high = {};  ///< of the 95 % interval; none of one seed
+    std::string verdict = {};                   ///< "ahead", "behind", "not told apart"
+  };
+  struct Arm {
+    std::string name;
+    std::int64_t steps = 0;
+    double relative_cost = 1;                       ///< of training, to the reference's
+    std::map<std::string, Figure> metrics;          ///< by name: top1, hypervolume, macs, ...
+    std::vector<Figure> bins;                       ///< accuracy in each
+    std::map<std::string, Difference> differences;  ///< likewise; none of the reference
+  };
+  struct Budget {
+    std::string budget;  ///< "steps", "cost": what is the same for all arms
+    std::vector<Arm> arms;
+  };
+  struct Bin {
+    double least = 0, most = 0;  ///< multiply-accumulates
+  };
+  Run run;
+  std::string data, split;
+  std::string reference;  ///< the arm that others are compared with
+  std::vector<std::int64_t> seeds;
+  std::vector<Bin> bins;
+  std::size_t num_subnets = 0;  ///< in all bins
+  std::size_t num_own = 0;      ///< of them trained from scratch
+  std::vector<Budget> budgets;
+};
+
 /// What one may do with a chosen network, as a line for a shell.
 struct Command {
   std::string purpose;  ///< "Export as ONNX"
@@ -108,6 +146,7 @@ struct Report {
   std::size_t num_results = 0;
   std::vector<Run> runs;
   std::vector<Panel> panels;
+  std::vector<ComparisonCharts> comparisons;
   std::vector<Agreement> agreements;
   std::vector<RegretChart> regrets;
   std::vector<RunCurves> curves;

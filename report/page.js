@@ -2,7 +2,7 @@
 
 /** Draws every chart that is not folded away and not drawn yet. */
 const draw = () => {
-  for (const [make, specs] of [[frontChart, data.fronts], [agreementChart, data.agreements], [regretChart, data.regrets], [curveChart, data.curves]])
+  for (const [make, specs] of [[frontChart, data.fronts], [agreementChart, data.agreements], [regretChart, data.regrets], [comparisonChart, data.comparisons], [curveChart, data.curves]])
     for (const spec of specs) {
       const canvas = document.getElementById(spec.id);
       if (!Chart.getChart(canvas) && !canvas.closest('details:not([open])')) make(spec, canvas);

@@ -8,6 +8,7 @@
 #include "report/commands.h"
 #include "report/decisions.h"
 #include "report/drawing.h"
+#include "report/internal/comparisons.h"
 #include "report/internal/curves.h"
 #include "report/internal/panels.h"
 #include "report/internal/thinned.h"
@@ -135,10 +136,11 @@ Report collect_report(const Store& store, const ReportScope& scope, const std::s
   }
   if (report.num_results == 0 && report.runs.empty() && scope.space)
     throw UsageError("--space: nothing is stored of '" + printable(*scope.space) + "'");
+  report.comparisons = make_comparisons(store, report.runs, report.notes);
   if (report.num_results > 0) {
     check_objectives(store, scope.objectives);
     report.panels = make_panels(store, filter, scope, report.runs, report.notes);
-  } else {
+  } else if (report.comparisons.empty()) {
     report.notes.emplace_back(filter.run ? "This run has no results, so there is no front."
                                          : "Nothing has been evaluated yet, so there is no front. `frontier search` or "
                                            "`frontier evaluate` adds results.");

@@ -72,17 +72,6 @@ void prepare_lessons(Prepared& p) {
   p.sampler = std::make_unique<TaughtSampler>(std::move(p.sampler), lesson, divergence);
 }
 
-/// Overwrites the values of `config` by those of `given`, object by object.
-void replace_values(nlohmann::json& config, const nlohmann::json& given) {
-  for (const auto& [key, value] : given.items()) {
-    if (value.is_object() && config.contains(key) && config[key].is_object()) {
-      replace_values(config[key], value);
-    } else {
-      config[key] = value;
-    }
-  }
-}
-
 /// Without what decides no number: how often is saved, how images are read ahead, where files are.
 nlohmann::json numbers_decided_by(nlohmann::json settings) {
   for (const char* key : {"checkpoint_steps", "checkpoint_seconds"}) settings.erase(key);
@@ -252,6 +241,16 @@ nlohmann::json data_note(const DataSplits& data) {
           {"class_names", data.train.class_names},
           {"train", data.train.identity()},
           {"search", data.search.identity()}};
+}
+
+void replace_values(nlohmann::json& config, const nlohmann::json& given) {
+  for (const auto& [key, value] : given.items()) {
+    if (value.is_object() && config.contains(key) && config[key].is_object()) {
+      replace_values(config[key], value);
+    } else {
+      config[key] = value;
+    }
+  }
 }
 
 nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json& given, const std::string& place) {

@@ -62,6 +62,8 @@ Supernet make_supernet(const Prepared& prepared);
 /// The checkpoint's configuration. @throws UsageError if there is none.
 const nlohmann::json& config_of(const nlohmann::json& run);
 
+/// Overwrites the values of `config` by those of `given`, object by object.
+void replace_values(nlohmann::json& config, const nlohmann::json& given);
 /// The settings with which a training goes on: those that it began with, and `given` over them. @param place of the
 /// checkpoint, for messages.  @throws UsageError for another space or sampler, with both.
 nlohmann::json resumed_config(const nlohmann::json& began, const nlohmann::json& given, const std::string& place);

@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include "jobs/evaluate.h"
+#include "jobs/torch/compare_config.h"
 #include "jobs/torch/export.h"
 #include "jobs/torch/predict.h"
 #include "jobs/torch/prepare.h"
@@ -40,6 +41,7 @@ std::vector<Setting> evaluation_settings() { return list_options<SupernetAccurac
 void register_torch(Registries& registries) {
   registries.jobs.add("data", data);
   registries.jobs.add("train", train);
+  registries.jobs.add("compare", compare);
   registries.jobs.add("torch", describe_torch);
   registries.jobs.add("export", export_network);
   registries.jobs.add("check", check_network);
@@ -47,6 +49,7 @@ void register_torch(Registries& registries) {
   registries.setting_lists.add("train", train_settings);
   registries.setting_lists.add("evaluate", [] { return evaluate_setting_list(train_settings()); });
   registries.setting_lists.add("data", [] { return list_options<DataOptions>("data"); });
+  registries.setting_lists.add("compare", [] { return list_options<CompareConfig>(""); });
   registries.setting_lists.add("export", evaluation_settings);
   EvaluatorJobs supernet = session_jobs(registries, open_session);
   supernet.settings = evaluation_settings();

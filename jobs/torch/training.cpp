@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "common/statistics.h"
@@ -224,6 +225,19 @@ void Training::step(RunRecorder& recorder) {
   if (!stop) return;
   if (writer_) writer_->wait();
   throw Interrupted("stopped at step " + std::to_string(report.step) + to_go_on());
+}
+
+Training::StepCost Training::probe(std::int64_t steps, const std::string& what, Observer& observer) {
+  steps = std::min(steps, config().trainer.steps);
+  const auto start = Clock::now();
+  observer.begin("probe " + what, 0, steps, "steps");
+  while (trainer_->steps_done() < steps) {
+    if (observer.should_stop()) throw Interrupted("stopped in the probe of " + what + "; nothing is stored yet");
+    observer.progress(trainer_->step().step, "");
+  }
+  observer.end();
+  const auto count = static_cast<double>(steps);
+  return {trainer_->macs_done() / count, std::chrono::duration<double>(Clock::now() - start).count() / count};
 }
 
 std::string Training::to_go_on() const {

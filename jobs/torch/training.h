@@ -58,6 +58,13 @@ class Training {
   /// Trains to the end, saving as it goes, and measures some subnets on the search split.
   /// @throws Interrupted when the recorder says to stop.
   void run(RunRecorder& recorder);
+  struct StepCost {
+    double macs = 0;  ///< images times multiply-accumulates, forward
+    double seconds = 0;
+  };
+  /// What a step takes on average over the first `steps`, or all where there are fewer: real steps, for a training that
+  /// is then thrown away. @param what for the observer.  @throws Interrupted.
+  StepCost probe(std::int64_t steps, const std::string& what, Observer& observer);
   /// {"classes" (names), "input", "steps", "images" (of all batches seen), "macs" (run on them, forward), "epochs",
   /// "seconds", "metrics", "standard_errors" (of accuracies)} and, where the sampler has settled on one, "derived".
   nlohmann::json result() const;

@@ -24,7 +24,8 @@ class PageContext {
   const Report& report;
   const std::vector<PanelWords> words;  ///< of the panels
   Writer out;
-  Json fronts = Json::array(), agreements = Json::array(), regrets = Json::array(), curves = Json::array();
+  Json fronts = Json::array(), agreements = Json::array(), regrets = Json::array(), curves = Json::array(),
+       comparisons = Json::array();
   Json archs = Json::array();  ///< networks that points of charts name by their place here
 
   /// Of a chosen network; else empty.
@@ -60,6 +61,7 @@ void add_front_chart(PageContext& page, std::size_t panel, std::size_t across, b
 
 // Each adds one section to the page, or nothing where there is nothing to say.
 void add_runs(PageContext& page);
+void add_comparisons(PageContext& page);
 void add_fronts(PageContext& page);
 void add_agreements(PageContext& page);
 void add_regrets(PageContext& page);

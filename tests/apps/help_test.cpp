@@ -34,7 +34,7 @@ class Help : public ::testing::Test {
 TEST_F(Help, OfACommandIsWhatItsOptionPrints) {
   EXPECT_EQ(output_of({"help"}), output_of({"--help"}));
   for (const char* command : {"spaces", "cost", "data", "train", "search", "evaluate", "export", "check", "import",
-                              "report", "runs", "pareto", "doctor", "settings", "completion", "help"}) {
+                              "report", "runs", "pareto", "doctor", "settings", "completion", "help", "compare"}) {
     const std::string text = output_of({"help", command});
     EXPECT_EQ(text, output_of({command, "--help"}));
     EXPECT_THAT(text, HasSubstr("Usage: frontier " + std::string(command)));
@@ -79,7 +79,7 @@ TEST_F(BashCompletion, OffersCommandsOptionsAndNames) {
   EXPECT_THAT(offered("frontier evaluate --evaluator \"\""), ElementsAre("benchmark", "scratch", "supernet"));
   EXPECT_THAT(offered("frontier train --lr \"\""), ElementsAre()) << "a number of one's own";
   EXPECT_THAT(offered("frontier spaces nas_bench_2"), ElementsAre("nas_bench_201"));
-  EXPECT_THAT(offered("frontier help comp"), ElementsAre("completion"));
+  EXPECT_THAT(offered("frontier help comp"), ElementsAre("compare", "completion"));
   EXPECT_THAT(offered("frontier completion \"\""), ElementsAre("bash", "fish", "zsh"));
   EXPECT_THAT(offered("frontier settings e"), ElementsAre("evaluate", "export"));
 }

@@ -68,7 +68,7 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
     EXPECT_THAT(setting["choices"].get<std::vector<std::string>>(),
                 ::testing::Contains(setting["default"].get<std::string>()));
   }
-  EXPECT_EQ(commands, (std::set<std::string>{"data", "evaluate", "export", "search", "train"}));
+  EXPECT_EQ(commands, (std::set<std::string>{"compare", "data", "evaluate", "export", "search", "train"}));
   const std::string text = output_of({"settings", "train"});
   for (const char* line :
        {"  trainer.lr: number, 0 to 1000; default 0.1\n      Peak learning rate.\n",

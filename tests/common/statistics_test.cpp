@@ -54,5 +54,41 @@ TEST(Statistics, OnlyAccuraciesOfKnownImagesHaveAStandardError) {
   EXPECT_EQ(standard_errors({{"images", 100}, {"latency_ms", 0.5}}), Values());
 }
 
+TEST(KendallTau, CountsPairsAndCorrectsForTies) {
+  const std::vector<double> rising{1, 2, 3, 4}, falling{4, 3, 2, 1}, swapped{1, 3, 2, 4}, tied{1, 1, 2, 3};
+  EXPECT_EQ(kendall_tau(rising, rising), 1.0);
+  EXPECT_EQ(kendall_tau(rising, falling), -1.0);
+  EXPECT_DOUBLE_EQ(kendall_tau(rising, swapped).value(), 4.0 / 6);  // 5 pairs agree, 1 does not
+  EXPECT_DOUBLE_EQ(kendall_tau(rising, tied).value(), 5 / std::sqrt(6.0 * 5));
+  EXPECT_EQ(kendall_tau(rising, std::vector<double>{2, 2, 2, 2}), std::nullopt);
+  EXPECT_EQ(kendall_tau(std::vector<double>{1}, std::vector<double>{1}), std::nullopt);
+  EXPECT_THROWS_WITH(kendall_tau(rising, std::vector<double>{1}), UsageError, "of one length");
+}
+
+TEST(StudentT, HasThePublishedQuantiles) {
+  // NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2: to three decimals.
+  const std::map<std::size_t, double> two_sided_95{{1, 12.706}, {2, 4.303},  {3, 3.182},  {4, 2.776},  {5, 2.571},
+                                                   {9, 2.262},  {10, 2.228}, {29, 2.045}, {100, 1.984}};
+  for (const auto& [degrees, value] : two_sided_95) {
+    EXPECT_NEAR(student_t_quantile(0.975, degrees), value, 0.0005) << degrees;
+    EXPECT_NEAR(student_t_quantile(0.025, degrees), -value, 0.0005) << degrees;
+  }
+  EXPECT_NEAR(student_t_quantile(0.995, 2), 9.925, 0.0005);
+  EXPECT_NEAR(student_t_quantile(0.9, 1), 3.078, 0.0005);
+  EXPECT_NEAR(student_t_quantile(0.5, 7), 0, 1e-12);
+  EXPECT_NEAR(student_t_quantile(0.75, 1), 1, 1e-12);  // tan(pi / 4): the Cauchy distribution
+  EXPECT_THROW(student_t_quantile(1, 3), UsageError);
+  EXPECT_THROW(student_t_quantile(0.9, 0), UsageError);
+}
+
+TEST(StudentT, IntervalOfAMean) {
+  const std::vector<double> values{1, 2, 3};  // mean 2, standard error 1 / sqrt 3
+  const auto interval = mean_interval(values, 0.95);
+  ASSERT_TRUE(interval);
+  EXPECT_NEAR(interval->low, 2 - 4.3027 / std::sqrt(3.0), 1e-4);
+  EXPECT_NEAR(interval->high, 2 + 4.3027 / std::sqrt(3.0), 1e-4);
+  EXPECT_FALSE(mean_interval(std::vector<double>{1}, 0.95));
+}
+
 }  // namespace
 }  // namespace frontier
