@@ -30,8 +30,8 @@ void describe(Fields& f, CompareConfig& c) {
   f("config", c.config, "The training that all arms share: settings of train, without sampler and seed as a rule.");
   f("arms", c.arms,
     "What is compared, the first with all others: a list of objects with name, sampler (a name, or an object) and, "
-    "where wanted, arch_fraction, held_out_fraction, loader, start, teacher, divergence and trainer, which go before "
-    "those of config.");
+    "where wanted, arch_fraction, held_out_fraction, loader, start, teacher, divergence, subnet_aware, shrinking and "
+    "trainer, which go before those of config.");
   f("seeds", c.seeds, "How many trainings an arm, with the seeds from 0 on; or a list of seeds.");
   f("budget", c.budget, {"steps", "cost", "both"},
     "What is the same for all arms: optimiser steps, training cost (images times multiply-accumulates, forward), or "
@@ -72,7 +72,8 @@ void describe(Fields& f, CompareSettings& s) {
 /// One arm as the user describes it: what it has goes before the shared configuration.
 struct ArmOptions {
   std::string name;  ///< empty: the sampler's
-  nlohmann::json sampler, arch_fraction, held_out_fraction, loader, start, teacher, divergence, trainer;
+  nlohmann::json sampler, arch_fraction, held_out_fraction, loader, start, teacher, divergence, subnet_aware, shrinking,
+      trainer;
 };
 
 template <class Fields>
@@ -85,6 +86,8 @@ void describe(Fields& f, ArmOptions& o) {
   f("start", o.start);
   f("teacher", o.teacher);
   f("divergence", o.divergence);
+  f("subnet_aware", o.subnet_aware);
+  f("shrinking", o.shrinking);
   f("trainer", o.trainer);
 }
 

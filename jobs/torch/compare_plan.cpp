@@ -70,7 +70,8 @@ void draw_list(ComparePlan& plan, const CompareConfig& compare, const SearchSpac
 /// The shared training as one of a single network: without what is for samplers alone, and from fresh weights.
 json own_config(const CompareConfig& compare, std::int64_t seed, std::int64_t steps) {
   json config = with_steps(shared_config(compare), steps);
-  for (const char* key : {"sampler", "arch_fraction", "held_out_fraction", "start"}) config.erase(key);
+  for (const char* key : {"sampler", "arch_fraction", "held_out_fraction", "start", "subnet_aware", "shrinking"})
+    config.erase(key);
   if (!config.contains(json::json_pointer("/teacher/checkpoint"))) config.erase("divergence");
   config["seed"] = seed;
   return config;
