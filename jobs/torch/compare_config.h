@@ -38,7 +38,7 @@ void describe(Fields& f, CompareConfig& c) {
     "one after the other.");
   f("probe_steps", c.probe_steps, 1, 1'000'000,
     "Steps of a training that is thrown away, by which an arm's cost a step is told.");
-  f("bins", c.bins, 1, 1000, "Bins of cost between the cheapest subnet and the dearest.");
+  f("bins", c.bins, 1, 100, "Bins of cost between the cheapest subnet and the dearest.");
   f("scale", c.scale, {"linear", "log"}, "linear: bins of one width; log: of one ratio of their ends.");
   f("per_bin", c.per_bin, 1, 10'000, "Subnets of each bin that every supernet is asked about.");
   f("list_seed", c.list_seed, 0, std::int64_t{1} << 53, "Draws those subnets.");

@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kTriesASubnet = 1000;
+constexpr int kMostMisses = 100'000;  ///< draws in a row that give nothing new: there is no more, or next to none
 
 /// The arm's settings as a training reads them, of so many steps.
 json with_steps(json config, std::int64_t steps) {
@@ -43,28 +43,35 @@ PlannedArm probe(const ArmConfig& arm, const ComparePlan& plan, std::int64_t pro
 ComparedBin draw(const SearchSpace& space, const CostBins& bins, std::size_t bin, std::int64_t count, Rng& rng) {
   ComparedBin drawn{*bins.window(bin).at_least, *bins.window(bin).at_most, {}, {}};
   std::set<std::string> seen;
-  for (std::int64_t tries = 0; std::ssize(seen) < count; ++tries) {
-    if (tries == count * kTriesASubnet)
-      throw UsageError("per_bin = " + std::to_string(count) + " is more than the subnets of " +
-                       std::to_string(drawn.least) + " to " + std::to_string(drawn.most) +
-                       " multiply-accumulates, of which " + std::to_string(seen.size()) +
-                       " were found; lower per_bin or bins");
+  const auto refuse = [&](const std::string& how_many) {
+    throw UsageError("per_bin = " + std::to_string(count) + " is more than the subnets of " +
+                     std::to_string(drawn.least) + " to " + std::to_string(drawn.most) +
+                     " multiply-accumulates, which are " + how_many + "; lower per_bin or bins");
+  };
+  const BigCount most = bins.subnets(bin).estimate().at_most;
+  if (most < static_cast<BigCount>(count)) refuse("at most " + to_string(most));
+  for (int misses = 0; std::ssize(seen) < count;) {
     const Architecture arch = bins.draw(bin, rng);
-    if (!seen.insert(space.to_string(arch)).second) continue;
+    if (!seen.insert(space.to_string(arch)).second) {
+      if (++misses == kMostMisses) refuse("not many more than the " + std::to_string(seen.size()) + " that were found");
+      continue;
+    }
+    misses = 0;
     drawn.archs.push_back(space.to_string(arch));
     drawn.macs.push_back(bins.price(arch));
   }
   return drawn;
 }
 
-void draw_list(ComparePlan& plan, const CompareConfig& compare, const SearchSpace& space, const InputShape& input) {
-  const CostBins bins(space, input, {.price = "macs", .bins = compare.bins, .scale = compare.scale});
+void draw_list(ComparePlan& plan, const CompareConfig& compare, const Training& training, Observer& observer) {
+  const SearchSpace& space = training.space();
+  const CostBins bins(space, training.input(), {.price = "macs", .bins = compare.bins, .scale = compare.scale});
   plan.dearest = bins.most();
   Rng rng = Rng(static_cast<std::uint64_t>(compare.list_seed)).domain("compare.list");
   for (std::size_t bin = 0; bin < bins.size(); ++bin) plan.bins.push_back(draw(space, bins, bin, compare.per_bin, rng));
   if (std::ssize(plan.bins) < compare.bins)
-    throw UsageError("bins = " + std::to_string(compare.bins) + ": only " + std::to_string(plan.bins.size()) +
-                     " of them hold subnets of '" + space.name() + "' that are found by drawing; lower bins");
+    observer.note("of " + std::to_string(compare.bins) + " bins " + std::to_string(plan.bins.size()) +
+                  " hold subnets of '" + space.name() + "' that are found by drawing; the others are left out");
 }
 
 /// The shared training as one of a single network: without what is for samplers alone, and from fresh weights.
@@ -108,7 +115,7 @@ ComparePlan make_plan(const CompareConfig& compare, at::Device device, Observer&
     const Training first(config, "", "refuse", device);
     plan.space = first.space().name();
     plan.steps = first.config().trainer.steps;
-    draw_list(plan, compare, first.space(), first.input());
+    draw_list(plan, compare, first, observer);
   }
   plan_own(plan, compare, device);
   for (const ArmConfig& arm : arms) {

@@ -277,6 +277,23 @@ TEST(Compare, RefusesSettingsOfAnotherComparison) {
   s.refused(settings, "is no comparison of this version");
 }
 
+TEST(Compare, LeavesOutBinsThatNothingFallsInto) {
+  CompareSetting s;
+  json settings = s.settings("comparison");
+  settings["config"]["space"] = "nas_bench_macro";
+  settings["config"]["data"]["synthetic"].update({{"channels", 3}, {"height", 32}, {"width", 32}});
+  settings.update({{"dry_run", true}, {"bins", 60}, {"per_bin", 1}, {"own", 0}, {"probe_steps", 1}, {"seeds", 1}});
+  class Notes : public Observer {
+   public:
+    void note(const std::string& line) override { text += line + "\n"; }
+    std::string text;
+  } notes;
+  EXPECT_EQ(s.compare(settings, notes)["parts"], 3);
+  EXPECT_NE(notes.text.find("of 60 bins 57 hold subnets of 'nas_bench_macro'"), std::string::npos) << notes.text;
+  settings.update({{"bins", 2}, {"per_bin", 6561}});
+  s.refused(settings, "per_bin = 6561 is more than the subnets of ");
+}
+
 TEST(Compare, RefusesWhatIsWrong) {
   CompareSetting s;
   const json good = s.settings("comparison");
@@ -302,8 +319,7 @@ TEST(Compare, RefusesWhatIsWrong) {
   change("/seeds", {1, 2, 1}, "seed 1 is there twice");
   change("/seeds", {1, -2}, "seeds must be how many");
   change("/bins", 0, "bins = 0 is out of range");
-  change("/bins", 1000, "lower bins");
-  change("/per_bin", 10'000, "lower per_bin");
+  change("/bins", 101, "bins = 101 is out of range; allowed: 1 to 100");
   change("/own", 1, "own = 1: allowed are 0, and 2 to the 4 subnets");
   change("/own", 5, "own = 5: allowed are 0, and 2 to the 4 subnets");
   change("/split", "train", "split");
