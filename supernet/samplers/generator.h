@@ -10,6 +10,7 @@
 #include "common/rng.h"
 #include "search_spaces/architecture.h"
 #include "supernet/parameter_store.h"
+#include "supernet/samplers/rollout.h"
 
 namespace frontier {
 
@@ -34,30 +35,31 @@ class ArchitectureGenerator {
 
   /// What it says of every decision in turn.
   struct Policies {
-    std::vector<at::Tensor> logits;  ///< [decision] of [options], functions of the parameters
-    std::vector<at::Tensor> gates;   ///< 1 for the option that was chosen, else 0; the gradient is that of the softmax
-    Architecture arch;               ///< as written: the space may have conditions that it does not meet
+    std::vector<std::vector<double>> scores;  ///< [decision][option]: logarithms of the probabilities, see draw()
+    std::vector<at::Tensor> gates;  ///< 1 for the option that was chosen, else 0; the gradient is that of the softmax
+    at::Tensor entropy;             ///< [], the mean over decisions, as a function of the parameters
+    Architecture arch;              ///< as written: the space may have conditions that it does not meet
   };
   /// Draws one architecture: straight-through Gumbel softmax.
   /// @param cost [] what it should cost, 0 for the cheapest subnet and 1 for the dearest; may have gradients.
   Policies draw(const at::Tensor& cost, double temperature, Rng& rng) const;
-  /// The likeliest options one after the other, without gradients.
+  /// The likeliest options one after the other, without gates and entropy.
   Policies likeliest(double cost) const;
+  /// Options that are drawn, without gates and entropy. The scores have the noise added that they were drawn by, so
+  /// that their sum is greatest for what was drawn.
+  Policies drawn(double cost, Rng& rng) const;
 
   ParameterStore& parameters() { return parameters_; }
   const ParameterStore& parameters() const { return parameters_; }
 
  private:
-  /// The option that a decision takes, from its logits: gates [options].
-  template <class Choose>
-  Policies run(const at::Tensor& cost, bool learns, const Choose& choose) const;
+  RolloutWeights weights(bool learns) const;
+  Policies policies(const Rollout& rollout) const;
 
   std::vector<Decision> decisions_;
-  GeneratorOptions options_;
   ParameterStore parameters_;
+  std::vector<std::string> head_names_;  ///< each once
+  std::vector<std::size_t> heads_;       ///< of every decision, an index of head_names_
 };
-
-/// Logarithms of the policies' softmax: [decision][option], as FeasibleSet::best() adds them up.
-std::vector<std::vector<double>> log_probabilities(const ArchitectureGenerator::Policies& policies);
 
 }  // namespace frontier

@@ -7,10 +7,14 @@
 
 namespace frontier {
 
-at::Tensor gumbel_noise(std::size_t size, Rng& rng, const at::TensorOptions& options) {
+double gumbel(Rng& rng) {
   constexpr double kLeast = 0x1p-54;  // in place of 0, whose noise would be infinite
+  return -std::log(-std::log1p(-std::max(rng.uniform(), kLeast)));
+}
+
+at::Tensor gumbel_noise(std::size_t size, Rng& rng, const at::TensorOptions& options) {
   std::vector<double> noise(size);
-  for (double& value : noise) value = -std::log(-std::log1p(-std::max(rng.uniform(), kLeast)));
+  for (double& value : noise) value = gumbel(rng);
   return at::tensor(noise).to(options);
 }
 

@@ -10,7 +10,9 @@
 
 namespace frontier {
 
-/// [size] of Gumbel's distribution, -log(Exp(1)).
+/// A number of Gumbel's distribution, -log(Exp(1)).
+double gumbel(Rng& rng);
+/// [size] of them.
 at::Tensor gumbel_noise(std::size_t size, Rng& rng, const at::TensorOptions& options);
 
 /// [size]: 1 at a place, else 0. @param place [] int64.

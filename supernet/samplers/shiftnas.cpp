@@ -41,15 +41,6 @@ std::vector<bool> maskable_decisions(const SearchSpace& space, const InputShape&
   return maskable;
 }
 
-at::Tensor mean_entropy(const std::vector<at::Tensor>& logits) {
-  at::Tensor sum;
-  for (const at::Tensor& l : logits) {
-    const at::Tensor log_p = at::log_softmax(l, 0), entropy = -(log_p.exp() * log_p).sum();
-    sum = sum.defined() ? sum + entropy : entropy;
-  }
-  return sum / static_cast<double>(logits.size());
-}
-
 std::vector<Parameter> bin_parameters(std::size_t bins) {
   return {{.name = kBins, .shape = {static_cast<std::int64_t>(bins)}, .group = kBins, .initializer = {"zero"}}};
 }
@@ -109,7 +100,7 @@ Work ShiftNasSampler::training(Rng& rng) {
   const auto policies = valid(generator_.draw(at::full({}, wanted(cost_), generator_.parameters().values().options()),
                                               options_.temperature, rng));
   cost_gates_.emplace(space_->decisions(), policies.gates);
-  entropy_ = mean_entropy(policies.logits);
+  entropy_ = policies.entropy;
   return {
       .subnets = {candidate(policies)}, .learn = Learn::kWeights | Learn::kGates, .then_step = {"weights", kGenerator}};
 }
@@ -118,14 +109,15 @@ Work ShiftNasSampler::training(Rng& rng) {
 ArchitectureGenerator::Policies ShiftNasSampler::valid(ArchitectureGenerator::Policies policies) const {
   if (bins_.all().table().admits(policies.arch)) return policies;
   constexpr double kChosen = 1e3;  // of an option that need not move: more than all logarithms together
-  auto scores = log_probabilities(policies);
+  auto scores = policies.scores;
   for (std::size_t d = 0; d < scores.size(); ++d) scores[d][policies.arch.choices[d]] += kChosen;
   const Architecture nearest = bins_.all().best(scores);
-  for (std::size_t d = 0; d < scores.size(); ++d) {
-    at::Tensor& gate = policies.gates[d];
+  for (std::size_t d = 0; d < policies.gates.size(); ++d) {
     if (nearest.choices[d] == policies.arch.choices[d]) continue;
-    gate = one_hot(gate.numel(), at::scalar_tensor(nearest.choices[d], at::kLong), gate.options()) +
-           (gate - gate.detach());
+    at::Tensor& gate = policies.gates[d];
+    gate =
+        one_hot(gate.numel(), at::scalar_tensor(nearest.choices[d], gate.options().dtype(at::kLong)), gate.options()) +
+        (gate - gate.detach());
   }
   policies.arch = nearest;
   return policies;
@@ -158,6 +150,10 @@ at::Tensor ShiftNasSampler::penalty(const Work& work, const Candidate&) {
 
 Architecture ShiftNasSampler::likeliest(double cost) const {
   return space_->canonical(valid(generator_.likeliest(wanted(cost))).arch);
+}
+
+std::vector<std::vector<double>> ShiftNasSampler::scores(double cost, Rng* noise) const {
+  return (noise ? generator_.drawn(wanted(cost), *noise) : generator_.likeliest(wanted(cost))).scores;
 }
 
 Work ShiftNasSampler::watching(bool before) const {

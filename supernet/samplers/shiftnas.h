@@ -56,6 +56,11 @@ class ShiftNasSampler : public Sampler {
   std::vector<double> bin_probabilities() const;
   /// What the generator chooses for a cost, without noise; a network of the space.
   Architecture likeliest(double cost) const;
+  /// What costs are of: "macs" or "params".
+  const std::string& price() const { return options_.price; }
+  /// What the generator says of every option for a cost, as it goes into FeasibleSet::best(): the logarithms of the
+  /// probabilities, and with `noise` those of a draw.
+  std::vector<std::vector<double>> scores(double cost, Rng* noise) const;
 
  private:
   bool is_shift_due(const StepContext& context) const;
