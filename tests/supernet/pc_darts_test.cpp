@@ -51,8 +51,6 @@ struct SupernetSetting {
     return sampler.next({0, 10, 0, {}}, rng)->subnets.front();
   }
 };
-}
-};
 
 /// P2: of all channels and with even edges a node is the plain sum of DARTS, divided by the number of its inputs.
 TEST(PcDartsSupernet, OfAllChannelsIsDartsMixedSumOverTheNumberOfInputs) {
@@ -67,7 +65,6 @@ TEST(PcDartsSupernet, OfAllChannelsIsDartsMixedSumOverTheNumberOfInputs) {
     if (!graph[v].site.name.ends_with(".inputs")) continue;
     SCOPED_TRACE(graph[v].name + " " + graph[v].site.name);
     std::vector<Vertex> wanted{v};
-    std::vector<std::string> edges;
     const std::vector<Vertex> mixes = graph.inputs(v);
     for (const Vertex mix : mixes)
       for (const Vertex branch : graph.inputs(mix)) wanted.push_back(branch);
