@@ -450,8 +450,13 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std:
     const at::Tensor y = DepthwiseConv::apply(x, weight, static_cast<std::int64_t>(stride));
     return bias ? y + bias->reshape({1, -1, 1, 1}) : y;
   }
-  if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && stride == 1 && has_kernels(x))
-    return PointwiseConv::apply(x, weight, bias);
+  if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && has_kernels(x)) {
+    // With strides the pixels are picked first: oneDNN's gradient of such weights
+    // (jit_avx2_1x1_convolution_bwd_weights_t in LibTorch 2.11) writes beyond its output where there are fewer channels
+    // than a vector has.
+    const at::Tensor picked = stride == 1 ? x : x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride);
+    return PointwiseConv::apply(picked, weight, bias);
+  }
   const std::int64_t k = weight.size(2), padding = k % 2 == 0 ? 0 : dilation * (k - 1) / 2;
   return at::conv2d(x, weight, bias, stride, padding, dilation, groups);
 }

@@ -1,5 +1,5 @@
-// PC-DARTS: what the official program's structure and the paper's formulas promise of the supernet and of what is
-// derived. branch_samplers_test.cpp has what the sampler hands to the trainer.
+// PC-DARTS in a training: what the official program's structure and the paper's formulas promise of the supernet, the
+// steps and what is derived. branch_samplers_test.cpp has what the sampler hands to the trainer.
 #include "supernet/samplers/pc_darts.h"
 
 #include <gtest/gtest.h>
@@ -37,18 +37,37 @@ struct SupernetSetting {
   InputShape input{3, 16, 16, 10};
   Supernet supernet;
   PcDartsSampler sampler;
+  Classification task;
+  TrainerOptions options;
 
-  explicit SupernetSetting(int partial)
-      : space(cells(partial)), supernet(space, input, Rng(3)), sampler(space, input, options_with(0), Rng(0)) {}
+  explicit SupernetSetting(int partial, double warmup_share = 0, std::uint64_t seed = 0)
+      : space(cells(partial)),
+        supernet(space, input, Rng(3)),
+        sampler(space, input, options_with(warmup_share), Rng(seed)) {
+    options.steps = 10;
+    options.lr = 0.05;
+    options.label_smoothing = 0;
+  }
   static PcDartsSampler::Options options_with(double warmup_share) {
     PcDartsSampler::Options options;
     options.warmup_share = warmup_share;
+    options.lr = 0.01;
     return options;
   }
   ParameterStore& parameters() { return *sampler.groups().front().store; }
+  at::Tensor weights() const { return supernet.bank.values().clone(); }
   Candidate subnet() {
     Rng rng(0);
     return sampler.next({0, 10, 0, {}}, rng)->subnets.front();
+  }
+  Trainer trainer() {
+    return {supernet,
+            sampler,
+            task,
+            options,
+            7,
+            {{Stream::kTrain, [](std::int64_t s) { return batch_of(s); }},
+             {Stream::kArchitecture, [](std::int64_t s) { return batch_of(s + 1000); }}}};
   }
 };
 
@@ -93,9 +112,35 @@ TEST(PcDartsSupernet, HoldsThePapersWeights) {
   }
 }
 
+/// P6.
+TEST(PcDartsTraining, StepsOfLogitsAndOfWeightsLeaveTheOthersAlone) {
+  Threads threads(1);
+  {
+    SupernetSetting s(4);
+    s.options.lr = 0;  // whatever moves a weight would be the logits' step
+    Trainer trainer = s.trainer();
+    const at::Tensor weights = s.weights(), parameters = s.parameters().values().clone();
+    for (int i = 0; i < 3; ++i) trainer.step();
+    EXPECT_TRUE(same_bits(s.supernet.bank.values(), weights));
+    for (const auto& [name, values] : s.parameters().tensors())
+      EXPECT_FALSE(same_bits(values, s.parameters().layout().tensors(parameters).at(name))) << name;
+  }
+  SupernetSetting s(4, /*warmup_share=*/0.3);
+  Trainer trainer = s.trainer();
+  const at::Tensor parameters = s.parameters().values().clone();
+  for (int i = 0; i < 3; ++i) {
+    const at::Tensor weights = s.weights();
+    EXPECT_EQ(trainer.step().arch_loss, std::nullopt);
+    EXPECT_FALSE(same_bits(s.supernet.bank.values(), weights));
+    EXPECT_TRUE(same_bits(s.parameters().values(), parameters)) << "in the warm-up";
+  }
+  EXPECT_TRUE(trainer.step().arch_loss.has_value());
+  EXPECT_FALSE(same_bits(s.parameters().values(), parameters));
+}
+
 /// P7, through the whole supernet and its partial channels. Differences of float32 losses carry rounding errors of some
 /// 1e-6: with steps of 1e-2 that is 1e-4 of a derivative of order 1e-2.
-TEST(PcDartsSupernet, EdgeWeightsHaveTheGradientOfFiniteDifferences) {
+TEST(PcDartsTraining, EdgeWeightsHaveTheGradientOfFiniteDifferences) {
   Threads threads(1);
   SupernetSetting s(4);
   const TrainingBatch batch = batch_of(5);
@@ -127,7 +172,7 @@ TEST(PcDartsSupernet, EdgeWeightsHaveTheGradientOfFiniteDifferences) {
 }
 
 /// P8: whatever is learned, what is derived has two inputs a node and no zeros, and prints and reads back.
-TEST(PcDartsSupernet, DerivesGenotypesWithoutZeros) {
+TEST(PcDartsTraining, DerivesGenotypesWithoutZeros) {
   const Space space = cells(4), built = make_space("darts");
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
     PcDartsSampler::Options options;
@@ -158,7 +203,7 @@ std::int64_t bytes_kept(int partial, std::int64_t number, std::int64_t channels,
 }
 
 /// P9: measured in the official network at C = 16, 8 cells, 32x32, 8 images: 1059.9 MB against 330.4 MB, 3.2 times.
-TEST(PcDartsSupernet, OneInFourChannelsKeepsATwoAndAHalfthOfTheMemory) {
+TEST(PcDartsTraining, OneInFourChannelsKeepsATwoAndAHalfthOfTheMemory) {
   Threads threads(1);
   const auto all = static_cast<double>(bytes_kept(1, 8, 16, 4, 32)),
              half = static_cast<double>(bytes_kept(2, 8, 16, 4, 32)),
@@ -169,6 +214,20 @@ TEST(PcDartsSupernet, OneInFourChannelsKeepsATwoAndAHalfthOfTheMemory) {
   const double through = 2 * (all - half), rest = all - through;
   EXPECT_NEAR(quarter - rest, through / 4, 0.25 * through / 4);
   EXPECT_GT(through, 0.5 * all);
+}
+
+/// P10.
+TEST(PcDartsTraining, TheSameSeedGivesTheSameLogits) {
+  Threads threads(1);
+  const auto after_ten = [](std::uint64_t seed) {
+    SupernetSetting s(4, 0, seed);
+    Trainer trainer = s.trainer();
+    while (!trainer.finished()) trainer.step();
+    return s.parameters().values().clone();
+  };
+  const at::Tensor first = after_ten(1);
+  EXPECT_TRUE(same_bits(first, after_ten(1)));
+  EXPECT_FALSE(same_bits(first, after_ten(2)));
 }
 
 }  // namespace
