@@ -13,6 +13,7 @@
 #include "supernet/samplers/sampler.h"
 #include "supernet/samplers/sandwich.h"
 #include "supernet/samplers/shiftnas.h"
+#include "supernet/samplers/tas.h"
 #include "supernet/samplers/uniform.h"
 
 namespace frontier {
@@ -52,11 +53,18 @@ template <class S>
 constexpr Entry entry(const char* name) {
   return {name, make<S>, resolve<S>, settings<S>};
 }
-constexpr Entry kEntries[] = {
-    entry<UniformSampler>("uniform"),   entry<CostBinsSampler>("cost_bins"),  entry<FairSampler>("fair"),
-    entry<SandwichSampler>("sandwich"), entry<AttentiveSampler>("attentive"), entry<ShiftNasSampler>("shiftnas"),
-    entry<DartsSampler>("darts"),       entry<PcDartsSampler>("pc_darts"),    entry<GdasSampler>("gdas"),
-    entry<DrnasSampler>("drnas"),       entry<FixedSampler>("fixed")};
+constexpr Entry kEntries[] = {entry<UniformSampler>("uniform"),
+                              entry<CostBinsSampler>("cost_bins"),
+                              entry<FairSampler>("fair"),
+                              entry<SandwichSampler>("sandwich"),
+                              entry<AttentiveSampler>("attentive"),
+                              entry<ShiftNasSampler>("shiftnas"),
+                              entry<DartsSampler>("darts"),
+                              entry<PcDartsSampler>("pc_darts"),
+                              entry<GdasSampler>("gdas"),
+                              entry<DrnasSampler>("drnas"),
+                              entry<TasSampler>("tas"),
+                              entry<FixedSampler>("fixed")};
 
 const Entry& entry_of(std::string_view name) {
   for (const auto& entry : kEntries)
