@@ -51,6 +51,7 @@ const std::vector<std::string>& settings_commands();
 void add_check_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_prune_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);

@@ -99,7 +99,7 @@ class Registries {
 };
 
 /// Opens the library that needs LibTorch (beside the program, or $FRONTIER_ENGINE) and lets it fill the registries:
-/// jobs data, train, torch, export, check and predict, evaluators supernet and scratch, and the settings of them.
+/// jobs data, train, torch, export, check, predict and prune, evaluators supernet and scratch, and the settings of them.
 /// Before it does, OpenMP's threads are bound as `options` say.
 /// @throws Error if it or LibTorch cannot be loaded.
 void open_torch_library(Registries& registries, const DeviceOptions& options);

@@ -5,8 +5,8 @@
 
 namespace frontier {
 
-/// Adds what needs LibTorch: jobs data, train, torch, export, check and predict, evaluators supernet and scratch. For
-/// programs that link frontier::torch_jobs; others open the library that calls it (open_torch_library).
+/// Adds what needs LibTorch: jobs data, train, torch, export, check, predict and prune, evaluators supernet and
+/// scratch. For programs that link frontier::torch_jobs; others open the library that calls it (open_torch_library).
 void register_torch(Registries& registries);
 
 /// The job "data" (jobs/torch/data.h): what a data set holds.
