@@ -52,6 +52,7 @@ void add_check_command(CLI::App& app);
 void add_compare_command(CLI::App& app);
 void add_completion_command(CLI::App& app);
 void add_predict_command(CLI::App& app);
+void add_prune_command(CLI::App& app);
 void add_cost_command(CLI::App& app);
 void add_data_command(CLI::App& app);
 void add_doctor_command(CLI::App& app);

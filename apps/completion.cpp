@@ -44,8 +44,8 @@ std::vector<std::string> words_of(const CLI::App& app, const std::string& comman
 
 bool takes_files(const std::string& name) {
   static const std::vector<std::string> kNames{
-      "--archs",          "--checkpoint", "--config", "--data",  "--data-path", "--db", "--from", "--html",
-      "--import-pending", "--join",       "--map",    "--model", "--out",       "data", "file",   "images"};
+      "--archs", "--checkpoint", "--config", "--data", "--data-path", "--db", "--from", "--html", "--import-pending",
+      "--join",  "--map",        "--model",  "--out",  "--unpruned",  "data", "file",   "images"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 

@@ -42,9 +42,9 @@ void add_print_config(CLI::App& command, bool& wanted);
 void require_new(bool print_config, bool resume);
 
 /// The samplers, which LibTorch's library knows; here for help and completion, which must not open it.
-inline const std::vector<std::string> kSamplerNames{"uniform",   "cost_bins", "fair",        "sandwich",
-                                                    "attentive", "shiftnas",  "elastic_vit", "darts",
-                                                    "pc_darts",  "gdas",      "drnas",       "fixed"};
+inline const std::vector<std::string> kSamplerNames{"uniform",  "cost_bins",   "fair",  "sandwich", "attentive",
+                                                    "shiftnas", "elastic_vit", "darts", "pc_darts", "gdas",
+                                                    "drnas",    "tas",         "fixed"};
 
 /// --threads and --device.
 void add_device_options(CLI::App& command, DeviceOptions& options);

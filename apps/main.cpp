@@ -92,6 +92,7 @@ int run(int argc, char** argv) {
   add_compare_command(app);
   add_search_command(app);
   add_evaluate_command(app);
+  add_prune_command(app);
   add_export_command(app);
   add_check_command(app);
   add_predict_command(app);

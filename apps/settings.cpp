@@ -134,8 +134,8 @@ void run_settings(const SettingsOptions& options) {
 }  // namespace
 
 const std::vector<std::string>& settings_commands() {
-  static const std::vector<std::string> commands{"train",    "compare", "search",
-                                                 "evaluate", "data",    "export"};  // as on the page
+  static const std::vector<std::string> commands{"train", "compare", "search", "evaluate",
+                                                 "prune", "data",    "export"};  // as on the page
   return commands;
 }
 

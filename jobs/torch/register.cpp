@@ -9,6 +9,7 @@
 #include "jobs/torch/export.h"
 #include "jobs/torch/predict.h"
 #include "jobs/torch/prepare.h"
+#include "jobs/torch/prune.h"
 #include "search_spaces/registry.h"
 #include "supernet/kernels/kernels.h"
 #include "supernet/memory.h"
@@ -46,8 +47,12 @@ void register_torch(Registries& registries) {
   registries.jobs.add("export", export_network);
   registries.jobs.add("check", check_network);
   registries.jobs.add("predict", predict);
+  registries.jobs.add("prune", [&registries](const nlohmann::json& settings, Observer& observer) {
+    return prune(settings, registries, observer);
+  });
   registries.setting_lists.add("train", train_settings);
   registries.setting_lists.add("evaluate", [] { return evaluate_setting_list(train_settings()); });
+  registries.setting_lists.add("prune", [] { return prune_setting_list(train_settings()); });
   registries.setting_lists.add("data", [] { return list_options<DataOptions>("data"); });
   registries.setting_lists.add("compare", [] { return list_options<CompareConfig>(""); });
   registries.setting_lists.add("export", evaluation_settings);

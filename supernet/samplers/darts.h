@@ -12,7 +12,7 @@ namespace frontier {
 /// order looks ahead at the weights' own learning rate, and by the training loss with all that makes it harder.
 class DartsSampler : public BranchSampler {
  public:
-  struct Options : BranchOptions {
+  struct Options : LogitOptions {
     Options() { lr = 3e-3; }        ///< 6e-4 in the paper, with batches of 64 and 50 epochs
     std::int64_t warmup_steps = 0;  ///< steps before the logits start to move
     int order = 1;                  ///< 2: through the step that the weights would take, for three more runs a step
@@ -33,7 +33,7 @@ class DartsSampler : public BranchSampler {
 
 template <class Fields>
 void describe(Fields& f, DartsSampler::Options& o) {
-  describe(f, static_cast<BranchOptions&>(o));
+  describe(f, static_cast<LogitOptions&>(o));
   f("warmup_steps", o.warmup_steps, 0, std::int64_t{1} << 40, "Steps before the logits start to move.");
   f("order", o.order, 1, 2,
     "2: the logits learn through the step that the weights would take, at the price of three more runs a step.");

@@ -51,7 +51,7 @@ DrnasSampler::DrnasSampler(std::shared_ptr<const SearchSpace> space, const Input
     : BranchSampler(
           "drnas", std::move(space), input, Learned::kBranches,
           [&] {
-            BranchOptions own = options;
+            LogitOptions own = options;
             if (options.anchor == "kl") own.weight_decay = 0;
             return own;
           }(),

@@ -11,7 +11,7 @@ namespace frontier {
 /// progressive widening of partial channels; the space's own partial channels may be used.
 class DrnasSampler : public BranchSampler {
  public:
-  struct Options : BranchOptions {
+  struct Options : LogitOptions {
     double warmup_share = 0;  ///< of the steps, in which weights alone are trained: 10 of 50 epochs in DARTS' space
     std::string anchor = "decay";  ///< decay: weight_decay alone; kl: the divergence from the flat distribution
     double anchor_weight = 1e-3;   ///< of the divergence
@@ -40,7 +40,7 @@ at::Tensor divergence_from_flat(const at::Tensor& concentration);
 
 template <class Fields>
 void describe(Fields& f, DrnasSampler::Options& o) {
-  describe(f, static_cast<BranchOptions&>(o));
+  describe(f, static_cast<LogitOptions&>(o));
   f("warmup_share", o.warmup_share, 0.0, 1.0, "Share of the steps before the logits start to move.");
   f("anchor", o.anchor, {"decay", "kl"},
     "What pulls towards the flat distribution: the logits' weight decay, or a divergence in the loss (weight_decay is "

@@ -12,7 +12,7 @@ namespace frontier {
 /// gradients; the clipping of the weights leaves the logits' gradients out.
 class GdasSampler : public BranchSampler {
  public:
-  struct Options : BranchOptions {
+  struct Options : LogitOptions {
     double temperature = 10;       ///< at the start
     double temperature_end = 0.1;  ///< falls to it linearly
   };
@@ -29,7 +29,7 @@ class GdasSampler : public BranchSampler {
 
 template <class Fields>
 void describe(Fields& f, GdasSampler::Options& o) {
-  describe(f, static_cast<BranchOptions&>(o));
+  describe(f, static_cast<LogitOptions&>(o));
   f("temperature", o.temperature, 1e-3, 1e3, "Of the softmax behind the draws, at the start.");
   f("temperature_end", o.temperature_end, 1e-3, 1e3,
     "Of the softmax behind the draws at the end, to which it falls linearly.");

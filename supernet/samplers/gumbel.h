@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "common/rng.h"
 
@@ -22,5 +24,22 @@ at::Tensor one_hot(std::int64_t size, const at::Tensor& place, const at::TensorO
 /// @param logits [options], may have gradients.  @param noise [options], see gumbel_noise().
 /// @returns [options]: 1 where softmax((log_softmax(logits) + noise) / temperature) is greatest, else 0, exactly.
 at::Tensor straight_through(const at::Tensor& logits, const at::Tensor& noise, double temperature);
+
+/// Options that a softmax compares, fewer than there are.
+struct DrawnOptions {
+  std::vector<std::uint16_t> options;  ///< ascending, each once
+  std::vector<double> noise;           ///< Gumbel's, of all options
+  std::uint16_t first = 0;             ///< the one that was drawn first
+};
+
+/// Draws without replacement, with probabilities in proportion to softmax((log_softmax(logits) + noise) / temperature),
+/// each raised by 1e-7, so that none is impossible.
+/// @param count at most as many as there are options.
+DrawnOptions draw_options(std::span<const double> logits, std::size_t count, double temperature, Rng& rng);
+
+/// [options]: the softmax of (logits + noise) / temperature over the options drawn, 0 elsewhere. The others get no
+/// gradient: what normalises all logits cancels.
+/// @param logits [options], may have gradients.
+at::Tensor gates_of(const DrawnOptions& drawn, const at::Tensor& logits, double temperature);
 
 }  // namespace frontier

@@ -12,7 +12,7 @@ namespace frontier {
 /// fixed slice, shuffled behind, as in the official code.
 class PcDartsSampler : public BranchSampler {
  public:
-  struct Options : BranchOptions {
+  struct Options : LogitOptions {
     Options() { lr = 6e-4; }             ///< 6e-4 in the paper for CIFAR-10, with batches of 256 and 50 epochs
     double warmup_share = 0.3;           ///< of the steps, in which weights alone are trained: 15 of 50 epochs
     int order = 1;                       ///< 1 in the paper
@@ -39,7 +39,7 @@ class PcDartsSampler : public BranchSampler {
 
 template <class Fields>
 void describe(Fields& f, PcDartsSampler::Options& o) {
-  describe(f, static_cast<BranchOptions&>(o));
+  describe(f, static_cast<LogitOptions&>(o));
   f("warmup_share", o.warmup_share, 0.0, 1.0, "Share of the steps before the logits start to move.");
   f("order", o.order, 1, 2,
     "2: the logits learn through the step that the weights would take, at the price of three more runs a step.");

@@ -14,6 +14,7 @@
 #include "supernet/samplers/sampler.h"
 #include "supernet/samplers/sandwich.h"
 #include "supernet/samplers/shiftnas.h"
+#include "supernet/samplers/tas.h"
 #include "supernet/samplers/uniform.h"
 
 namespace frontier {
@@ -64,6 +65,7 @@ constexpr Entry kEntries[] = {entry<UniformSampler>("uniform"),
                               entry<PcDartsSampler>("pc_darts"),
                               entry<GdasSampler>("gdas"),
                               entry<DrnasSampler>("drnas"),
+                              entry<TasSampler>("tas"),
                               entry<FixedSampler>("fixed")};
 
 const Entry& entry_of(std::string_view name) {

@@ -383,6 +383,11 @@ TEST_F(WrongJob, InWhatGoesOnFromATraining) {
   const auto extend = [](const std::string& folder, const std::string& epochs) {
     return Arguments{"train", "--quiet", "--db", "results.db", "--out", folder, "--extend", epochs};
   };
+  const auto prune = [](const Arguments& more) {
+    Arguments all{"prune", "--quiet", "--db", "fresh.db", "--out", "fresh"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
   const auto tune = [](const Arguments& more) {
     Arguments all = train({"--out", "fresh", "--sampler", "fixed", "--set", std::string("sampler.arch=") + kArch});
     all.insert(all.end(), more.begin(), more.end());
@@ -408,6 +413,26 @@ TEST_F(WrongJob, InWhatGoesOnFromATraining) {
                 2,
                 {"'start' has no effect"}},
        BadInput{"TeacherIsNoNetwork", tune({"--set", "teacher.checkpoint=plain"}), 2, {"plain"}},
+       BadInput{"PruneWithoutOut", {"prune", "--space", "resnet_shape_20"}, 2, {"--out is required"}},
+       BadInput{"PruneWithoutSpace", prune({"--data", "synthetic"}), 2, {"prune needs --space"}},
+       BadInput{"PruneToNonsense",
+                prune({"--space", "resnet_shape_20", "--target", "half"}),
+                2,
+                {"--target 'half'", "0 and at most 1", "20M"}},
+       BadInput{"PruneOfBranches",
+                prune({"--space", "nas_bench_macro", "--data", "synthetic"}),
+                2,
+                {"'nas_bench_macro' has no decisions about them"}},
+       BadInput{"PruneWithAnotherSampler",
+                prune({"--space", "resnet_shape_20", "--sampler", "darts"}),
+                2,
+                {"prune searches with sampler 'tas'"}},
+       BadInput{"PruneOfNothing", prune({"--unpruned", "nothing"}), 2, {"nothing"}},
+       BadInput{"PruneWithoutFit",
+                prune({"--space", "resnet_shape_20", "--data", "synthetic", "--target", "1k"}),
+                2,
+                {"sampler.target_macs = 1000 is below the cheapest network"}},
+       BadInput{"PruneBothWays", prune({"--resume", "--overwrite"}), 2, {"--resume or --overwrite, not both"}},
        BadInput{"ExportOfWhich", out({}), 2, {"--arch", "--max-macs"}},
        BadInput{"ExportOfTwo", out({"--arch", kArch, "--max-macs", "1M"}), 2, {"not both"}},
        BadInput{"ExportOfNothing", out({"--max-macs", "0"}), 2, {"--max-macs 0: no network is that small"}},

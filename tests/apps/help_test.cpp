@@ -33,8 +33,9 @@ class Help : public ::testing::Test {
 
 TEST_F(Help, OfACommandIsWhatItsOptionPrints) {
   EXPECT_EQ(output_of({"help"}), output_of({"--help"}));
-  for (const char* command : {"spaces", "cost", "data", "train", "search", "evaluate", "export", "check", "import",
-                              "report", "runs", "pareto", "doctor", "settings", "completion", "help", "compare"}) {
+  for (const char* command :
+       {"spaces", "cost", "data", "train", "search", "evaluate", "prune", "export", "check", "import", "report", "runs",
+        "pareto", "doctor", "settings", "completion", "help", "compare"}) {
     const std::string text = output_of({"help", command});
     EXPECT_EQ(text, output_of({command, "--help"}));
     EXPECT_THAT(text, HasSubstr("Usage: frontier " + std::string(command)));

@@ -42,6 +42,7 @@ Arguments small(Arguments first, const std::string& sampler) {
   if (!sampler.empty()) first.insert(first.end(), {"--sampler", sampler});
   const bool learns = sampler == "darts" || sampler == "pc_darts" || sampler == "gdas" || sampler == "drnas";
   if (learns) first.insert(first.end(), {"--space", "nas_bench_201", "--set", "arch_fraction=0.5"});
+  if (sampler == "tas") first.insert(first.end(), {"--set", "arch_fraction=0.5", "--set", "sampler.widths=mask"});
   if (sampler == "fixed")
     first.insert(first.end(), {"--space", "nas_bench_macro", "--set", "sampler.arch=\"22212220\""});
   if (sampler == "shiftnas") first.insert(first.end(), {"--set", "held_out_fraction=0.25"});
@@ -68,7 +69,7 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
     EXPECT_THAT(setting["choices"].get<std::vector<std::string>>(),
                 ::testing::Contains(setting["default"].get<std::string>()));
   }
-  EXPECT_EQ(commands, (std::set<std::string>{"compare", "data", "evaluate", "export", "search", "train"}));
+  EXPECT_EQ(commands, (std::set<std::string>{"compare", "data", "evaluate", "export", "prune", "search", "train"}));
   const std::string text = output_of({"settings", "train"});
   for (const char* line :
        {"  trainer.lr: number, 0 to 1000; default 0.1\n      Peak learning rate.\n",
@@ -117,7 +118,7 @@ TEST_F(Settings, ListedDefaultsAreTheDefaults) {
 
 TEST_F(Settings, PrintConfigRoundTripsForEverySampler) {
   for (const std::string sampler : {"uniform", "cost_bins", "fair", "sandwich", "attentive", "shiftnas", "elastic_vit",
-                                    "darts", "pc_darts", "gdas", "drnas", "fixed"}) {
+                                    "darts", "pc_darts", "gdas", "drnas", "tas", "fixed"}) {
     SCOPED_TRACE(sampler);
     const std::string printed =
         output_of(small({"train", "--quiet", "--print-config", "--set", "trainer.lr=0.0625"}, sampler));
@@ -128,6 +129,18 @@ TEST_F(Settings, PrintConfigRoundTripsForEverySampler) {
     EXPECT_EQ(config["sampler"]["name"], sampler);
     EXPECT_EQ(config["trainer"]["optimizer"]["momentum"], 0.9) << "defaults are filled in";
   }
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "frontier.db")) << "it does nothing else";
+}
+
+TEST_F(Settings, PrintConfigOfPruneRoundTrips) {
+  const Arguments begin{"prune", "--print-config", "--space", "resnet_shape_20", "--target", "0.4"};
+  const std::string printed = output_of(small(begin, ""));
+  write_file(folder_ / "config.json", printed);
+  EXPECT_EQ(output_of({"prune", "--print-config", "--config", "config.json"}), printed);
+  const json config = json::parse(printed);
+  EXPECT_EQ(config["sampler"]["name"], "tas");
+  EXPECT_EQ(config["teacher"]["share"], 0.9);
+  EXPECT_EQ(config["teacher"]["temperature"], 4);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "frontier.db")) << "it does nothing else";
 }
 

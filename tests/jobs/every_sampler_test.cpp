@@ -70,7 +70,8 @@ nlohmann::json config_of(const SearchSpace& space, const std::string& sampler) {
                            {"checkpoint_steps", 1},
                            {"final_random_subnets", 0},
                            {"sampler", {{"name", sampler}}}};
-  if (learns_branches(sampler)) config["arch_fraction"] = 0.5;
+  if (learns_branches(sampler) || sampler == "tas") config["arch_fraction"] = 0.5;
+  if (sampler == "tas") config["sampler"]["widths"] = "mask";  // widths of most spaces share their norms
   if (sampler == "shiftnas") config["held_out_fraction"] = 0.2;
   if (sampler == "fixed")
     config["sampler"]["arch"] = space.to_string(FeasibleSet(space, input, Budget{}).least_macs().arch);
@@ -182,7 +183,7 @@ TEST_P(EverySpaceEverySampler, TrainsIsKilledGoesOnAndIsSearchedOrIsRefused) {
     refused.push_back(outcome_of(*space, sampler));
     if (refused.back().empty()) continue;
     // What is for some spaces alone says why not for this one.
-    EXPECT_TRUE(learns_branches(sampler) || sampler == "fair" || sampler == "shiftnas");
+    EXPECT_TRUE(learns_branches(sampler) || sampler == "fair" || sampler == "shiftnas" || sampler == "tas");
     EXPECT_NE(refused.back().find("'" + GetParam() + "'"), std::string::npos) << refused.back();
   }
   const std::string docs = std::string(std::getenv("FRONTIER_SOURCE_DIR")) + "/docs/samplers/README.md",

@@ -52,11 +52,13 @@ TEST(Samplers, EveryNameMakesASamplerOfThatName) {
   const Space space = shared(branch_space());
   EXPECT_EQ(known_samplers(),
             (std::vector<std::string>{"uniform", "cost_bins", "fair", "sandwich", "attentive", "shiftnas",
-                                      "elastic_vit", "darts", "pc_darts", "gdas", "drnas", "fixed"}));
+                                      "elastic_vit", "darts", "pc_darts", "gdas", "drnas", "tas", "fixed"}));
+  const Space sizes = make_space("resnet_shape_20(norms=per_width)");
   for (const auto& name : known_samplers())
-    EXPECT_EQ(
-        make(name, space, name == "fixed" ? nlohmann::json{{"arch", "skip,zero"}} : nlohmann::json::object())->name(),
-        name);
+    EXPECT_EQ(make(name, name == "tas" ? sizes : space,
+                   name == "fixed" ? nlohmann::json{{"arch", "skip,zero"}} : nlohmann::json::object())
+                  ->name(),
+              name);
 }
 
 TEST(Samplers, UnknownNamesAndOptionsAreRefused) {
@@ -67,7 +69,7 @@ TEST(Samplers, UnknownNamesAndOptionsAreRefused) {
   EXPECT_THROWS_WITH(make_from("sandwitch", "{}"), UsageError, "unknown sampler 'sandwitch'; did you mean 'sandwich'?");
   EXPECT_THROWS_WITH(
       make_from("x", "{}"), UsageError,
-      "uniform, cost_bins, fair, sandwich, attentive, shiftnas, elastic_vit, darts, pc_darts, gdas, drnas, fixed");
+      "uniform, cost_bins, fair, sandwich, attentive, shiftnas, elastic_vit, darts, pc_darts, gdas, drnas, tas, fixed");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets": 3})"), UsageError, "subnets_per_step");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 0})"), UsageError, "sampler.subnets_per_step");
   EXPECT_THROWS_WITH(make_from("uniform", R"({"subnets_per_step": 2000})"), UsageError, "1024");
