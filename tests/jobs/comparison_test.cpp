@@ -91,7 +91,7 @@ TEST(ComparisonDocument, HasMeansAndSpreadsOfEveryFigure) {
 }
 
 TEST(ComparisonDocument, PairsDifferencesBySeed) {
-  const Json& differences = comparison_document(sample())["results"][1]["differences"];
+  const Json differences = comparison_document(sample())["results"][1]["differences"];
   const Json& cheapest = differences["top1_cheapest_bin"];  // 0.01, 0.02, 0.03: standard error 0.01 / sqrt 3
   EXPECT_NEAR(cheapest["mean"].get<double>(), 0.02, 1e-12);
   EXPECT_NEAR(cheapest["low"].get<double>(), 0.02 - 4.30265 * 0.01 / std::sqrt(3.0), 1e-6);
