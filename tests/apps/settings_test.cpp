@@ -75,7 +75,7 @@ TEST_F(Settings, AreListedWithRangeDefaultAndASentence) {
        {"  trainer.lr: number, 0 to 1000; default 0.1\n      Peak learning rate.\n",
         "  trainer.optimizer.name: sgd, adam or adamw; default \"sgd\"\n",
         "with sampler.name=sandwich:\n  sampler.random_subnets: whole number, 0 to 1024; default 2\n",
-        "with space.name=darts or darts_imagenet:\n", "  space.cells: whole number, 3 to 1000; default 20\n",
+        "with space.name=darts or darts_imagenet:\n", "  space.cells: whole number, 1 to 1000; default 20\n",
         "  sampler.name: uniform, cost_bins, fair, sandwich, attentive, shiftnas, elastic_vit, darts, pc_darts, gdas, "
         "drnas, tas or "
         "fixed; default "
