@@ -110,7 +110,7 @@ TEST(Compare, TrainsMeasuresAndStores) {
   // What is said is what is stored, under the runs that are named.
   const Store store(s.folder / "frontier.db", Store::Mode::kReadOnly);
   const Json& training = by_cost["trainings"][1];
-  const Run run = store.runs({.id = training["run"].get<std::int64_t>()}).at(0);
+  const frontier::Run run = store.runs({.id = training["run"].get<std::int64_t>()}).at(0);
   EXPECT_EQ(run.kind, "train");
   EXPECT_EQ(run.seed, 5);
   EXPECT_EQ(run.state, RunState::kDone);
