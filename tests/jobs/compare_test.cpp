@@ -132,7 +132,7 @@ TEST(Compare, TrainsMeasuresAndStores) {
   EXPECT_EQ(own[0].protocol.seed, 3);
 
   // And so is the document, with the comparison's run.
-  const Run compared = store.runs({.id = document["run"].get<std::int64_t>()}).at(0);
+  const frontier::Run compared = store.runs({.id = document["run"].get<std::int64_t>()}).at(0);
   EXPECT_EQ(compared.kind, "compare");
   EXPECT_EQ(compared.state, RunState::kDone);
   const auto stored = store.get_run_state(compared.id, kComparisonKey);
@@ -152,9 +152,10 @@ TEST(Compare, GoesOnFromAnywhereToTheSameDocument) {
       document = s.compare(cut, observer);
     } catch (const Interrupted& error) {
       ++stops;
-      if (std::filesystem::exists(s.folder / "cut/compare.json"))
+      if (std::filesystem::exists(s.folder / "cut/compare.json")) {
         EXPECT_NE(std::string(error.what()).find("parts are done, and frontier compare --out"), std::string::npos)
             << error.what();
+      }
     }
     // It needs nothing but its folder.
     if (std::filesystem::exists(s.folder / "cut/compare.json"))
