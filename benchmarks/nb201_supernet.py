@@ -44,7 +44,7 @@ class Measured:
 
 
 def frontier(options, *arguments):
-    return answer(options.frontier, *arguments, "--threads", options.threads, "--quiet")
+    return answer(options.frontier, *arguments, "--threads", options.threads, "--device", options.device, "--quiet")
 
 
 def sample(options):
@@ -123,6 +123,7 @@ def main():
     parser.add_argument("--test-images", type=int, default=1000)
     parser.add_argument("--calibration-images", type=int, default=512)
     parser.add_argument("--set", action="append", default=[], help="a setting of every training, e.g. trainer.lr_end=0.001")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="trainings at a time")
     parser.add_argument("--threads", type=int, default=1, help="threads of each")
     parser.add_argument("--frontier", default=PROGRAM)

@@ -17,7 +17,7 @@ bool has_draws(const FeasibleSet& set) {
 
 }  // namespace
 
-CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price)
+CostBins::CostBins(const std::string& price, const SearchSpace& space, const InputShape& input)
     : all_(space, input, Budget{}), price_(all_.table().price_index(price)) {
   const bool by_params = price == "params";
   const Priced cheapest = by_params ? all_.least_params() : all_.least_macs();
@@ -28,13 +28,13 @@ CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std:
 
 CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price,
                    std::span<const Limit> windows)
-    : CostBins(space, input, price) {
+    : CostBins(price, space, input) {
   for (const Limit& window : windows)
     add(space, window, (static_cast<double>(*window.at_least) + static_cast<double>(*window.at_most)) / 2);
 }
 
 CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
-    : CostBins(space, input, options.price) {
+    : CostBins(options.price, space, input) {
   const bool is_log = options.scale == "log";
   const auto on_scale = [&](double price) { return is_log ? std::log(price) : price; };
   const auto price_at = [&](double place) { return is_log ? std::exp(place) : place; };

@@ -54,7 +54,7 @@ class CostBins {
   const FeasibleSet& subnets(std::size_t bin) const { return *sets_.at(bin); }
 
  private:
-  CostBins(const SearchSpace& space, const InputShape& input, const std::string& price);
+  CostBins(const std::string& price, const SearchSpace& space, const InputShape& input);
   void add(const SearchSpace& space, const Limit& window, double centre);
 
   FeasibleSet all_;

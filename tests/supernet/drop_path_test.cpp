@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/supernet.h"
 #include "supernet/trainer.h"

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "common/errors.h"
+#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "support/messages.h"
 #include "support/small_spaces.h"

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/errors.h"
+#include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
 #include "supernet/trainer.h"
 #include "support/messages.h"
