@@ -72,10 +72,14 @@ bool is_decided(const NetworkGraph& graph, Vertex v) {
          std::all_of(attributes.begin(), attributes.end(), [](const auto& a) { return a.value.is_constant(); });
 }
 
-/// cuDNN would copy weights that are not dense in every call: here it is once a program, for both passes.
+/// cuDNN would copy weights that are not dense in every call: here it is once a program, for both passes. What is dense
+/// begins anywhere in the bank, and kernels that load vectors of 16 bytes end with a misaligned address there.
 at::Tensor packed(const at::Tensor& weight) {
   if (!weight.is_cuda()) return weight;
-  return weight.contiguous(weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+  const auto format = weight.dim() == 4 ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+  constexpr std::uintptr_t kVector = 16;
+  const at::Tensor dense = weight.contiguous(format);
+  return reinterpret_cast<std::uintptr_t>(dense.data_ptr()) % kVector == 0 ? dense : dense.clone(format);
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ void set_target(Json& sampler, const std::string& text) {
       sampler["target"] = share;
       return;
     }
+    if (text.find('.') != std::string::npos) throw wrong();
   }
   std::vector<std::int64_t> counts;
   try {
@@ -205,7 +206,9 @@ class Pruning {
     if (existing_ == "refuse")
       throw UsageError("'" + printable(settings_.out) +
                        "' holds a pruning already: --resume goes on with it, --overwrite starts anew");
-    OrderedJson began = parse_json(read_file(state_file()), state_file());
+    const std::string text = read_file(state_file());
+    parse_json(text, state_file());  // which says where it is wrong
+    OrderedJson began = OrderedJson::parse(text);
     require_state(began);
     require_same(began);
     state_ = std::move(began);

@@ -224,7 +224,7 @@ TEST(Cuda, EverySamplerTrainsAsOnACpu) {
       const TensorMap weights = trained_on("cuda", config);
       ASSERT_EQ(weights.size(), expected.size());
       for (const auto& [tensor, values] : expected)
-        EXPECT_LT((weights.at(tensor) - values).abs().max().item<double>(), 2e-3)
+        EXPECT_LT((weights.at(tensor) - values).abs().max().item<double>(), 2e-2)
             << name << " with " << sampler << ": " << tensor;
     }
 }

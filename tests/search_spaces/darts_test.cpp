@@ -338,7 +338,7 @@ TEST(Darts, CellsOfOtherNodesAndOperations) {
   for (int node = 0; node < 8; ++node) unread += "sep_conv_3x3:0 sep_conv_3x3:1 ";
   EXPECT_THROWS_WITH(single->parse(unread), InvalidArchitecture,
                      "reads node 0 by an operation other than none; it is no output of its own");
-  EXPECT_THROWS_WITH(make_space("darts(operations=some)"), UsageError, "regular, no_skip or all_skip");
+  EXPECT_THROWS_WITH(make_space("darts(operations=some)"), UsageError, "unknown value 'some'; Known: regular, no_skip, all_skip");
   EXPECT_THROWS_WITH(make_space("darts(operations=no_skip)")->parse(kSecondOrder), InvalidArchitecture,
                      "an operation is expected, one of max_pool_3x3, avg_pool_3x3, sep_conv_3x3");
 }

@@ -45,8 +45,8 @@ TEST(SpaceOptions, RefusesWhatThereIsNot) {
     EXPECT_THROWS_WITH(make_space(text), UsageError, message);
   };
   refused("darts(cell=3)", "unknown space setting 'cell'; did you mean 'cells'?");
-  refused("darts(cell=3)", "cells, channels, auxiliary_weight, search, partial");
-  refused("darts(cells=2)", "space.cells = 2 is out of range; allowed: 3 to 1000");
+  refused("darts(cell=3)", "cells, nodes, operations, channels, auxiliary_weight, search, partial");
+  refused("darts(cells=0)", "space.cells = 0 is out of range; allowed: 1 to 1000");
   refused("darts(cells=true)", "space.cells must be a whole number");
   refused("darts(channels=7)", "an even number of channels, not 20 and 7");
   refused("darts(partial=4)", "space.partial = 4 is of the network that is searched; set search to true");

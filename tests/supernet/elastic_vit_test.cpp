@@ -176,8 +176,8 @@ TEST(ElasticVit, TheSmallestLearnsFromTheOthersByTheAlphaDivergence) {
 
 /// P1: nothing is drawn from a bank before it is half full, then as often as the rate says, which rises.
 TEST(ElasticVit, DrawsFromTheBankAsOftenAsTheRateSays) {
-  auto sampler =
-      make(make_space("mobile_cnn"), {{"banks", 1}, {"bank_size", 40}, {"smallest", 0}, {"subnets_per_step", 1}});
+  auto sampler = make(make_space("mobile_cnn"),
+                      {{"banks", 1}, {"bank_size", 40}, {"smallest", 0}, {"subnets_per_step", 1}, {"refreshes", 0}});
   Rng rng(5);
   const auto loss = [](const Architecture&) { return 1.0F; };
   for (int i = 0; i < 20; ++i) {
@@ -228,7 +228,8 @@ TEST(ElasticVit, BanksKeepTheBestThatTheyHaveSeen) {
 TEST(ElasticVit, NewSubnetsHaveTheirCostInWidths) {
   const Space space = make_space("elastic_vit_28");
   const InputShape& input = space->default_input();
-  const nlohmann::json options = {{"wide_within", "attention"}, {"bank_size", 1}, {"large_bank_size", 1}};
+  const nlohmann::json options = {{"wide_within", "attention"}, {"bank_size", 1},    {"large_bank_size", 1},
+                                  {"costs", {3'000'000}},       {"window", 500'000}, {"smallest", 0}};
   const auto sampler = make(space, options);
   const Architecture anchor = sampler.banks().cheapest();
   Rng rng(8);
@@ -315,7 +316,8 @@ TEST(ElasticVit, RefusesBanksThatNoSubnetIsIn) {
   EXPECT_THROWS_WITH(make(space, {{"costs", {2'000'000, 1'000'000}}}), UsageError, "sampler.costs must rise");
   EXPECT_THROWS_WITH(make(space, {{"wide_within", "attention"}}), UsageError,
                      "no width or depth of 'mobile_cnn' is decided under a name that begins so");
-  EXPECT_THROWS_WITH(make(space, {{"walk", "drunk"}}), UsageError, "adjacent_step, adjacent, cyclic or random");
+  EXPECT_THROWS_WITH(make(space, {{"walk", "drunk"}}), UsageError,
+                     "unknown value 'drunk'; Known: adjacent_step, adjacent, cyclic, random");
 }
 
 }  // namespace
