@@ -14,6 +14,7 @@ namespace {
 constexpr double kWindowShare = 0.08;  // of the range of costs
 constexpr double kExploitStages = 6;   // of a training
 constexpr std::size_t kBanksASmallest = 2;
+constexpr int kSmallestDraws = 256;
 constexpr std::size_t kMostCurves = 8;     // banks that are drawn, two curves each
 constexpr std::int64_t kRefreshParts = 4;  // between two refreshes, at whose starts the current bank is scored again
 
@@ -43,23 +44,29 @@ void require_subnets(const SearchSpace& space, const CostBins& banks, const std:
                        " to " + std::to_string(banks.most()));
 }
 
-/// Of what costs from `least` to `least + window`, the architecture whose options are nearest to the first ones.
-Architecture smallest_from(const SearchSpace& space, const CostBins& banks, const std::string& price,
-                           std::int64_t least, std::int64_t window) {
+/// Sum of squares of the places of sizes among their options: small where all are near to the smallest.
+double unevenness(const SearchSpace& space, const Architecture& arch) {
+  double sum = 0;
+  for (std::size_t d = 0; d < arch.choices.size(); ++d) {
+    const Decision& decision = space.decisions()[d];
+    if (decision.kind == DecisionKind::kBranch || decision.options.size() < 2) continue;
+    sum += std::pow(static_cast<double>(arch.choices[d]) / static_cast<double>(decision.options.size() - 1), 2);
+  }
+  return sum;
+}
+
+/// Of some that cost from `least` to `least + window`, the most even.
+Architecture smallest_from(const SearchSpace& space, const InputShape& input, const CostBins& banks,
+                           const std::string& price, std::int64_t least, std::int64_t window) {
   if (least <= banks.least()) return banks.cheapest();
-  std::vector<std::vector<double>> scores;
-  for (const Decision& decision : space.decisions()) {
-    auto& row = scores.emplace_back();
-    const auto last = static_cast<double>(decision.options.size() - 1);
-    for (std::size_t i = 0; i < decision.options.size(); ++i)
-      row.push_back(decision.kind == DecisionKind::kBranch || last == 0 ? 0
-                                                                        : -std::pow(static_cast<double>(i) / last, 2));
-  }
-  try {
-    return FeasibleSet(space, banks.all().table(), Budget{.limits = {{price, least, least + window}}}).best(scores);
-  } catch (const UsageError&) {  // none costs about that
-    return FeasibleSet(space, banks.all().table(), Budget{.limits = {{price, least, {}}}}).least(price).arch;
-  }
+  const CostBins of_size(space, input, price, std::vector<Limit>{{price, least, least + window}});
+  if (of_size.size() == 0) return banks.cheapest();  // none costs about that
+  Rng rng(0);
+  Architecture best = of_size.draw(0, rng);
+  for (int i = 1; i < kSmallestDraws; ++i)
+    if (Architecture drawn = of_size.draw(0, rng); unevenness(space, drawn) < unevenness(space, best))
+      best = std::move(drawn);
+  return best;
 }
 
 }  // namespace
@@ -84,7 +91,7 @@ ElasticVitSampler::ElasticVitSampler(std::shared_ptr<const SearchSpace> space, c
         static_cast<std::size_t>(2 * bank < banks_.size() ? options.bank_size : options.large_bank_size));
   for (std::size_t i = 0; i < static_cast<std::size_t>(options.smallest) && i * kBanksASmallest < banks_.size(); ++i) {
     const Limit& window = banks_.window(i * kBanksASmallest);
-    smallest_.push_back(smallest_from(*space_, banks_, options.price, i == 0 ? 0 : *window.at_least / 2,
+    smallest_.push_back(smallest_from(*space_, input, banks_, options.price, i == 0 ? 0 : *window.at_least / 2,
                                       *window.at_most - *window.at_least));
   }
 }

@@ -98,8 +98,10 @@ TEST_F(WrongInput, InSpaces) {
        BadInput{"DrawsWithoutASpace", {"spaces", "--draw", "3"}, 2, {"frontier spaces NAME --draw"}},
        BadInput{"NoDraws", {"spaces", "mobile_cnn", "--draw", "0"}, 2, {"--draw"}},
        BadInput{"SeedWithoutDraws", {"spaces", "mobile_cnn", "--seed", "1"}, 2, {"--seed", "--draw"}},
-       BadInput{
-           "DrawsFromNothing", {"spaces", "mobile_cnn", "--draw", "3", "--max-macs", "1k"}, 2, {"at most 1000 MACs"}},
+       BadInput{"DrawsFromNothing",
+                {"spaces", "mobile_cnn", "--draw", "3", "--max-macs", "1k"},
+                2,
+                {"max_macs = 1000 is below the cheapest subnet"}},
        BadInput{"BudgetEmpty", {"spaces", "mobile_cnn", "--max-macs", ""}, 2, {"--max-macs", "empty"}},
        BadInput{"BudgetNegative", {"spaces", "mobile_cnn", "--max-macs", "-3"}, 2, {"--max-macs", "'-3'", "600k"}},
        BadInput{"BudgetHuge", {"spaces", "mobile_cnn", "--max-params", "1e30"}, 2, {"'1e30' is too large"}},
