@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 #include <optional>
+#include <span>
 
 #include "common/errors.h"
 #include "common/text.h"
@@ -269,7 +270,7 @@ void write_cell(const Cell& cell, Architecture& arch, std::size_t kind) {
 }
 
 /// A node whose `none` edges read the first inputs that are free.
-Node tidy(const std::vector<Edge>& edges, std::uint16_t none) {
+Node tidy(std::span<const Edge> edges, std::uint16_t none) {
   Node node;
   std::copy(edges.begin(), edges.end(), node.begin());
   for (std::size_t e = edges.size(); e < node.size(); ++e) {
@@ -287,30 +288,28 @@ Node tidy(const std::vector<Edge>& edges, std::uint16_t none) {
 
 /// The smallest of the cells that differ in the numbering of the nodes alone.
 Cell canonical_cell(const Plan& plan, const Cell& cell) {
-  std::vector<std::size_t> order(plan.nodes);  // the old node at every new place
+  std::vector<std::size_t> order(plan.nodes), place(plan.nodes);  // the old node at every new place, and its inverse
   std::iota(order.begin(), order.end(), 0);
   std::optional<Cell> best;
+  Cell renumbered(plan.nodes);
   do {
-    std::vector<std::size_t> place(plan.nodes);
-    bool keeps_outputs = true;
+    bool is_legal = true;  // outputs stay outputs, and nodes read what stands before them
     for (std::size_t p = 0; p < plan.nodes; ++p) {
       place[order[p]] = p;
-      keeps_outputs = keeps_outputs && (p < plan.first_output()) == (order[p] < plan.first_output());
+      is_legal = is_legal && (p < plan.first_output()) == (order[p] < plan.first_output());
     }
-    if (!keeps_outputs) continue;
-    Cell renumbered(plan.nodes);
-    bool reads_backwards = true;
-    for (std::size_t p = 0; p < plan.nodes && reads_backwards; ++p) {
-      std::vector<Edge> edges;
+    for (std::size_t p = 0; p < plan.nodes && is_legal; ++p) {
+      std::array<Edge, 2> edges;
+      std::size_t count = 0;
       for (const Edge& edge : cell[order[p]]) {
         if (!plan.passes(edge.operation)) continue;
         const std::size_t from = edge.from < kInputs ? edge.from : kInputs + place[edge.from - kInputs];
-        reads_backwards = reads_backwards && from < kInputs + p;
-        edges.push_back({from, edge.operation});
+        is_legal = is_legal && from < kInputs + p;
+        edges[count++] = {from, edge.operation};
       }
-      if (reads_backwards) renumbered[p] = tidy(edges, plan.none());
+      if (is_legal) renumbered[p] = tidy(std::span(edges).first(count), plan.none());
     }
-    if (reads_backwards && (!best || renumbered < *best)) best = renumbered;
+    if (is_legal && (!best || renumbered < *best)) best = renumbered;
   } while (std::next_permutation(order.begin(), order.end()));
   return *best;
 }

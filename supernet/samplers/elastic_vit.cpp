@@ -14,7 +14,7 @@ namespace {
 constexpr double kWindowShare = 0.08;  // of the range of costs
 constexpr double kExploitStages = 6;   // of a training
 constexpr std::size_t kBanksASmallest = 2;
-constexpr int kSmallestDraws = 256;
+constexpr int kSmallestDraws = 32;
 constexpr std::size_t kMostCurves = 8;     // banks that are drawn, two curves each
 constexpr std::int64_t kRefreshParts = 4;  // between two refreshes, at whose starts the current bank is scored again
 
@@ -56,17 +56,21 @@ double unevenness(const SearchSpace& space, const Architecture& arch) {
 }
 
 /// Of some that cost from `least` to `least + window`, the most even.
-Architecture smallest_from(const SearchSpace& space, const InputShape& input, const CostBins& banks,
-                           const std::string& price, std::int64_t least, std::int64_t window) {
+Architecture smallest_from(const SearchSpace& space, const CostBins& banks, const std::string& price,
+                           std::int64_t least, std::int64_t window) {
   if (least <= banks.least()) return banks.cheapest();
-  const CostBins of_size(space, input, price, std::vector<Limit>{{price, least, least + window}});
-  if (of_size.size() == 0) return banks.cheapest();  // none costs about that
+  std::optional<Architecture> best;
   Rng rng(0);
-  Architecture best = of_size.draw(0, rng);
-  for (int i = 1; i < kSmallestDraws; ++i)
-    if (Architecture drawn = of_size.draw(0, rng); unevenness(space, drawn) < unevenness(space, best))
-      best = std::move(drawn);
-  return best;
+  try {
+    const FeasibleSet of_size(space, banks.all().table(), Budget{.limits = {{price, least, least + window}}});
+    for (int i = 0; i < kSmallestDraws; ++i) {
+      const auto drawn = of_size.try_draw(rng);
+      if (!drawn) break;
+      if (!best || unevenness(space, *drawn) < unevenness(space, *best)) best = drawn;
+    }
+  } catch (const UsageError&) {  // one side of the window alone leaves nothing
+  }
+  return best.value_or(banks.cheapest());
 }
 
 }  // namespace
@@ -91,7 +95,7 @@ ElasticVitSampler::ElasticVitSampler(std::shared_ptr<const SearchSpace> space, c
         static_cast<std::size_t>(2 * bank < banks_.size() ? options.bank_size : options.large_bank_size));
   for (std::size_t i = 0; i < static_cast<std::size_t>(options.smallest) && i * kBanksASmallest < banks_.size(); ++i) {
     const Limit& window = banks_.window(i * kBanksASmallest);
-    smallest_.push_back(smallest_from(*space_, input, banks_, options.price, i == 0 ? 0 : *window.at_least / 2,
+    smallest_.push_back(smallest_from(*space_, banks_, options.price, i == 0 ? 0 : *window.at_least / 2,
                                       *window.at_most - *window.at_least));
   }
 }

@@ -58,7 +58,7 @@ class ElasticVitSampler : public Sampler {
   const EliteBank& remembered(std::size_t bank) const { return remembered_.at(bank); }
   /// The smallest network that goes with a bank. Those of the first two banks are the space's cheapest; the next one
   /// costs at least half of what bank 2 begins with, the one after it half of bank 4, and so on, and no more than a
-  /// bank's window above it: of 256 such subnets, the one whose sizes are all nearest to their smallest (least sum of
+  /// bank's window above it: of 32 such subnets, the one whose sizes are all nearest to their smallest (least sum of
   /// squares of their places among the options). Where none costs that, the cheapest.
   const Architecture& smallest_of(std::size_t bank) const;
   /// What `arch` would cost with the widths of `anchor`, less what it would cost with its depths: the less, the more of
