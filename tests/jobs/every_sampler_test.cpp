@@ -207,9 +207,10 @@ TensorMap trained_on(const std::string& device, const nlohmann::json& config) {
   return load_checkpoint(folder / "out", false).weights;
 }
 
-/// Two steps of every sampler lead to the same weights on a GPU, but for rounding (TF32 in convolutions).
+/// Two steps of every sampler lead to the same weights on a GPU, but for rounding.
 TEST(Cuda, EverySamplerTrainsAsOnACpu) {
   if (!at::hasCUDA()) GTEST_SKIP() << "there is no CUDA device";
+  at::globalContext().setAllowTF32CuDNN(false);
   for (const std::string name :
        {"mobile_cnn", "nas_bench_macro", "nas_bench_201", "resnet_shape_20", "autoformer_28", "elastic_vit_28"})
     for (const std::string& sampler : known_samplers()) {
@@ -224,7 +225,7 @@ TEST(Cuda, EverySamplerTrainsAsOnACpu) {
       const TensorMap weights = trained_on("cuda", config);
       ASSERT_EQ(weights.size(), expected.size());
       for (const auto& [tensor, values] : expected)
-        EXPECT_LT((weights.at(tensor) - values).abs().max().item<double>(), 2e-2)
+        EXPECT_LT((weights.at(tensor) - values).abs().max().item<double>(), 2e-3)
             << name << " with " << sampler << ": " << tensor;
     }
 }
