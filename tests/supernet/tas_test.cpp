@@ -291,21 +291,26 @@ TEST(TasCost, IsTwiceTheLogarithmOfTheExpectedShare) {
   EXPECT_NEAR(lower->penalty({}, {}).item<double>(), 3 * std::log(metric(*lower, "cost")), 1e-5);
 }
 
+/// T6 without weight decay, which moves logits where the cost says nothing. One of these twelve starts is stuck above
+/// its band: docs/design/0022-tas-and-prune.md.
 TEST(TasCost, AloneEndsInTheBandFromRandomLogits) {
   const Space space = resnet_20();
-  for (const double target : {0.3, 0.5, 0.7}) {
-    const auto sampler = make(space, {{"target", target}, {"init_deviation", 1}, {"lr", 0.02}}, 7);
-    ParameterGroup group = sampler->groups().front();
-    GroupTrainer trainer(group, 500);
-    for (std::int64_t step = 0; step < 500; ++step) {
-      group.store->clear_gradients();
-      if (const at::Tensor penalty = sampler->penalty({}, {}); penalty.defined()) penalty.backward();
-      trainer.step(step);
+  int inside = 0;
+  for (const double target : {0.3, 0.5, 0.7})
+    for (std::uint64_t seed = 0; seed < 4; ++seed) {
+      const auto sampler =
+          make(space, {{"target", target}, {"init_deviation", 1}, {"lr", 0.02}, {"weight_decay", 0}}, seed);
+      ParameterGroup group = sampler->groups().front();
+      GroupTrainer trainer(group, 500);
+      for (std::int64_t step = 0; step < 500; ++step) {
+        group.store->clear_gradients();
+        if (const at::Tensor penalty = sampler->penalty({}, {}); penalty.defined()) penalty.backward();
+        trainer.step(step);
+      }
+      const double share = metric(*sampler, "derived_cost");
+      inside += share <= target + 1e-6 && share >= target - 0.05 - 1e-6 ? 1 : 0;
     }
-    const double share = metric(*sampler, "derived_cost");
-    EXPECT_LE(share, target + 1e-6);
-    EXPECT_GE(share, target - 0.05 - 0.01) << "the loss pulls back from outside, one width of a layer at a time";
-  }
+  EXPECT_GE(inside, 11);
 }
 
 TEST(TasSampler, RefusesWhatItCannotSearch) {
@@ -484,7 +489,7 @@ TEST(TrainerWithTas, LearnsAndEndsInTheBand) {
     if (report.step <= 10) first += report.loss / 10;
     if (report.step > 140) last += report.loss / 10;
   }
-  EXPECT_LT(last, 0.75 * first);
+  EXPECT_LT(last, first - 0.3);
   // The loss pulls at the upper edge, where the cost pushes back: one width of a layer more or less.
   EXPECT_GE(metric(*s.sampler, "derived_cost"), 0.45 - 0.02);
   EXPECT_LE(metric(*s.sampler, "derived_cost"), 0.5 + 0.05);
