@@ -32,11 +32,14 @@ std::unique_ptr<ShiftNasSampler> make(const Space& space, const nlohmann::json& 
 
 ParameterStore& store(Sampler& sampler, std::size_t group) { return *sampler.groups()[group].store; }
 
+/// Within the specification's range for that weight (1 to 100); at 10, the default, costs are met less closely.
+const nlohmann::json kPrecise = {{"cost_weight", 30}};
+
 /// A sampler of mobile_cnn whose generator has learned by its cost alone, once for all tests.
 std::unique_ptr<ShiftNasSampler> trained(const Space& space) {
   static const SamplerState state = [&] {
     constexpr std::int64_t kSteps = 4000;
-    const auto sampler = make(space);
+    const auto sampler = make(space, kPrecise);
     ParameterGroup group = sampler->groups()[0];
     group.options.lr = {.kind = "cosine", .start = 3e-3};
     GroupTrainer generator(group, kSteps);
@@ -49,7 +52,7 @@ std::unique_ptr<ShiftNasSampler> trained(const Space& space) {
     }
     return sampler->save();
   }();
-  auto sampler = make(space);
+  auto sampler = make(space, kPrecise);
   sampler->load(state);
   return sampler;
 }
@@ -81,7 +84,7 @@ TEST(ShiftNasGenerator, EveryHeadLearnsFromTheLoss) {
     }
 }
 
-/// G1 to G4; of G1 docs/design/0023-checks-that-do-not-hold.md.
+/// G1 to G4.
 TEST(ShiftNasGenerator, GivesAboutWhatIsAskedFor) {
   const Space space = make_space("mobile_cnn");
   const auto sampler = trained(space);
@@ -95,8 +98,8 @@ TEST(ShiftNasGenerator, GivesAboutWhatIsAskedFor) {
     mean += off / static_cast<double>(bins.size());
     worst = std::max(worst, off);
   }
-  EXPECT_LT(mean, 0.05);
-  EXPECT_LT(worst, 0.2);
+  EXPECT_LT(mean, 0.03);
+  EXPECT_LT(worst, 0.08);
   EXPECT_TRUE(std::is_sorted(given.begin(), given.end()));
   EXPECT_GT(spearman_rho(asked, given), 0.95);
   std::vector<double> off_by_bin;
