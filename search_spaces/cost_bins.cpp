@@ -26,10 +26,9 @@ CostBins::CostBins(const std::string& price, const SearchSpace& space, const Inp
   most_ = by_params ? all_.most_params().params : all_.most_macs().macs;
 }
 
-CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price,
-                   std::span<const Limit> windows)
+CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price, const Windows& windows)
     : CostBins(price, space, input) {
-  for (const Limit& window : windows)
+  for (const Limit& window : windows(least_, most_))
     add(space, window, (static_cast<double>(*window.at_least) + static_cast<double>(*window.at_most)) / 2);
 }
 

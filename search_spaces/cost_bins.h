@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +31,10 @@ class CostBins {
  public:
   /// @param space must outlive the bins.
   CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options);
-  /// @param windows of one price, in rising order; they may overlap and leave gaps.
-  CostBins(const SearchSpace& space, const InputShape& input, const std::string& price, std::span<const Limit> windows);
+  /// Windows of one price from what the cheapest and the dearest subnet cost, in rising order; they may overlap and
+  /// leave gaps.
+  using Windows = std::function<std::vector<Limit>(std::int64_t least, std::int64_t most)>;
+  CostBins(const SearchSpace& space, const InputShape& input, const std::string& price, const Windows& windows);
 
   std::size_t size() const { return sets_.size(); }
   /// Both ends included.

@@ -30,6 +30,7 @@ double milliseconds_since(Clock::time_point start) {
 }
 
 nlohmann::json options_of(const std::string& sampler, const SearchSpace& space) {
+  if (sampler == "tas") return {{"widths", "mask"}};  // widths share their norms there
   if (sampler != "fixed") return nlohmann::json::object();
   Rng rng(1);
   return {{"arch", space.to_string(space.random(rng))}};

@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "db/store.h"
 #include "jobs/evaluate.h"
+#include "jobs/part_observer.h"
 #include "jobs/run_recorder.h"
 #include "jobs/run_results.h"
 #include "jobs/torch/compare_state.h"
@@ -23,24 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-/// Shows the progress of one part as that of the comparison. What the part gives is no result of the comparison.
-class PartObserver : public Observer {
- public:
-  PartObserver(Observer& observer, std::string place) : observer_(observer), place_(std::move(place)) {}
-  void begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) override {
-    observer_.begin(place_ + " " + what, first, total, unit);
-  }
-  void progress(std::int64_t done, const std::string& detail) override { observer_.progress(done, detail); }
-  void work(double done, double total) override { observer_.work(done, total); }
-  void end() override { observer_.end(); }
-  void note(const std::string& line) override { observer_.note(line); }
-  bool should_stop() override { return observer_.should_stop(); }
-
- private:
-  Observer& observer_;
-  std::string place_;  ///< "3/18"
-};
 
 CompareSettings read_settings(const nlohmann::json& json) {
   CompareSettings settings;
@@ -131,7 +114,7 @@ class Comparing {
     const ComparePart& part = parts_[i];
     const std::string place = std::to_string(i + 1) + "/" + std::to_string(parts_.size());
     observer_.note("part " + place + ": " + part.title);
-    PartObserver progress(observer_, place);
+    PartObserver progress(observer_, place + " ");
     const std::string folder = (fs::path(settings_.out) / part.name).string();
     PartResult result = part.own ? from_scratch(part, folder, progress) : supernet(part, folder, progress);
     const nlohmann::json run = load_checkpoint(folder, false).run;

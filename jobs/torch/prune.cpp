@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/files.h"
 #include "common/text.h"
+#include "jobs/part_observer.h"
 #include "jobs/torch/prepare.h"
 #include "search_spaces/budget.h"
 #include "search_spaces/registry.h"
@@ -26,24 +27,6 @@ using namespace nlohmann::literals;  // NOLINT(google-build-using-namespace)
 constexpr const char* kFormat = "frontier.prune.1";
 constexpr const char *kUnpruned = "unpruned", *kSearch = "search", *kPruned = "pruned";
 constexpr const char* kSplits[] = {"search", "test"};
-
-/// A stage's progress, said to be the stage's; its result is a part of this job's.
-class StageObserver : public Observer {
- public:
-  StageObserver(std::string stage, Observer& observer) : stage_(std::move(stage)), observer_(observer) {}
-  void begin(const std::string& what, std::int64_t first, std::int64_t total, const std::string& unit) override {
-    observer_.begin(stage_ + ": " + what, first, total, unit);
-  }
-  void progress(std::int64_t done, const std::string& detail) override { observer_.progress(done, detail); }
-  void work(double done, double total) override { observer_.work(done, total); }
-  void end() override { observer_.end(); }
-  void note(const std::string& line) override { observer_.note(stage_ + ": " + line); }
-  bool should_stop() override { return observer_.should_stop(); }
-
- private:
-  std::string stage_;
-  Observer& observer_;
-};
 
 /// The configuration by what its parts are for.
 struct Parts {
@@ -303,7 +286,8 @@ class Pruning {
       observer_.note(std::string(name) + ": done before");
       return stages[name];
     }
-    StageObserver observer(name, observer_);
+    const std::string prefix = std::string(name) + ": ";
+    PartObserver observer(observer_, prefix, prefix);
     OrderedJson found = work(observer);
     stages[name] = found;
     save();

@@ -18,10 +18,8 @@ constexpr int kSmallestDraws = 32;
 constexpr std::size_t kMostCurves = 8;     // banks that are drawn, two curves each
 constexpr std::int64_t kRefreshParts = 4;  // between two refreshes, at whose starts the current bank is scored again
 
-std::vector<Limit> windows_of(const SearchSpace& space, const InputShape& input,
-                              const ElasticVitSampler::Options& options) {
-  const CostBins all(space, input, options.price, {});
-  const std::int64_t range = all.most() - all.least();
+std::vector<Limit> windows_of(const ElasticVitSampler::Options& options, std::int64_t least, std::int64_t most) {
+  const std::int64_t range = most - least;
   const std::int64_t width =
       options.window > 0 ? options.window : std::llround(kWindowShare * static_cast<double>(range));
   std::vector<std::int64_t> begins = options.costs;
@@ -29,14 +27,14 @@ std::vector<Limit> windows_of(const SearchSpace& space, const InputShape& input,
   const auto room = static_cast<double>(std::max<std::int64_t>(range - width, 0));
   const double step = options.banks > 1 ? room / static_cast<double>(options.banks - 1) : 0;
   for (std::int64_t bank = 0; options.costs.empty() && bank < options.banks; ++bank)
-    begins.push_back(all.least() + std::llround(static_cast<double>(bank) * step));
+    begins.push_back(least + std::llround(static_cast<double>(bank) * step));
   std::vector<Limit> windows;
   for (const std::int64_t begin : begins) windows.push_back({options.price, begin, begin + width});
   return windows;
 }
 
 /// Banks that were asked for by their costs must not be left out.
-void require_subnets(const SearchSpace& space, const CostBins& banks, const std::vector<Limit>& wanted) {
+void require_all(const SearchSpace& space, const CostBins& banks, const std::vector<Limit>& wanted) {
   for (std::size_t i = 0; banks.size() < wanted.size() && i < wanted.size(); ++i)
     if (i >= banks.size() || !(banks.window(i) == wanted[i]))
       throw UsageError("sampler.costs: no subnet of '" + space.name() + "' is " +
@@ -75,12 +73,28 @@ Architecture smallest_from(const SearchSpace& space, const CostBins& banks, cons
 
 }  // namespace
 
+void require_consistent(const ElasticVitSampler::Options& o) {
+  const ElasticVitSampler::Options usual;
+  if (!o.costs.empty() && o.banks != usual.banks)
+    throw UsageError("banks has no effect where costs says where each bank begins");
+  if (!o.preference &&
+      (o.exploit != usual.exploit || o.exploit_rise != usual.exploit_rise || o.candidates != usual.candidates ||
+       o.wide_within != usual.wide_within || o.bank_size != usual.bank_size ||
+       o.large_bank_size != usual.large_bank_size || o.refreshes != usual.refreshes))
+    throw UsageError(
+        "exploit, exploit_rise, candidates, wide_within, bank_size, large_bank_size and refreshes have no effect "
+        "with preference = false");
+  if (o.smallest == 0 && !(o.smallest_divergence == usual.smallest_divergence))
+    throw UsageError("smallest_divergence has no effect with smallest = 0");
+}
+
 ElasticVitSampler::ElasticVitSampler(std::shared_ptr<const SearchSpace> space, const InputShape& input,
                                      const Options& options, const Rng&)
     : space_(std::move(space)),
       options_(options),
-      banks_(*space_, input, options.price, windows_of(*space_, input, options)) {
-  if (!options.costs.empty()) require_subnets(*space_, banks_, windows_of(*space_, input, options));
+      banks_(*space_, input, options.price,
+             [&](std::int64_t least, std::int64_t most) { return windows_of(options, least, most); }) {
+  if (!options.costs.empty()) require_all(*space_, banks_, windows_of(options, banks_.least(), banks_.most()));
   for (std::size_t d = 0; d < space_->decisions().size(); ++d) {
     const Decision& decision = space_->decisions()[d];
     if (!decision.name.starts_with(options.wide_within)) continue;

@@ -91,6 +91,9 @@ class ElasticVitSampler : public Sampler {
   std::vector<Slot> slots_;
 };
 
+/// @throws UsageError for settings that others leave without effect.
+void require_consistent(const ElasticVitSampler::Options& options);
+
 template <class Fields>
 void describe(Fields& f, ElasticVitSampler::Options& o) {
   f("price", o.price, {"macs", "params"}, "What banks are of.");
@@ -115,6 +118,7 @@ void describe(Fields& f, ElasticVitSampler::Options& o) {
   f("large_bank_size", o.large_bank_size, 1, 100'000, "Subnets that a bank of the upper half remembers.");
   f("refreshes", o.refreshes, 0, 1'000'000, "Of all those subnets' losses in a training, spread evenly.");
   f("smallest_divergence", o.smallest_divergence);
+  require_consistent(o);
 }
 
 }  // namespace frontier

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/errors.h"
+#include "common/weighted_draw.h"
 
 namespace frontier {
 namespace {
@@ -31,12 +32,8 @@ const EliteBank::Entry& EliteBank::best() const {
 const Architecture& EliteBank::draw(Rng& rng) const {
   const double greatest = best().score;
   std::vector<double> weights;
-  double sum = 0;
-  for (const Entry& entry : entries_) sum += weights.emplace_back(std::exp(entry.score - greatest));
-  double left = rng.uniform() * sum;
-  std::size_t i = 0;
-  while (i + 1 < entries_.size() && left >= weights[i]) left -= weights[i++];
-  return entries_[i].arch;
+  for (const Entry& entry : entries_) weights.push_back(std::exp(entry.score - greatest));
+  return entries_[draw_weighted(weights, rng)].arch;
 }
 
 double EliteBank::mean_score() const {

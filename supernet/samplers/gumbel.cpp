@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "common/weighted_draw.h"
 
 namespace frontier {
 
@@ -47,13 +48,7 @@ DrawnOptions draw_options(std::span<const double> logits, std::size_t count, dou
   for (double& weight : weights) sum += weight = std::exp(weight - greatest);
   for (double& weight : weights) weight = weight / sum + kFloor;
   while (drawn.options.size() < count) {
-    double left = rng.uniform() * std::accumulate(weights.begin(), weights.end(), 0.0);
-    std::size_t option = 0;
-    for (std::size_t i = 0; i < weights.size() && left >= 0; ++i) {
-      if (weights[i] == 0) continue;  // drawn before
-      option = i;
-      left -= weights[i];
-    }
+    const std::size_t option = draw_weighted(weights, rng);
     weights[option] = 0;
     if (drawn.options.empty()) drawn.first = static_cast<std::uint16_t>(option);
     drawn.options.push_back(static_cast<std::uint16_t>(option));

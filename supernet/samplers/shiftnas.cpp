@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/errors.h"
+#include "common/weighted_draw.h"
 #include "supernet/numbers.h"
 #include "supernet/samplers/gumbel.h"
 
@@ -90,11 +91,7 @@ bool ShiftNasSampler::is_shift_due(const StepContext& context) const {
 }
 
 Work ShiftNasSampler::training(Rng& rng) {
-  const std::vector<double> p = bin_probabilities();
-  double left = rng.uniform();
-  std::size_t bin = 0;
-  while (bin + 1 < p.size() && left >= p[bin]) left -= p[bin++];
-  const Limit& window = bins_.window(bin);
+  const Limit& window = bins_.window(draw_weighted(bin_probabilities(), rng));
   cost_ =
       static_cast<double>(*window.at_least) + rng.uniform() * static_cast<double>(*window.at_most - *window.at_least);
   const auto policies = valid(generator_.draw(at::full({}, wanted(cost_), generator_.parameters().values().options()),

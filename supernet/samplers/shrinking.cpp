@@ -44,6 +44,11 @@ std::string phase_prefix(std::size_t phase) { return "phase" + std::to_string(ph
 
 }  // namespace
 
+void require_consistent(const ShrinkingOptions& options) {
+  if (options.share == 0 && options.order != ShrinkingOptions{}.order)
+    throw UsageError("order has no effect without share: everything is open from the start");
+}
+
 std::vector<ShrinkingPhase> shrinking_phases(std::span<const Decision> decisions, const ShrinkingOptions& options) {
   std::vector<std::vector<std::size_t>> meant(options.order.size());  // each decision by the first word that means it
   std::vector<std::vector<std::uint16_t>> order(decisions.size());

@@ -16,6 +16,9 @@ struct ShrinkingOptions {
   bool operator==(const ShrinkingOptions&) const = default;
 };
 
+/// @throws UsageError for an order of nothing.
+void require_consistent(const ShrinkingOptions& options);
+
 template <class Fields>
 void describe(Fields& f, ShrinkingOptions& o) {
   f("share", o.share, 0.0, 1.0,
@@ -23,6 +26,7 @@ void describe(Fields& f, ShrinkingOptions& o) {
   f("order", o.order,
     "Which decisions open one after the other: kinds (kernel, depth, width, other, bits) or last parts of names "
     "(expansion); the others are open from the start.");
+  require_consistent(o);
 }
 
 /// A part of the training in which decisions have only some of their options.

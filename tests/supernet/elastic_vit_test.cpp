@@ -18,19 +18,13 @@ namespace frontier {
 namespace {
 
 using Space = std::shared_ptr<const SearchSpace>;
+using testing_support::outcomes_of;
 constexpr std::int64_t kSteps = 1000;
 
 ElasticVitSampler make(const Space& space, const nlohmann::json& options = nlohmann::json::object()) {
   ElasticVitSampler::Options read;
   read_options(options, "sampler", read);
   return {space, space->default_input(), read, Rng(0)};
-}
-
-/// Every outcome's loss, with and without what makes training harder.
-std::vector<Outcome> outcomes_of(const std::vector<float>& losses) {
-  std::vector<Outcome> outcomes = testing_support::outcomes_of(losses);
-  for (Outcome& outcome : outcomes) outcome.clean_loss = [loss = outcome.loss] { return loss; };
-  return outcomes;
 }
 
 /// The subnets of a step that renews no scores, the smallest last.
@@ -316,6 +310,10 @@ TEST(ElasticVit, RefusesBanksThatNoSubnetIsIn) {
   EXPECT_THROWS_WITH(make(space, {{"costs", {2'000'000, 1'000'000}}}), UsageError, "sampler.costs must rise");
   EXPECT_THROWS_WITH(make(space, {{"wide_within", "attention"}}), UsageError,
                      "no width or depth of 'mobile_cnn' is decided under a name that begins so");
+  EXPECT_THROWS_WITH(make(space, {{"costs", {1'000'000}}, {"banks", 4}}), UsageError, "banks has no effect");
+  EXPECT_THROWS_WITH(make(space, {{"preference", false}, {"exploit", 0.5}}), UsageError, "with preference = false");
+  EXPECT_THROWS_WITH(make(space, {{"smallest", 0}, {"smallest_divergence", {{"name", "cross_entropy"}}}}), UsageError,
+                     "smallest_divergence has no effect");
   EXPECT_THROWS_WITH(make(space, {{"walk", "drunk"}}), UsageError,
                      "unknown value 'drunk'; Known: adjacent_step, adjacent, cyclic, random");
 }

@@ -96,6 +96,9 @@ TEST(Shrinking, RefusesWhatCannotOpen) {
   EXPECT_THROWS_WITH(make(space, {.share = 0.5, .order = {"kernel", "kernel"}}, "uniform"), UsageError,
                      "that no earlier word means");
   EXPECT_THROWS_WITH(make(space, {.share = 0.5}, "shiftnas"), UsageError, "learns parameters of its own");
+  ShrinkingOptions without_share;
+  EXPECT_THROWS_WITH(read_options(nlohmann::json{{"order", {"kernel"}}}, "shrinking", without_share), UsageError,
+                     "order has no effect without share");
   const Space listed = make_space("nas_bench_101");
   EXPECT_THROWS_WITH(listed->restricted({}), UsageError, "are listed");
 }

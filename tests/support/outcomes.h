@@ -8,10 +8,13 @@
 
 namespace frontier::testing_support {
 
-/// Outcomes of so many subnets with these losses.
+/// Outcomes of so many subnets with these losses, with and without what makes training harder.
 inline std::vector<Outcome> outcomes_of(const std::vector<float>& losses) {
   std::vector<Outcome> outcomes;
-  for (const float loss : losses) outcomes.push_back({at::tensor(loss).squeeze(), {}, 0});
+  for (const float number : losses) {
+    const at::Tensor loss = at::tensor(number).squeeze();
+    outcomes.push_back({loss, [loss] { return loss; }, 0});
+  }
   return outcomes;
 }
 
