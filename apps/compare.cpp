@@ -68,7 +68,7 @@ void run_compare(CompareOptions options) {
   nlohmann::json settings = config_of(options);
   ProgressObserver observer(options.quiet, [&](const auto& document) {
     if (options.json || options.print_config) return print_json(document);
-    print(options.dry_run ? left_text(document) : comparison_text(document));
+    print(document.contains("parts") ? left_text(document) : comparison_text(document));
   });
   const std::string out = options.out.value_or("");
   if (options.resume)
@@ -127,7 +127,8 @@ void add_compare_command(CLI::App& app) {
                    "One setting, e.g. config.trainer.lr=0.1; may be repeated (frontier settings compare lists all)")
       ->take_all();
   add_print_config(*command, options->print_config);
-  command->add_flag("--resume", options->resume, "Go on with the comparison in --out, where there is one");
+  command->add_flag("--resume", options->resume,
+                    "Go on with the comparison in --out, where there is one; several processes share it");
   command->add_flag("--dry-run", options->dry_run, "Show what is done and what is left, with its cost; write nothing");
   command->callback([options] { run_compare(*options); });
 }

@@ -34,7 +34,9 @@ bool is_at(int file, const fs::path& path) {
 
 }  // namespace
 
-FolderLock::FolderLock(const fs::path& folder) : path_(folder) {
+/// Takes the lock. @returns who else holds it; empty: this does.
+std::string FolderLock::hold(const fs::path& folder) {
+  path_ = folder;
   if (path_.filename().empty()) path_ = path_.parent_path();  // "dir/"
   std::error_code error;
   if (path_.has_parent_path()) fs::create_directories(path_.parent_path(), error);
@@ -47,16 +49,28 @@ FolderLock::FolderLock(const fs::path& folder) : path_(folder) {
       held_ = is_at(file_, path_);
       if (held_) break;
     } else if (errno == EWOULDBLOCK) {
-      const std::string owner = printable(first_line(file_));
+      const std::string holder = printable(first_line(file_));
       ::close(std::exchange(file_, -1));
-      throw UsageError((owner.empty() ? "another process" : owner) + " writes into '" + printable(folder.string()) +
-                       "'; wait for it, stop it, or choose another folder");
+      return holder.empty() ? "another process" : holder;
     } else {
       break;  // no locks here
     }
     ::close(std::exchange(file_, -1));
   }
   set_owner("");
+  return "";
+}
+
+FolderLock::FolderLock(const fs::path& folder) {
+  if (const std::string holder = hold(folder); !holder.empty())
+    throw UsageError(holder + " writes into '" + printable(folder.string()) +
+                     "'; wait for it, stop it, or choose another folder");
+}
+
+std::unique_ptr<FolderLock> FolderLock::try_lock(const fs::path& folder) {
+  std::unique_ptr<FolderLock> lock(new FolderLock);
+  if (!lock->hold(folder).empty()) return nullptr;
+  return lock;
 }
 
 FolderLock::~FolderLock() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace frontier {
@@ -13,6 +14,8 @@ class FolderLock {
   /// Makes the folder's parents where they are missing. @throws UsageError naming who holds it; Error with the system's
   /// reason if the file cannot be written.
   explicit FolderLock(const std::filesystem::path& folder);
+  /// The same; null where another process holds it. @throws Error likewise.
+  static std::unique_ptr<FolderLock> try_lock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
@@ -23,6 +26,9 @@ class FolderLock {
   bool is_held() const { return held_; }
 
  private:
+  FolderLock() = default;
+  std::string hold(const std::filesystem::path& folder);
+
   std::filesystem::path path_;
   int file_ = -1;
   bool held_ = false;

@@ -1,8 +1,10 @@
 // Several samplers, or other ways to train, under one budget: every training is the job "train" in a checkpoint folder
-// of its own, every measurement the job "evaluate"; what is done is kept in compare.json.
+// of its own, every measurement the job "evaluate"; beside the folder is a file with what the part gave. Any number of
+// processes share the parts.
 #include <ATen/Parallel.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "common/errors.h"
 #include "common/folder_lock.h"
@@ -93,21 +95,44 @@ class Comparing {
   Comparing(const CompareSettings& settings, CompareState& state, RunResults& found, Observer& observer)
       : settings_(settings), state_(state), found_(found), observer_(observer), parts_(parts_of(state.plan)) {}
 
+  /// Does what no other process does, and reads what others have done. @returns whether everything is done.
   /// @throws Interrupted, saying how to go on.
-  Json run() {
+  bool run() {
     try {
-      for (std::size_t i = 0; i < parts_.size(); ++i)
-        if (state_.find(parts_[i]) == nullptr) do_part(i);
+      for (;;) {
+        const std::int64_t others = do_parts();
+        read_done(settings_.out, parts_, state_);
+        const std::int64_t left = std::ssize(parts_) - num_done(state_, parts_);
+        if (left == 0) return true;
+        if (left <= others) return false;
+      }
     } catch (const Interrupted& stopped) {
       throw Interrupted(std::string(stopped.what()) + "; of the comparison " + done_text() +
                         ", and frontier compare --out " + shell_quoted(settings_.out) + " --resume goes on");
     }
-    return document();
+  }
+
+  Json document() const;
+
+  std::string done_text() const {
+    return std::to_string(num_done(state_, parts_)) + " of " + std::to_string(parts_.size()) + " parts are done";
   }
 
  private:
-  std::string done_text() const {
-    return std::to_string(num_done(state_, parts_)) + " of " + std::to_string(parts_.size()) + " parts are done";
+  /// @returns how many parts other processes have.
+  std::int64_t do_parts() {
+    std::int64_t others = 0;
+    for (std::size_t i = 0; i < parts_.size(); ++i) {
+      if (state_.find(parts_[i]) != nullptr) continue;
+      const auto lock = FolderLock::try_lock(part_file(settings_.out, parts_[i]));
+      if (!lock) {
+        ++others;
+        continue;
+      }
+      read_done(settings_.out, {&parts_[i], 1}, state_);  // another may have finished it meanwhile
+      if (state_.find(parts_[i]) == nullptr) do_part(i);
+    }
+    return others;
   }
 
   void do_part(std::size_t i) {
@@ -120,8 +145,8 @@ class Comparing {
     const nlohmann::json run = load_checkpoint(folder, false).run;
     result.macs = run.at("trainer").at("macs").get<double>();
     result.seconds = run.at("seconds").get<double>();
-    state_.done[part.name] = std::move(result);
-    save_comparison(settings_.out, state_);
+    save_part(settings_.out, part, result);
+    read_done(settings_.out, parts_, state_);
     const double progressed = static_cast<double>(num_done(state_, parts_)) / static_cast<double>(parts_.size());
     found_.commit([&] { found_.store().update_run(found_.run(), {.progress = progressed}); });
   }
@@ -162,33 +187,33 @@ class Comparing {
     return result;
   }
 
-  Json document() const {
-    const ComparePlan& plan = state_.plan;
-    Json probed;
-    for (const PlannedArm& arm : plan.arms) probed[arm.name] = arm.macs_a_step;
-    Json document = {{"run", found_.run()},
-                     {"out", settings_.out},
-                     {"space", plan.space},
-                     {"data", plan.arms.front().config.at("data").at("name")},
-                     {"split", plan.split},
-                     {"budgets", plan.budgets},
-                     {"reference", plan.arms.front().name},
-                     {"steps", plan.steps},
-                     {"scale", state_.settings.at("scale")},
-                     {"probe", {{"steps", state_.settings.at("probe_steps")}, {"macs_a_step", probed}}},
-                     {"threads", state_.threads},
-                     {"device", settings_.device},
-                     {"version", version()}};
-    document.update(comparison_document(comparison_of(state_, settings_.out)));
-    return document;
-  }
-
   const CompareSettings& settings_;
   CompareState& state_;
   RunResults& found_;
   Observer& observer_;
   std::vector<ComparePart> parts_;
 };
+
+Json Comparing::document() const {
+  const ComparePlan& plan = state_.plan;
+  Json probed;
+  for (const PlannedArm& arm : plan.arms) probed[arm.name] = arm.macs_a_step;
+  Json document = {{"run", found_.run()},
+                   {"out", settings_.out},
+                   {"space", plan.space},
+                   {"data", plan.arms.front().config.at("data").at("name")},
+                   {"split", plan.split},
+                   {"budgets", plan.budgets},
+                   {"reference", plan.arms.front().name},
+                   {"steps", plan.steps},
+                   {"scale", state_.settings.at("scale")},
+                   {"probe", {{"steps", state_.settings.at("probe_steps")}, {"macs_a_step", probed}}},
+                   {"threads", state_.threads},
+                   {"device", settings_.device},
+                   {"version", version()}};
+  document.update(comparison_document(comparison_of(state_, settings_.out)));
+  return document;
+}
 
 /// What is done and what is left, with the cost that the probes foresee.
 Json left_of(const CompareState& state, const std::string& out) {
@@ -261,14 +286,25 @@ Json compare(const nlohmann::json& json, Observer& observer) {
   if (settings.print_config) return filled_in(settings);
   return without_backtrace([&]() -> Json {
     if (settings.dry_run) return left_of(open(json, settings, device, observer), settings.out);
-    const FolderLock lock(settings.out);
+    std::optional<FolderLock> lock;  // of who makes the plan; from then on others may share the parts
+    if (!has_comparison(settings.out)) lock.emplace(settings.out);
     CompareState state = open(json, settings, device, observer);
     Store store(settings.db, Store::Mode::kReadWrite);
-    fs::create_directories(settings.out);
-    state.run = begin_run(store, state, settings);
-    save_comparison(settings.out, state);
+    const std::int64_t run = begin_run(store, state, settings);
+    if (lock || run != state.run) {
+      state.run = run;
+      fs::create_directories(settings.out);
+      save_comparison(settings.out, state);
+    }
+    lock.reset();
     RunResults found(store, state.run, observer);
-    const Json document = found.guard([&] { return Comparing(settings, state, found, observer).run(); });
+    Comparing comparing(settings, state, found, observer);
+    if (!found.guard([&] { return comparing.run(); })) {
+      observer.note(comparing.done_text() +
+                    "; the others are other processes', of which the last stores the comparison");
+      return left_of(state, settings.out);
+    }
+    const Json document = comparing.document();
     const std::string text = document.dump();
     if (!found.commit([&] { store.put_run_state(state.run, kComparisonKey, text); })) {
       observer.result(document);

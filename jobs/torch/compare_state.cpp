@@ -13,11 +13,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PlannedArm, name, config, macs_a_step, second
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ComparePlan, seeds, budgets, steps, arms, space, split, dearest, bins, own,
                                    own_config)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PartResult, run, macs, seconds, top1)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CompareState, run, threads, settings, plan, done)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CompareState, run, threads, settings, plan)
 
 namespace {
 
-constexpr const char* kFormat = "frontier comparison 1";
+constexpr const char *kComparison = "frontier comparison 2", *kPart = "frontier comparison part 1";
 
 std::filesystem::path file_in(const std::filesystem::path& folder) { return folder / kComparisonFile; }
 
@@ -25,6 +25,27 @@ std::filesystem::path file_in(const std::filesystem::path& folder) { return fold
 std::string checksum_of(nlohmann::json file) {
   file.erase("checksum");
   return crc32_hex(file.dump());
+}
+
+void write_checked(const std::filesystem::path& path, nlohmann::json file, const char* format) {
+  file["format"] = format;
+  file["checksum"] = checksum_of(file);
+  write_file(path, file.dump(1) + "\n");
+}
+
+template <class Kept>
+Kept read_checked(const std::filesystem::path& path, const char* format) {
+  const std::string name = path.string();
+  const nlohmann::json file = parse_json(read_file(path), name);
+  if (!file.is_object() || file.value("format", nlohmann::json()) != format)
+    throw UsageError("'" + printable(name) + "' is no comparison of this version (format must be \"" + format + "\")");
+  if (file.value("checksum", nlohmann::json()) != checksum_of(file))
+    throw UsageError("'" + printable(name) + "' was changed or is damaged: its checksum does not fit");
+  try {
+    return file.get<Kept>();
+  } catch (const nlohmann::json::exception&) {
+    throw UsageError("'" + printable(name) + "' lacks a part of what a comparison keeps");
+  }
 }
 
 }  // namespace
@@ -35,24 +56,30 @@ bool has_comparison(const std::filesystem::path& folder) {
 }
 
 CompareState load_comparison(const std::filesystem::path& folder) {
-  const std::string name = file_in(folder).string();
-  const nlohmann::json file = parse_json(read_file(file_in(folder)), name);
-  if (!file.is_object() || file.value("format", nlohmann::json()) != kFormat)
-    throw UsageError("'" + printable(name) + "' is no comparison of this version (format must be \"" + kFormat + "\")");
-  if (file.value("checksum", nlohmann::json()) != checksum_of(file))
-    throw UsageError("'" + printable(name) + "' was changed or is damaged: its checksum does not fit");
-  try {
-    return file.get<CompareState>();
-  } catch (const nlohmann::json::exception&) {
-    throw UsageError("'" + printable(name) + "' lacks a part of what a comparison keeps");
-  }
+  auto state = read_checked<CompareState>(file_in(folder), kComparison);
+  read_done(folder, parts_of(state.plan), state);
+  return state;
 }
 
 void save_comparison(const std::filesystem::path& folder, const CompareState& state) {
-  nlohmann::json file = state;
-  file["format"] = kFormat;
-  file["checksum"] = checksum_of(file);
-  write_file(file_in(folder), file.dump(1) + "\n");
+  write_checked(file_in(folder), state, kComparison);
+}
+
+std::filesystem::path part_file(const std::filesystem::path& folder, const ComparePart& part) {
+  return folder / (part.name + ".json");
+}
+
+void save_part(const std::filesystem::path& folder, const ComparePart& part, const PartResult& result) {
+  write_checked(part_file(folder, part), result, kPart);
+}
+
+void read_done(const std::filesystem::path& folder, std::span<const ComparePart> parts, CompareState& state) {
+  std::error_code ignored;
+  for (const ComparePart& part : parts) {
+    const auto file = part_file(folder, part);
+    if (state.find(part) == nullptr && std::filesystem::is_regular_file(file, ignored))
+      state.done[part.name] = read_checked<PartResult>(file, kPart);
+  }
 }
 
 MeasuredComparison comparison_of(const CompareState& state, const std::filesystem::path& folder) {

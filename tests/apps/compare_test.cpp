@@ -85,6 +85,28 @@ TEST_F(Compare, IsStoppedAndGoesOn) {
   EXPECT_EQ(document["results"][1]["state"], "left");
 }
 
+/// Two processes on one comparison end in what one alone ends in.
+TEST_F(Compare, IsSharedByProcesses) {
+  const auto with = [](const std::string& out) {
+    return compare({"--samplers", "uniform,cost_bins", "--seeds", "3", "--out", out, "--json"});
+  };
+  const json alone = json::parse(run(with("alone")).out);
+  Outcome second;
+  const Outcome first = run(with("shared"), [&](pid_t) {
+    while (!std::filesystem::exists(folder_ / "shared/compare.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    second = run({"compare", "--db", "results.db", "--out", "shared", "--resume", "--json"});
+  });
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  ASSERT_EQ(second.exit_code, 0) << second.err;
+  const json one = json::parse(first.out), other = json::parse(second.out);
+  EXPECT_TRUE(one.contains("bins") || other.contains("bins")) << "the last stores the comparison";
+  const json document = one.contains("bins") ? one : other;
+  ASSERT_EQ(document["results"].size(), alone["results"].size());
+  for (std::size_t i = 0; i < alone["results"].size(); ++i)
+    EXPECT_EQ(document["results"][i]["metrics"]["top1"], alone["results"][i]["metrics"]["top1"]);
+}
+
 TEST_F(Compare, PrintsItsSettings) {
   const Outcome printed = run(compare({"--samplers", "uniform,sandwich", "--print-config"}));
   ASSERT_EQ(printed.exit_code, 0) << printed.err;

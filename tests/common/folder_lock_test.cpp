@@ -36,6 +36,16 @@ TEST(FolderLock, KeepsAllOthersOutAndNamesItsHolder) {
   EXPECT_TRUE(FolderLock(folder).is_held());
 }
 
+TEST(FolderLock, IsTriedWhereOthersMayHoldIt) {
+  const TemporaryFolder temporary;
+  auto lock = FolderLock::try_lock(temporary / "run");
+  ASSERT_TRUE(lock);
+  EXPECT_EQ(FolderLock::try_lock(temporary / "run"), nullptr);
+  EXPECT_THROW(FolderLock(temporary / "run"), UsageError);
+  lock.reset();
+  EXPECT_TRUE(FolderLock::try_lock(temporary / "run"));
+}
+
 TEST(FolderLock, GoesWithAProcessThatIsKilled) {
   const TemporaryFolder temporary;
   const std::string folder = temporary / "run";

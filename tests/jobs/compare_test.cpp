@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "common/folder_lock.h"
 #include "db/store.h"
 #include "jobs/comparison.h"
 #include "support/messages.h"
@@ -171,6 +172,43 @@ TEST(Compare, GoesOnFromAnywhereToTheSameDocument) {
   }
   // Asked for once more, nothing is done again, and it says the same, times included.
   EXPECT_EQ(s.compare(cut), document);
+}
+
+/// The parts that it has are left to another process; whoever finds all done stores the comparison.
+TEST(Compare, LeavesToOthersWhatTheyHave) {
+  CompareSetting s;
+  json settings = s.settings("shared");
+  settings["seeds"] = 1;
+  const Json straight = s.compare(s.with(settings, "/out", s.folder / "straight"));
+  settings["dry_run"] = true;
+  const Json planned = s.compare(settings);
+  const std::string part = planned["results"][1]["part"];
+  settings["dry_run"] = false;
+  class TakesAPart : public Observer {
+   public:
+    explicit TakesAPart(std::filesystem::path file) : file_(std::move(file)) {}
+    void note(const std::string& line) override {
+      if (line.starts_with("part 1/")) lock_ = FolderLock::try_lock(file_);
+      last_ = line;
+    }
+    std::string last() const { return last_; }
+
+   private:
+    std::filesystem::path file_;
+    std::unique_ptr<FolderLock> lock_;
+    std::string last_;
+  };
+  json again = {{"db", s.folder / "frontier.db"}, {"out", s.folder / "shared"}, {"resume", true}, {"threads", 1}};
+  {
+    TakesAPart others(std::filesystem::path(s.folder / "shared") / (part + ".json"));
+    const Json left = s.compare(settings, others);
+    EXPECT_EQ(left["parts"], 5);
+    EXPECT_EQ(left["done"], 4);
+    EXPECT_EQ(left["results"][1]["state"], "left");
+    EXPECT_NE(others.last().find("4 of 5 parts are done; the others are other processes'"), std::string::npos);
+    EXPECT_EQ(s.compare(again)["done"], 4);
+  }
+  EXPECT_EQ(lasting(s.compare(again)), lasting(straight));
 }
 
 TEST(Compare, SaysWhatIsLeft) {
