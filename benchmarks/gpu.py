@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Training steps of supernets on a GPU beside this machine's CPUs: images a second, from the difference between two lengths, so that loading and the first steps do not count. Figures of docs/benchmarks.md.
+"""Training steps of supernets on a GPU beside this machine's CPUs: images a second, from the difference between two lengths, so that loading and the first steps do not count; and what those first steps take, in which a GPU's libraries prepare for sizes that they have not seen. Figures of docs/benchmarks.md.
 
-usage: benchmarks/gpu.py [--spaces mobile_cnn ...] [--batch 128] [--steps 40] [--cpu-threads N] [--frontier PROGRAM] [--work DIR]
+usage: benchmarks/gpu.py [--spaces mobile_cnn ...] [--batch 128] [--first 100] [--steps 200] [--cpu-threads N] [--frontier PROGRAM] [--work DIR]
 
 One random subnet a step (sampler uniform) on made-up images of the size that a space is for; every figure is the median of --rounds. Python's standard library only.
 """
@@ -36,33 +36,35 @@ def seconds(options, space, device, bf16, threads, steps):
         return json.loads(done.stdout)["seconds"]
 
 
-def images_a_second(options, space, device, bf16, threads):
-    few = max(4, options.steps // 4)
-    rates = []
+def measured(options, space, device, bf16, threads):
+    """Images a second, and seconds of the first steps; nothing where it does not run."""
+    rates, firsts = [], []
     for _ in range(options.rounds):
-        short, long = (seconds(options, space, device, bf16, threads, steps) for steps in (few, few + options.steps))
+        short, long = (seconds(options, space, device, bf16, threads, steps) for steps in (options.first, options.first + options.steps))
         if short is None or long is None or long <= short:
-            return None
+            return ""
         rates.append(options.steps * options.batch / (long - short))
-    return statistics.median(rates)
+        firsts.append(short)
+    return f"{statistics.median(rates):,.0f} images/s, {statistics.median(firsts):.1f} s"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spaces", nargs="+", choices=SPACES, default=list(SPACES))
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--first", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--cpu-threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--no-cpu", action="store_true")
     parser.add_argument("--frontier", default=PROGRAM)
     parser.add_argument("--work", default=None)
     options = parser.parse_args()
-    print(f"| space, {options.batch} images a step | GPU, float32 (TF32 convolutions) | GPU, bfloat16 | {options.cpu_threads} CPU threads |\n|---|---|---|---|", flush=True)
+    print(f"| space, {options.batch} images a step; and the first {options.first} steps | GPU, float32 (TF32 convolutions) | GPU, bfloat16 | {options.cpu_threads} CPU threads |\n|---|---|---|---|", flush=True)
     for space in options.spaces:
-        rates = [images_a_second(options, space, "cuda", bf16, 1) for bf16 in (False, True)]
-        rates.append(None if options.no_cpu else images_a_second(options, space, "cpu", False, options.cpu_threads))
-        print(f"| {space} | " + " | ".join("" if rate is None else f"{rate:,.0f} images/s" for rate in rates) + " |", flush=True)
+        cells = [measured(options, space, "cuda", bf16, 1) for bf16 in (False, True)]
+        cells.append("" if options.no_cpu else measured(options, space, "cpu", False, options.cpu_threads))
+        print(f"| {space} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -442,6 +442,16 @@ void scale_shift_(at::Tensor& x, const at::Tensor& scale, const at::Tensor& shif
   if (act) apply_activation_(x, *act);
 }
 
+namespace {
+
+/// A 1x1 convolution by matrix products that autograd and autocast see. On a GPU, cuDNN would plan each new size of a
+/// convolution for tens of milliseconds, and supernets have thousands of sizes.
+at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+  return at::linear(x.permute({0, 2, 3, 1}), weight.flatten(1), bias).permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride,
                        int dilation, std::int64_t groups) {
   const bool depthwise =
@@ -450,14 +460,19 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std:
     const at::Tensor y = DepthwiseConv::apply(x, weight, static_cast<std::int64_t>(stride));
     return bias ? y + bias->reshape({1, -1, 1, 1}) : y;
   }
-  if (groups == 1 && weight.size(2) == 1 && weight.size(3) == 1 && has_kernels(x)) {
+  const std::int64_t k = weight.size(2), padding = k % 2 == 0 ? 0 : dilation * (k - 1) / 2;
+  if (groups == 1 && k == 1 && weight.size(3) == 1) {
     // With strides the pixels are picked first: oneDNN's gradient of such weights
     // (jit_avx2_1x1_convolution_bwd_weights_t in LibTorch 2.11) writes beyond its output where there are fewer channels
     // than a vector has.
     const at::Tensor picked = stride == 1 ? x : x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride);
-    return PointwiseConv::apply(picked, weight, bias);
+    return has_kernels(x) ? PointwiseConv::apply(picked, weight, bias) : pointwise(picked, weight, bias);
   }
-  const std::int64_t k = weight.size(2), padding = k % 2 == 0 ? 0 : dilation * (k - 1) / 2;
+  if (depthwise && x.is_cuda()) {
+    // LibTorch's own kernels take contiguous images; others go to cuDNN.
+    return at::conv2d(x.contiguous(), weight.contiguous(), bias, stride, padding, dilation, groups)
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
   return at::conv2d(x, weight, bias, stride, padding, dilation, groups);
 }
 

@@ -53,7 +53,7 @@ std::pair<at::Tensor, at::Tensor> channel_moments(const at::Tensor& x);
 inline constexpr double kBatchNormEpsilon = 1e-5;
 
 /// Convolution without bias or with; padding dilation * (k - 1) / 2, none for even k. Depthwise convolutions on the CPU
-/// take our own kernels.
+/// take our own kernels; 1x1 convolutions are matrix products everywhere.
 /// @param x [N, C, H, W] channels-last.  @param weight [out, C / groups, k, k], any strides.
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride,
                        int dilation, std::int64_t groups);

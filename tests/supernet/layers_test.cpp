@@ -302,6 +302,21 @@ TEST(Convolution, WhatIsNotDepthwiseEqualsAtenToo) {
   }
 }
 
+/// As on a GPU: what has no kernels of ours.
+TEST(Convolution, OfSinglePixelsIsAMatrixProductWithItsGradients) {
+  Threads threads(1);
+  for (const int stride : {1, 2}) {
+    const std::vector<at::Tensor> in =
+        in_double({normal_images({3, 6, 9, 8}, 1), normal_tensor({16, 12, 1, 1}, 2).narrow(0, 0, 10).narrow(1, 0, 6),
+                   normal_tensor({10}, 3)});
+    const at::Tensor dy = normal_images({3, 10, stride == 1 ? 9 : 5, stride == 1 ? 8 : 4}, 4).to(at::kDouble);
+    const auto layer = [&](const std::vector<at::Tensor>& x) { return convolution(x[0], x[1], x[2], stride, 1, 1); };
+    const auto reference = [&](const std::vector<at::Tensor>& x) { return at::conv2d(x[0], x[1], x[2], stride); };
+    expect_near(run(layer, in, dy), run(reference, in, dy), 1e-12);
+    EXPECT_TRUE(layer(in).is_contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
 TEST(ChannelGate, EqualsAProductWithItsGradients) {
   Threads threads(1);
   const auto layer = [](const std::vector<at::Tensor>& x) { return channel_gate(x[0], x[1]); };
