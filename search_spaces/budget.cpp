@@ -318,20 +318,31 @@ void check_scores(std::span<const Decision> decisions, std::span<const std::vect
   }
 }
 
-/// Scores as whole numbers, the greatest magnitude so large that a sum over all decisions stays below 2^61:
-/// BestPath::kForbidden for -infinity.
-std::vector<std::vector<std::int64_t>> whole_scores(std::span<const std::vector<double>> scores) {
+/// By 2 to which power scores become whole numbers: the greatest magnitude so large that a sum over all decisions stays
+/// below 2^61.
+int exponent_of(std::span<const std::vector<double>> scores) {
   double greatest = 0;
   for (const auto& of_decision : scores)
     for (const double score : of_decision)
       if (score != kForbiddenScore) greatest = std::max(greatest, std::abs(score));
   const int bits = 60 - static_cast<int>(std::ceil(std::log2(static_cast<double>(scores.size()) + 1)));
-  const int exponent = greatest == 0 ? 0 : bits - std::ilogb(greatest) - 1;
+  return greatest == 0 ? 0 : bits - std::ilogb(greatest) - 1;
+}
+
+/// Scores as whole numbers, BestPath::kForbidden for -infinity.
+std::vector<std::vector<std::int64_t>> whole_scores(std::span<const std::vector<double>> scores) {
+  const int exponent = exponent_of(scores);
   std::vector<std::vector<std::int64_t>> whole(scores.size());
   for (std::size_t d = 0; d < scores.size(); ++d)
     for (const double score : scores[d])
       whole[d].push_back(score == kForbiddenScore ? BestPath::kForbidden : std::llround(std::scalbn(score, exponent)));
   return whole;
+}
+
+/// A difference of scores in the same whole numbers; what is beyond them makes no other difference.
+std::int64_t whole_slack(double slack, std::span<const std::vector<double>> scores) {
+  constexpr double kMost = 0x1p61;
+  return static_cast<std::int64_t>(std::min(kMost, std::floor(std::scalbn(slack, exponent_of(scores)))));
 }
 
 /// Sum of what is whole, or BestPath::kForbidden.
@@ -531,11 +542,11 @@ struct FeasibleSet::Tables {
   }
 
   /// The canonical form of the first path, by gains, that is accepted with it. First without paths that another makes
-  /// superfluous, then, if a normal form is refused, one path after the other.
+  /// superfluous, then, if a normal form is refused, one path after the other. @param slack of the gains.
   template <class Accepts>
   std::optional<Architecture> first_path(const Chain& of, const BestPath::Gains& gains, const PathLimits& wanted,
-                                         const Accepts& accepts) const {
-    const auto written = BestPath(of, gains, wanted, true).next();
+                                         const Accepts& accepts, std::int64_t slack = 0) const {
+    const auto written = BestPath(of, gains, wanted, true, slack).next();
     if (!written || !isomorphisms) return written;
     if (auto arch = isomorphisms->canonical(*written); accepts(*written, arch)) return arch;
     BestPath search(of, gains, wanted, false);
@@ -578,7 +589,7 @@ struct FeasibleSet::Tables {
                       });
   }
 
-  std::optional<Architecture> best(std::span<const std::vector<double>> scores) {
+  std::optional<Architecture> best(std::span<const std::vector<double>> scores, double slack) {
     std::call_once(scored_made, [&] { scored.emplace(table, prices_with({}), true); });
     const auto whole = whole_scores(scores);
     if (gain_of(scored->sure_effects, whole) == BestPath::kForbidden) return std::nullopt;
@@ -587,8 +598,9 @@ struct FeasibleSet::Tables {
       auto& of_step = gains.emplace_back();
       for (const auto& move : step.moves) of_step.push_back(gain_of(step.effects_of(move), whole));
     }
-    return first_path(*scored, gains, reduced(*scored),
-                      [&](const Architecture&, const Architecture& arch) { return is_member(arch); });
+    return first_path(
+        *scored, gains, reduced(*scored),
+        [&](const Architecture&, const Architecture& arch) { return is_member(arch); }, whole_slack(slack, scores));
   }
 
   /// Greatest sum over a path of what rounding to a grid changes in a price; `unit` - 1 a move at most.
@@ -1072,9 +1084,11 @@ std::optional<Architecture> FeasibleSet::best_of_list(std::span<const std::vecto
   return std::nullopt;
 }
 
-Architecture FeasibleSet::best(std::span<const std::vector<double>> scores) const {
+Architecture FeasibleSet::best(std::span<const std::vector<double>> scores, double slack) const {
   check_scores(table().decisions(), scores);
-  if (auto arch = list_ ? best_of_list(scores) : tables_->best(scores)) return *std::move(arch);
+  if (!std::isfinite(slack) || slack < 0)
+    throw UsageError("a slack of " + std::to_string(slack) + "; allowed: 0 or more");
+  if (auto arch = list_ ? best_of_list(scores) : tables_->best(scores, slack)) return *std::move(arch);
   throw UsageError("no subnet of " + (list_ ? list_->name : tables_->name) + " with " + to_string(budget()) +
                    " is left: every one has an option whose score is -infinity");
 }

@@ -122,9 +122,12 @@ class FeasibleSet {
   /// milliseconds; with them a search that takes milliseconds as a rule. Where a space has a normal form, the scores
   /// are those of an architecture as written, and the canonical form of the best is given, if it is in the set, too.
   /// @param scores [decision][option]; -infinity forbids an option where it has an effect.
-  /// @throws UsageError if nothing is left, or for scores of another size, NaN or +infinity; Error if a search within
-  /// limits takes millions of steps.
-  Architecture best(std::span<const std::vector<double>> scores) const;
+  /// @param slack in units of the scores: above 0 what is given may have a sum so much below the greatest, and not
+  /// more. That ends searches early which would take long or too many steps: of scores that are nearly equal, within
+  /// narrow windows. Then the first that was found of those that good; still the same one each time.
+  /// @throws UsageError if nothing is left, for scores of another size, NaN or +infinity, and for a slack that is
+  /// negative or not finite; Error if a search within limits takes millions of steps.
+  Architecture best(std::span<const std::vector<double>> scores, double slack = 0) const;
   /// The subnet of the set with the least or greatest price; of several the first. Exact, by the search of best(); in a
   /// listed space as long as the list is.  @throws as best().
   Priced least(std::string_view price) const;
