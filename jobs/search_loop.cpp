@@ -25,7 +25,7 @@ std::vector<Budget> budgets_of(const nlohmann::json& config) {
 }
 
 SearchProblem problem_of(const SearchPlan& plan, const FeasibleSet& feasible, std::size_t num_objectives) {
-  return {plan.space.get(), &feasible, num_objectives, plan.among.get()};
+  return {plan.space.get(), &feasible, num_objectives, plan.among.get(), plan.policy};
 }
 
 Rng rng_of_search(std::int64_t seed) { return Rng(static_cast<std::uint64_t>(seed)).split(0x736561); }

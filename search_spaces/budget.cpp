@@ -556,14 +556,16 @@ struct FeasibleSet::Tables {
   }
   bool is_member(const Architecture& arch) const { return table.admits(arch) && allows(limits, table, arch); }
 
-  std::optional<Architecture> search_extreme(std::size_t price, bool largest, bool in_budget) const {
+  std::optional<Architecture> search_extreme(std::size_t price, bool largest, bool in_budget,
+                                             std::int64_t slack = 0) const {
     const Chain priced_chain(table, in_budget ? prices_with({price}) : std::vector{price});
-    return first_path(priced_chain, gains_by_price(priced_chain, largest),
-                      in_budget ? reduced(priced_chain) : PathLimits{},
-                      [&](const Architecture& written, const Architecture& arch) {
-                        return table.price(price, written) == table.price(price, arch) && table.admits(arch) &&
-                               (!in_budget || allows(limits, table, arch));
-                      });
+    return first_path(
+        priced_chain, gains_by_price(priced_chain, largest), in_budget ? reduced(priced_chain) : PathLimits{},
+        [&](const Architecture& written, const Architecture& arch) {
+          return table.price(price, written) == table.price(price, arch) && table.admits(arch) &&
+                 (!in_budget || allows(limits, table, arch));
+        },
+        slack);
   }
   static BestPath::Gains gains_by_price(const Chain& of, bool largest) {
     BestPath::Gains gains;
@@ -974,14 +976,18 @@ Priced FeasibleSet::most_macs() const { return extreme(kMacs, true); }
 Priced FeasibleSet::least_params() const { return extreme(kParams, false); }
 Priced FeasibleSet::most_params() const { return extreme(kParams, true); }
 
-Priced FeasibleSet::extreme_within(std::string_view price, bool largest) const {
+Priced FeasibleSet::extreme_within(std::string_view price, bool largest, std::int64_t slack) const {
   const std::size_t k = table().price_index(price);
-  const auto arch = list_ ? list_->search_extreme(k, largest, true) : tables_->search_extreme(k, largest, true);
+  const auto arch = list_ ? list_->search_extreme(k, largest, true) : tables_->search_extreme(k, largest, true, slack);
   if (!arch) throw UsageError(nothing_within());
   return list_ ? list_->priced(*arch) : tables_->priced(*arch);
 }
-Priced FeasibleSet::least(std::string_view price) const { return extreme_within(price, false); }
-Priced FeasibleSet::most(std::string_view price) const { return extreme_within(price, true); }
+Priced FeasibleSet::least(std::string_view price, std::int64_t slack) const {
+  return extreme_within(price, false, slack);
+}
+Priced FeasibleSet::most(std::string_view price, std::int64_t slack) const {
+  return extreme_within(price, true, slack);
+}
 
 BigCount FeasibleSet::size() const {
   if (list_) return static_cast<BigCount>(list_->all().size());
@@ -1084,11 +1090,15 @@ std::optional<Architecture> FeasibleSet::best_of_list(std::span<const std::vecto
   return std::nullopt;
 }
 
-Architecture FeasibleSet::best(std::span<const std::vector<double>> scores, double slack) const {
+std::optional<Architecture> FeasibleSet::try_best(std::span<const std::vector<double>> scores, double slack) const {
   check_scores(table().decisions(), scores);
   if (!std::isfinite(slack) || slack < 0)
     throw UsageError("a slack of " + std::to_string(slack) + "; allowed: 0 or more");
-  if (auto arch = list_ ? best_of_list(scores) : tables_->best(scores, slack)) return *std::move(arch);
+  return list_ ? best_of_list(scores) : tables_->best(scores, slack);
+}
+
+Architecture FeasibleSet::best(std::span<const std::vector<double>> scores, double slack) const {
+  if (auto arch = try_best(scores, slack)) return *std::move(arch);
   throw UsageError("no subnet of " + (list_ ? list_->name : tables_->name) + " with " + to_string(budget()) +
                    " is left: every one has an option whose score is -infinity");
 }

@@ -128,10 +128,12 @@ class FeasibleSet {
   /// @throws UsageError if nothing is left, for scores of another size, NaN or +infinity, and for a slack that is
   /// negative or not finite; Error if a search within limits takes millions of steps.
   Architecture best(std::span<const std::vector<double>> scores, double slack = 0) const;
+  /// The same; none in place of the error where nothing is left.
+  std::optional<Architecture> try_best(std::span<const std::vector<double>> scores, double slack = 0) const;
   /// The subnet of the set with the least or greatest price; of several the first. Exact, by the search of best(); in a
-  /// listed space as long as the list is.  @throws as best().
-  Priced least(std::string_view price) const;
-  Priced most(std::string_view price) const;
+  /// listed space as long as the list is.  @param slack what the price may be beside that.  @throws as best().
+  Priced least(std::string_view price, std::int64_t slack = 0) const;
+  Priced most(std::string_view price, std::int64_t slack = 0) const;
 
  private:
   struct Tables;
@@ -139,7 +141,7 @@ class FeasibleSet {
   using Print = std::function<std::string(const Architecture&)>;
   void check_not_empty(const Print& notation, const std::string& space) const;
   Priced extreme(std::size_t price, bool largest) const;
-  Priced extreme_within(std::string_view price, bool largest) const;
+  Priced extreme_within(std::string_view price, bool largest, std::int64_t slack) const;
   std::string nothing_within() const;
   std::optional<Architecture> best_of_list(std::span<const std::vector<double>> scores) const;
   std::optional<Architecture> draw_path(Rng& rng) const;

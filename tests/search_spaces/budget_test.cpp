@@ -570,6 +570,10 @@ TEST(FeasibleSet, BestWithASlackIsWithinItOfTheBest) {
         ASSERT_GE(score_of(set.table(), scores, found) + 1e-9, greatest - slack);
         ASSERT_EQ(set.best(scores, slack), found) << "another one the second time";
       }
+      const std::int64_t most = set.most("params").params, slack = most / 100;
+      const Priced nearly = set.most("params", slack);
+      ASSERT_TRUE(set.contains(nearly.arch));
+      ASSERT_GE(nearly.params, most - slack);
     }
   }
 }
