@@ -48,7 +48,8 @@ SearchLoop::SearchLoop(const SearchPlan& plan)
       budgets_(budgets_of(plan.config)),
       rng_(rng_of_search(plan.config["seed"].get<std::int64_t>())) {
   for (const auto& budget : budgets_) {
-    sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
+    sets_.push_back(sets_.empty() ? std::make_unique<FeasibleSet>(*plan.space, plan.input, budget)
+                                  : std::make_unique<FeasibleSet>(*sets_.front(), budget));
     const std::int64_t most = sets_.back()->most_macs().macs;  // of the space
     most_macs_.push_back(std::min(budget.max_macs.value_or(most), most));
     const auto fits = [&](const Architecture& arch) { return sets_.back()->contains(arch); };

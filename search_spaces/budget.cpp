@@ -422,6 +422,8 @@ struct FeasibleSet::List {
         limits(limits_of(budget, table)),
         space(*listed.listed()),
         name("'" + listed.name() + "'") {}
+  List(const List& other, const Budget& wanted)
+      : table(other.table), budget(wanted), limits(limits_of(budget, table)), space(other.space), name(other.name) {}
 
   Priced priced(const Architecture& arch) const {
     const auto [macs, params] = table.macs_and_params(arch);
@@ -469,18 +471,24 @@ struct FeasibleSet::List {
 };
 
 struct FeasibleSet::Tables {
+  /// With effects. Prices: what is limited.
+  struct ScoredChain {
+    std::once_flag made;
+    std::optional<Chain> chain;
+  };
   CostTable table;
   Budget budget;
   std::vector<PricedLimit> limits;
   std::string name;
-  Chain chain;             ///< prices: macs, params, what else is limited
+  std::shared_ptr<const Chain> shared_chain;
+  const Chain& chain;      ///< prices: macs, params, what else is limited
   long double num_paths;   ///< rounded, where they are too many to count
   PathLimits path_limits;  ///< in reduced prices
-  std::once_flag ways_made, estimated, counted, scored_made;
+  std::once_flag ways_made, estimated, counted;
   Ways<BigCount> ways;
   Ways<long double> rough_ways;  ///< in place of `ways` where not is_countable()
   CountRange estimate, count;
-  std::optional<Chain> scored;                ///< prices: what is limited
+  std::shared_ptr<ScoredChain> scored;
   const SearchSpace* isomorphisms = nullptr;  ///< the space, where its normal form makes fewer of the chain's paths
 
   Tables(CostTable cost_table, const Budget& wanted, const SearchSpace* space)
@@ -488,15 +496,33 @@ struct FeasibleSet::Tables {
         budget(wanted),
         limits(limits_of(budget, table)),
         name(space ? "'" + space->name() + "'" : "the space"),
-        chain(table, prices_with({kMacs, kParams})),
+        shared_chain(std::make_shared<const Chain>(table, prices_with({kMacs, kParams}))),
+        chain(*shared_chain),
         num_paths(count_paths(chain)),
         path_limits(reduced(chain)),
+        scored(std::make_shared<ScoredChain>()),
         isomorphisms(space && space->has_normal_form() ? space : nullptr) {}
+  Tables(const Tables& other, const Budget& wanted)
+      : table(other.table),
+        budget(wanted),
+        limits(limits_of(budget, table)),
+        name(other.name),
+        shared_chain(has_prices_of(other, {kMacs, kParams})
+                         ? other.shared_chain
+                         : std::make_shared<const Chain>(table, prices_with({kMacs, kParams}))),
+        chain(*shared_chain),
+        num_paths(other.num_paths),
+        path_limits(reduced(chain)),
+        scored(has_prices_of(other, {}) ? other.scored : std::make_shared<ScoredChain>()),
+        isomorphisms(other.isomorphisms) {}
 
   std::vector<std::size_t> prices_with(std::vector<std::size_t> prices) const {
     for (const auto& l : limits)
       if (std::find(prices.begin(), prices.end(), l.price) == prices.end()) prices.push_back(l.price);
     return prices;
+  }
+  bool has_prices_of(const Tables& other, const std::vector<std::size_t>& prices) const {
+    return prices_with(prices) == other.prices_with(prices);
   }
   PathLimits reduced(const Chain& of) const {
     PathLimits reduced;
@@ -592,17 +618,18 @@ struct FeasibleSet::Tables {
   }
 
   std::optional<Architecture> best(std::span<const std::vector<double>> scores, double slack) {
-    std::call_once(scored_made, [&] { scored.emplace(table, prices_with({}), true); });
+    std::call_once(scored->made, [&] { scored->chain.emplace(table, prices_with({}), true); });
+    const Chain& of = *scored->chain;
     const auto whole = whole_scores(scores);
-    if (gain_of(scored->sure_effects, whole) == BestPath::kForbidden) return std::nullopt;
+    if (gain_of(of.sure_effects, whole) == BestPath::kForbidden) return std::nullopt;
     BestPath::Gains gains;
-    for (const auto& step : scored->steps) {
+    for (const auto& step : of.steps) {
       auto& of_step = gains.emplace_back();
       for (const auto& move : step.moves) of_step.push_back(gain_of(step.effects_of(move), whole));
     }
     return first_path(
-        *scored, gains, reduced(*scored),
-        [&](const Architecture&, const Architecture& arch) { return is_member(arch); }, whole_slack(slack, scores));
+        of, gains, reduced(of), [&](const Architecture&, const Architecture& arch) { return is_member(arch); },
+        whole_slack(slack, scores));
   }
 
   /// Greatest sum over a path of what rounding to a grid changes in a price; `unit` - 1 a move at most.
@@ -926,37 +953,51 @@ std::optional<BigCount> FeasibleSet::Tables::count_by_halves(const Grid& grid) c
 FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget)
     : FeasibleSet(space, space.cost_table(input), budget) {}
 
-FeasibleSet::FeasibleSet(const SearchSpace& space, CostTable cost_table, const Budget& budget) {
+FeasibleSet::FeasibleSet(const SearchSpace& space, CostTable cost_table, const Budget& budget)
+    : notation_([&space](const Architecture& arch) { return space.to_string(arch); }) {
   if (space.listed()) {
     list_ = std::make_unique<List>(std::move(cost_table), budget, space);
   } else {
     tables_ = std::make_unique<Tables>(std::move(cost_table), budget, &space);
   }
-  check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
+  check_not_empty();
 }
 
 FeasibleSet::FeasibleSet(CostTable cost_table, const Budget& budget)
     : tables_(std::make_unique<Tables>(std::move(cost_table), budget, nullptr)) {
-  const auto labels = [&](const Architecture& arch) {
-    std::vector<std::string> options;
-    for (std::size_t d = 0; d < arch.choices.size(); ++d)
-      options.push_back(table().decisions()[d].options[arch.choices[d]]);
-    return join(options, ",");
-  };
-  check_not_empty(labels, "the space");
+  check_not_empty();
+}
+
+FeasibleSet::FeasibleSet(const FeasibleSet& other, const Budget& budget) : notation_(other.notation_) {
+  if (other.list_) {
+    list_ = std::make_unique<List>(*other.list_, budget);
+  } else {
+    tables_ = std::make_unique<Tables>(*other.tables_, budget);
+  }
+  check_not_empty();
 }
 
 FeasibleSet::~FeasibleSet() = default;
 
+/// In the space's notation; without a space by the options' labels.
+std::string FeasibleSet::text_of(const Architecture& arch) const {
+  if (notation_) return notation_(arch);
+  std::vector<std::string> options;
+  for (std::size_t d = 0; d < arch.choices.size(); ++d)
+    options.push_back(table().decisions()[d].options[arch.choices[d]]);
+  return join(options, ",");
+}
+
 /// @throws UsageError if one side of a limit alone leaves nothing.
-void FeasibleSet::check_not_empty(const Print& notation, const std::string& space) const {
+void FeasibleSet::check_not_empty() const {
+  const std::string& space = list_ ? list_->name : tables_->name;
   const auto check = [&](const PricedLimit& l, const std::string& side, std::int64_t limit, bool is_upper) {
     const Priced nearest = extreme(l.price, !is_upper);
     const std::int64_t price = table().price(l.price, nearest.arch);
     if (is_upper ? price <= limit : price >= limit) return;
     throw UsageError(side + " = " + std::to_string(limit) + " is " +
                      (is_upper ? "below the cheapest" : "above the dearest") + " subnet of " + space + ": " +
-                     std::to_string(price) + " " + unit_of(l.limit.price) + " (" + notation(nearest.arch) + "); " +
+                     std::to_string(price) + " " + unit_of(l.limit.price) + " (" + text_of(nearest.arch) + "); " +
                      (is_upper ? "raise" : "lower") + " it or choose another space");
   };
   for (const auto& l : list_ ? list_->limits : tables_->limits) {

@@ -88,6 +88,9 @@ class FeasibleSet {
   FeasibleSet(const SearchSpace& space, CostTable table, const Budget& budget);
   /// Without a space's notation for the message.
   FeasibleSet(CostTable table, const Budget& budget);
+  /// The same space and table under another budget. Where the same prices are limited, what was made of the table for
+  /// best() is shared, which takes most of the time of a set that is asked once.
+  FeasibleSet(const FeasibleSet& other, const Budget& budget);
   ~FeasibleSet();
   FeasibleSet(const FeasibleSet&) = delete;
   FeasibleSet& operator=(const FeasibleSet&) = delete;
@@ -139,7 +142,8 @@ class FeasibleSet {
   struct Tables;
   struct List;
   using Print = std::function<std::string(const Architecture&)>;
-  void check_not_empty(const Print& notation, const std::string& space) const;
+  std::string text_of(const Architecture& arch) const;
+  void check_not_empty() const;
   Priced extreme(std::size_t price, bool largest) const;
   Priced extreme_within(std::string_view price, bool largest, std::int64_t slack) const;
   std::string nothing_within() const;
@@ -147,6 +151,7 @@ class FeasibleSet {
   std::optional<Architecture> draw_path(Rng& rng) const;
   std::optional<Architecture> draw_from_list(Rng& rng) const;
 
+  Print notation_;                  ///< of architectures; none without a space
   std::unique_ptr<Tables> tables_;  ///< or, of a listed space, list_
   std::unique_ptr<List> list_;
 };

@@ -46,7 +46,7 @@ void ShiftNasSearcher::set_share(double share) {
   const double least = std::ceil((1 - share_) * static_cast<double>(wanted_));
   budget.limits.push_back(
       {.price = policy().price(), .at_least = static_cast<std::int64_t>(least), .at_most = wanted_});
-  window_ = std::make_unique<FeasibleSet>(*problem.space, problem.feasible->table(), budget);
+  window_ = std::make_unique<FeasibleSet>(window_ ? *window_ : *problem.feasible, budget);
 }
 
 /// Of the window; none where it is empty.

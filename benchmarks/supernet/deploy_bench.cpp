@@ -49,9 +49,9 @@ struct Numbers {
   std::vector<double> generator_ms, window_ms, search_ms, all_ms, below;
 };
 
-Numbers deploy(const ShiftNasSampler& sampler, const SearchSpace& space) {
+Numbers deploy(const ShiftNasSampler& sampler) {
   Numbers numbers;
-  const FeasibleSet& all = sampler.bins().all();
+  const FeasibleSet all(sampler.bins().all(), {.max_macs = sampler.bins().most()});
   const auto least = static_cast<double>(sampler.bins().least()), most = static_cast<double>(sampler.bins().most());
   for (int i = 1; i <= kCosts; ++i) {
     const auto wanted = static_cast<std::int64_t>(least + (most - least) * i / kCosts);
@@ -62,7 +62,7 @@ Numbers deploy(const ShiftNasSampler& sampler, const SearchSpace& space) {
       const auto begin = Clock::now();
       const auto scores = sampler.scores(static_cast<double>(wanted), nullptr);
       const auto asked = Clock::now();
-      const FeasibleSet window(space, all.table(), {.limits = {{"macs", from, wanted}}});
+      const FeasibleSet window(all, {.limits = {{"macs", from, wanted}}});
       const auto made = Clock::now();
       const Architecture arch = window.best(scores, kSlack);
       const auto found = Clock::now();
@@ -92,7 +92,7 @@ void report(const std::string& name, std::int64_t steps) {
   options.cost_weight = 30;
   ShiftNasSampler sampler(space, space->default_input(), options, Rng(0));
   train(sampler, steps);
-  const Numbers n = deploy(sampler, *space);
+  const Numbers n = deploy(sampler);
   std::printf("| %s | %lld | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", name.c_str(),
               static_cast<long long>(steps), median(n.all_ms), greatest(n.all_ms), median(n.generator_ms),
               median(n.window_ms), median(n.search_ms), median(n.below), greatest(n.below));

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMostNodes = 4'000'000;  // 300 MB
 constexpr std::size_t kManyNodes = 2000;       // behind which a grid is worth its milliseconds
 constexpr std::size_t kMostLabels = 256;       // of a state, with which others are compared
-constexpr int kHalvings = 24;                  // of the interval in which a charge is sought
+constexpr int kMostLines = 64;                 // in the search for a charge; some ten are usual
 constexpr int kRounds = 3;                     // over the limited prices
 constexpr std::int64_t kMostCharge = std::int64_t{1} << 61;
 
@@ -92,31 +92,38 @@ std::optional<Chain::Prices> BestPath::cost_of_best(const Bound& bound) const {
 }
 
 /// The least charge of price `k`, the others as they are, with which the best path keeps the limit that it breaks
-/// without: where the bound at the start is lowest.
+/// without: where the bound at the start is lowest. Paths are lines over the charge, of which the greatest counts: from
+/// where a line that breaks the limit meets one that keeps it, the greatest one there takes the place of one of them.
 std::int64_t BestPath::find_charge(Charges charges, std::size_t k) const {
-  const auto cost_with = [&](std::int64_t charge) {
-    charges[k] = charge;
-    return cost_of_best(make_bound(charges));
+  struct Line {
+    Wide gain = 0;           ///< less the other charges
+    std::int64_t price = 0;  ///< below 0 for a lower limit
+    Wide at(std::int64_t charge) const { return gain - static_cast<Wide>(charge) * price; }
   };
-  const auto free = cost_with(0);
-  if (!free) return 0;
-  const bool is_over = (*free)[k] > limits_.at_most[k];
-  if (!is_over && (*free)[k] >= limits_.at_least[k]) return 0;
-  const std::int64_t sign = is_over ? 1 : -1;
-  const auto keeps = [&](std::int64_t charge) {
-    const std::int64_t cost = (*cost_with(sign * charge))[k];
-    return is_over ? cost <= limits_.at_most[k] : cost >= limits_.at_least[k];
+  std::int64_t sign = 1;
+  const auto greatest_at = [&](std::int64_t charge) -> std::optional<Line> {
+    charges[k] = sign * charge;
+    const Bound bound = make_bound(charges);
+    const auto cost = cost_of_best(bound);
+    if (!cost) return std::nullopt;
+    const std::int64_t price = sign * (*cost)[k];
+    return Line{bound.to_end[0][0] + static_cast<Wide>(charge) * price, price};
   };
-  std::int64_t breaks = 0, enough = 1;
-  while (enough <= kMostCharge / 8 && !keeps(enough)) {
-    breaks = enough;
-    enough *= 8;
+  const auto free = greatest_at(0);
+  if (!free || (free->price <= limits_.at_most[k] && free->price >= limits_.at_least[k])) return 0;
+  sign = free->price > limits_.at_most[k] ? 1 : -1;
+  const std::int64_t limit = sign > 0 ? limits_.at_most[k] : -limits_.at_least[k];
+  Line breaks{free->gain, sign * free->price}, keeps = *greatest_at(kMostCharge);
+  if (keeps.price > limit) return sign * kMostCharge;
+  for (int i = 0; i < kMostLines; ++i) {
+    const std::int64_t apart = breaks.price - keeps.price;  // above 0
+    const Wide meeting = (breaks.gain - keeps.gain + apart - 1) / apart;
+    const auto charge = static_cast<std::int64_t>(std::min<Wide>(meeting, kMostCharge));
+    const Line greatest = *greatest_at(charge);
+    if (greatest.at(charge) <= keeps.at(charge) || i + 1 == kMostLines) return sign * charge;
+    (greatest.price > limit ? breaks : keeps) = greatest;
   }
-  for (int i = 0; i < kHalvings && enough - breaks > 1; ++i) {
-    const std::int64_t middle = breaks + (enough - breaks) / 2;
-    (keeps(middle) ? enough : breaks) = middle;
-  }
-  return sign * enough;
+  return 0;
 }
 
 /// No charge, the charges that bound the start best, and others around them, which bound rests of paths better.

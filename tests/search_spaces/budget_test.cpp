@@ -502,6 +502,39 @@ TEST(FeasibleSet, BestOfLargeSpacesBeatsDrawsAndItsNeighbours) {
   }
 }
 
+/// Whatever was limited before.
+TEST(FeasibleSet, OfAnotherSetIsTheSameAsOfTheSpace) {
+  for (const char* name : {"mobile_cnn", "nas_bench_201", "nas_bench_101"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const FeasibleSet all(*space, space->default_input(), {});
+    const std::int64_t macs = (all.least_macs().macs + all.most_macs().macs) / 2;
+    const std::int64_t params = (all.least_params().params + all.most_params().params) / 2;
+    Rng rng(4);
+    const Scores scores = random_scores(*space, rng, false);
+    std::vector<Budget> budgets{{.max_params = params}, {.limits = {{"macs", macs / 2, macs}}}};
+    if (!space->listed())
+      budgets.insert(budgets.end(), {{}, {.max_macs = macs}, {.max_macs = macs, .max_params = params}});
+    for (const Budget& before : budgets) {
+      const FeasibleSet other(*space, all.table(), before);
+      other.best(scores);
+      for (const Budget& budget : budgets) {
+        SCOPED_TRACE(to_string(before) + ", then " + to_string(budget));
+        const FeasibleSet alone(*space, all.table(), budget), shared(other, budget);
+        EXPECT_EQ(shared.budget(), budget);
+        EXPECT_EQ(shared.best(scores), alone.best(scores));
+        if (before != budgets[0]) continue;  // draws need tables of their own, which take a while
+        Rng one(9), two(9);
+        EXPECT_EQ(shared.draw(one), alone.draw(two));
+      }
+    }
+    EXPECT_THROWS_WITH(FeasibleSet(all, {.max_macs = 5}), UsageError,
+                       "max_macs = 5 is below the cheapest subnet of '" + std::string(name));
+    const Architecture cheapest = all.least_macs().arch;
+    EXPECT_THROWS_WITH(FeasibleSet(all, {.max_macs = 5}), UsageError, space->to_string(cheapest));
+  }
+}
+
 TEST(FeasibleSet, BestOfAListedSpaceIsThatOfItsList) {
   const auto space = make_space("nas_bench_101");
   const FeasibleSet all(*space, space->default_input(), {});
