@@ -25,7 +25,8 @@ class GridBound {
   /// All must outlive the bound. Sums of gains must stay below 2^61.
   GridBound(const Chain& chain, const Gains& gains, std::size_t price, std::int64_t at_least, std::int64_t at_most);
 
-  /// Cells in which every rest of a path from here is that is within the limits, when `spent` was spent before.
+  /// Cells in which every rest of a path from here is that is within the limits, when `spent` was spent before: what
+  /// some path from the start to here costs.
   Range possible(std::size_t place, std::size_t state, std::int64_t spent) const;
   /// Cells of which every rest of a path is.
   Range sure(std::size_t place, std::size_t state, std::int64_t spent) const;
