@@ -1,7 +1,8 @@
 // Deployment without a search: what the generator of a trained supernet gives for a budget.
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
+#include <map>
 
 #include "db/store.h"
 #include "jobs/torch/learned_policy.h"
@@ -46,13 +47,24 @@ std::vector<std::int64_t> two_budgets(const SearchSpace& space, const InputShape
   return {least + span / 3, least + 2 * span / 3};
 }
 
-void expect_within(const nlohmann::ordered_json& found, const char* price, const std::vector<std::int64_t>& limits) {
-  ASSERT_EQ(found["results"].size(), limits.size());
-  for (std::size_t i = 0; i < limits.size(); ++i) {
-    const auto cost = found["results"][i]["best"][price].get<double>(), limit = static_cast<double>(limits[i]);
-    EXPECT_LE(cost, limit);
-    EXPECT_GE(cost, 0.97 * limit);
+/// Of the subnets that a search measured, so many cost what each budget allows, or at most 3 % less. (What it reports
+/// for a budget is the most accurate within it, which may be one of a smaller budget.)
+void expect_measured(const std::string& db, const nlohmann::ordered_json& found, const std::string& price,
+                     const std::vector<std::int64_t>& limits, std::size_t each) {
+  std::map<std::string, double> costs;
+  for (const Result& result : Store(db, Store::Mode::kReadOnly).results({.run = found["run"].get<std::int64_t>()}))
+    costs[result.architecture.canonical] = value_of(result, price);
+  EXPECT_EQ(costs.size(), each * limits.size());
+  for (const std::int64_t limit : limits) {
+    const auto most = static_cast<double>(limit);
+    EXPECT_EQ(static_cast<std::size_t>(std::count_if(
+                  costs.begin(), costs.end(),
+                  [&](const auto& of_arch) { return of_arch.second >= 0.97 * most && of_arch.second <= most; })),
+              each)
+        << "with " << price << " up to " << limit;
   }
+  ASSERT_EQ(found["results"].size(), limits.size());
+  for (std::size_t i = 0; i < limits.size(); ++i) EXPECT_LE(found["results"][i]["best"][price], limits[i]);
 }
 
 TEST(ShiftNasSearch, GivesASubnetOfEachBudgetAndGoesOnToTheSame) {
@@ -61,7 +73,8 @@ TEST(ShiftNasSearch, GivesASubnetOfEachBudgetAndGoesOnToTheSame) {
   const auto space = make_space("mobile_cnn");
   const auto limits = two_budgets(*space, space->default_input());
   // One subnet a budget, as it is deployed.
-  expect_within(s.search("supernet", {{"max_macs", limits}, {"budget", 2}}), "macs", limits);
+  const std::string db = s.folder / "search.db";
+  expect_measured(db, s.search("supernet", {{"max_macs", limits}, {"budget", 2}}), "macs", limits, 1);
   for (const std::string objectives : {"top1:max", "top1:max,macs:min"}) {
     SCOPED_TRACE(objectives);
     const json wanted = {{"max_macs", limits}, {"objectives", objectives}};
@@ -71,11 +84,9 @@ TEST(ShiftNasSearch, GivesASubnetOfEachBudgetAndGoesOnToTheSame) {
     StopsAtOnce stops;
     EXPECT_THROW(s.search("supernet", stopped, stops), Interrupted);
     const auto whole = s.search("supernet", wanted);
-    expect_within(whole, "macs", limits);
+    expect_measured(db, whole, "macs", limits, 4);
     EXPECT_EQ(s.search("supernet", stopped)["results"], whole["results"]);
   }
-  const auto results = Store(s.folder / "search.db", Store::Mode::kReadOnly).results({});
-  for (const Result& result : results) EXPECT_LE(result.architecture.macs, limits[1]);
 }
 
 TEST(ShiftNasSearch, AsksWhatTheTrainingLeft) {
@@ -111,7 +122,8 @@ TEST(ShiftNasSearch, WhateverElseWasSetOfTheTraining) {
   const auto space = make_space("mobile_cnn");
   const auto limits = two_budgets(*space, space->default_input());
   for (const char* checkpoint : {"aware", "taught"})
-    expect_within(s.search(checkpoint, {{"max_macs", limits}, {"budget", 2}}), "macs", limits);
+    expect_measured(s.folder / "search.db", s.search(checkpoint, {{"max_macs", limits}, {"budget", 2}}), "macs", limits,
+                    1);
 }
 
 TEST(ShiftNasSearch, LimitsOfTheOtherPriceHold) {
@@ -120,13 +132,13 @@ TEST(ShiftNasSearch, LimitsOfTheOtherPriceHold) {
   const auto space = make_space("mobile_cnn");
   const FeasibleSet all(*space, space->default_input(), Budget{});
   const std::int64_t params = (all.least_params().params + all.most_params().params) / 2;
-  expect_within(s.search("by_params", {{"max_params", params}, {"budget", 1}}), "params", {params});
+  const std::string db = s.folder / "search.db";
+  expect_measured(db, s.search("by_params", {{"max_params", params}, {"budget", 1}}), "params", {params}, 1);
   const auto limits = two_budgets(*space, space->default_input());
-  const auto found = s.search("by_params", {{"max_macs", limits}, {"budget", 2}});
-  for (std::size_t i = 0; i < limits.size(); ++i) {
-    const FeasibleSet set(*space, all.table(), {.max_macs = limits[i]});
-    const auto& best = found["results"][i]["best"];
-    EXPECT_LE(best["macs"], limits[i]);
+  for (const std::int64_t limit : limits) {
+    const FeasibleSet set(all, {.max_macs = limit});
+    const auto best = s.search("by_params", {{"max_macs", {limit}}, {"budget", 1}})["results"][0]["best"];
+    EXPECT_LE(best["macs"], limit);
     EXPECT_GE(best["params"].get<double>(), 0.96 * static_cast<double>(set.most("params").params));
   }
 }
@@ -142,13 +154,14 @@ TEST(ShiftNasSearch, OfATransformer) {
   const InputShape input =
       parse_input_shape(run["config"]["input"].get<std::string>(), run["config"]["classes"].get<int>());
   const auto limits = two_budgets(*space, input);
-  expect_within(s.search("transformer", {{"max_macs", limits}, {"budget", 4}}), "macs", limits);
+  expect_measured(s.folder / "search.db", s.search("transformer", {{"max_macs", limits}, {"budget", 4}}), "macs",
+                  limits, 2);
 }
 
 TEST(ShiftNasSearch, RefusesASupernetWithoutAGeneratorAndADamagedOne) {
   Deployment s;
   s.train("uniform", s.config({{"name", "uniform"}}), s.silent);
-  EXPECT_THROWS_WITH(s.search("uniform", {}), UsageError,
+  EXPECT_THROWS_WITH(s.search("uniform", json::object()), UsageError,
                      "searcher 'shiftnas' asks a generator for subnets of a wanted cost, and a checkpoint of sampler "
                      "'uniform' has none; search a checkpoint of `frontier train --sampler shiftnas`");
   EXPECT_FALSE(std::filesystem::exists(s.folder / "search.db")) << "refused before a run is stored";
