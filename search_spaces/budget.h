@@ -134,7 +134,8 @@ class FeasibleSet {
   /// The same; none in place of the error where nothing is left.
   std::optional<Architecture> try_best(std::span<const std::vector<double>> scores, double slack = 0) const;
   /// The subnet of the set with the least or greatest price; of several the first. Exact, by the search of best(); in a
-  /// listed space as long as the list is.  @param slack what the price may be beside that.  @throws as best().
+  /// listed space as long as the list is.  @param slack by how much the price may miss that, 0 or more.  @throws as
+  /// best().
   Priced least(std::string_view price, std::int64_t slack = 0) const;
   Priced most(std::string_view price, std::int64_t slack = 0) const;
 
