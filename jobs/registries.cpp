@@ -23,7 +23,7 @@ Registries::Registries(std::function<void(Registries&)> more) : more_(std::move(
                            return make_searcher(name, problem, options);
                          },
                          [name](const nlohmann::json& options) { return resolved_searcher_options(name, options); },
-                         searcher_settings(name)});
+                         searcher_settings(name), info.asks_policy});
   }
 }
 

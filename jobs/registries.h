@@ -33,6 +33,7 @@ struct SearcherKind {
   /// With all defaults filled in. @throws UsageError for an option that is unknown or out of range.
   std::function<nlohmann::json(const nlohmann::json& options)> resolved_options;
   std::vector<Setting> settings = {};  ///< what the options are
+  bool asks_policy = false;            ///< searches only what has a SearchProblem::policy
 };
 
 /// What there is to set of a command, from the descriptions that read it.

@@ -195,7 +195,8 @@ nlohmann::ordered_json search_session(const nlohmann::json& json, Registries& re
   config["checkpoint"] = session->fingerprint();
   config["evaluation"] = settings.evaluation.is_null() ? nlohmann::json::object() : settings.evaluation;
   require_objectives(settings, *session);
-  const SearchPlan plan{config, make_space(session->space()), session->input(), &searcher};
+  SearchPlan plan{config, make_space(session->space()), session->input(), &searcher};
+  if (searcher.asks_policy) plan.policy = &session->policy();
   SearchLoop loop(plan);  // refuses its budgets before a run is stored
   if (settings.print_config) {
     settings.evaluation = session->evaluation();
@@ -313,6 +314,7 @@ nlohmann::ordered_json search_benchmark(const nlohmann::json& json, Registries& 
   SearchSettings settings = read_search_settings(json);
   const SearcherKind& searcher = registries.searcher(settings.searcher_name);
   searcher.resolved_options(settings.searcher_options);
+  if (searcher.asks_policy) throw no_policy_of("a recorded benchmark");
   const bool repeated = settings.repeat > 1;
   if (repeated && settings.resume)
     throw UsageError("--repeat is not stored until all searches are done, so there is nothing to --resume");

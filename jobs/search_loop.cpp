@@ -25,7 +25,7 @@ std::vector<Budget> budgets_of(const nlohmann::json& config) {
 }
 
 SearchProblem problem_of(const SearchPlan& plan, const FeasibleSet& feasible, std::size_t num_objectives) {
-  return {plan.space.get(), &feasible, num_objectives, plan.among.get()};
+  return {plan.space.get(), &feasible, num_objectives, plan.among.get(), plan.policy};
 }
 
 Rng rng_of_search(std::int64_t seed) { return Rng(static_cast<std::uint64_t>(seed)).split(0x736561); }
@@ -48,7 +48,8 @@ SearchLoop::SearchLoop(const SearchPlan& plan)
       budgets_(budgets_of(plan.config)),
       rng_(rng_of_search(plan.config["seed"].get<std::int64_t>())) {
   for (const auto& budget : budgets_) {
-    sets_.push_back(std::make_unique<FeasibleSet>(*plan.space, plan.input, budget));
+    sets_.push_back(sets_.empty() ? std::make_unique<FeasibleSet>(*plan.space, plan.input, budget)
+                                  : std::make_unique<FeasibleSet>(*sets_.front(), budget));
     const std::int64_t most = sets_.back()->most_macs().macs;  // of the space
     most_macs_.push_back(std::min(budget.max_macs.value_or(most), most));
     const auto fits = [&](const Architecture& arch) { return sets_.back()->contains(arch); };

@@ -24,6 +24,7 @@ struct SearchPlan {
   const SearcherKind* searcher = nullptr;  ///< of the name in `config`
   /// The only architectures that can be measured, canonical and sorted; null: all.
   std::shared_ptr<const std::vector<Architecture>> among = nullptr;
+  const CostPolicy* policy = nullptr;  ///< for a searcher that asks one
 };
 
 /// What a searcher is asked to search.

@@ -10,6 +10,7 @@
 #include "evaluators/evaluator.h"
 #include "jobs/registries.h"
 #include "search_spaces/network_graph.h"
+#include "searchers/cost_policy.h"
 
 namespace frontier {
 
@@ -31,6 +32,8 @@ class SupernetSession {
   virtual std::vector<std::string> metrics() const = 0;   ///< what evaluate() measures
   /// The settings of its evaluations, with all defaults filled in: what open() takes as `evaluation`.
   virtual nlohmann::json evaluation() const { return nlohmann::json::object(); }
+  /// The generator that was trained with the weights. @throws UsageError where there is none.
+  virtual const CostPolicy& policy() { throw no_policy_of("what is searched"); }
   /// Whether measurements come with the batch-norm statistics that they were made with.
   virtual void keep_statistics(bool /*kept*/) {}
   virtual std::vector<Measurement> evaluate(const std::string& split, std::span<const Architecture> archs,

@@ -318,20 +318,31 @@ void check_scores(std::span<const Decision> decisions, std::span<const std::vect
   }
 }
 
-/// Scores as whole numbers, the greatest magnitude so large that a sum over all decisions stays below 2^61:
-/// BestPath::kForbidden for -infinity.
-std::vector<std::vector<std::int64_t>> whole_scores(std::span<const std::vector<double>> scores) {
+/// By 2 to which power scores become whole numbers: the greatest magnitude so large that a sum over all decisions stays
+/// below 2^61.
+int exponent_of(std::span<const std::vector<double>> scores) {
   double greatest = 0;
   for (const auto& of_decision : scores)
     for (const double score : of_decision)
       if (score != kForbiddenScore) greatest = std::max(greatest, std::abs(score));
   const int bits = 60 - static_cast<int>(std::ceil(std::log2(static_cast<double>(scores.size()) + 1)));
-  const int exponent = greatest == 0 ? 0 : bits - std::ilogb(greatest) - 1;
+  return greatest == 0 ? 0 : bits - std::ilogb(greatest) - 1;
+}
+
+/// Scores as whole numbers, BestPath::kForbidden for -infinity.
+std::vector<std::vector<std::int64_t>> whole_scores(std::span<const std::vector<double>> scores) {
+  const int exponent = exponent_of(scores);
   std::vector<std::vector<std::int64_t>> whole(scores.size());
   for (std::size_t d = 0; d < scores.size(); ++d)
     for (const double score : scores[d])
       whole[d].push_back(score == kForbiddenScore ? BestPath::kForbidden : std::llround(std::scalbn(score, exponent)));
   return whole;
+}
+
+/// A difference of scores in the same whole numbers; what is beyond them makes no other difference.
+std::int64_t whole_slack(double slack, std::span<const std::vector<double>> scores) {
+  constexpr double kMost = 0x1p61;
+  return static_cast<std::int64_t>(std::min(kMost, std::floor(std::scalbn(slack, exponent_of(scores)))));
 }
 
 /// Sum of what is whole, or BestPath::kForbidden.
@@ -411,6 +422,8 @@ struct FeasibleSet::List {
         limits(limits_of(budget, table)),
         space(*listed.listed()),
         name("'" + listed.name() + "'") {}
+  List(const List& other, const Budget& wanted)
+      : table(other.table), budget(wanted), limits(limits_of(budget, table)), space(other.space), name(other.name) {}
 
   Priced priced(const Architecture& arch) const {
     const auto [macs, params] = table.macs_and_params(arch);
@@ -458,18 +471,24 @@ struct FeasibleSet::List {
 };
 
 struct FeasibleSet::Tables {
+  /// With effects. Prices: what is limited.
+  struct ScoredChain {
+    std::once_flag made;
+    std::optional<Chain> chain;
+  };
   CostTable table;
   Budget budget;
   std::vector<PricedLimit> limits;
   std::string name;
-  Chain chain;             ///< prices: macs, params, what else is limited
+  std::shared_ptr<const Chain> shared_chain;
+  const Chain& chain;      ///< prices: macs, params, what else is limited
   long double num_paths;   ///< rounded, where they are too many to count
   PathLimits path_limits;  ///< in reduced prices
-  std::once_flag ways_made, estimated, counted, scored_made;
+  std::once_flag ways_made, estimated, counted;
   Ways<BigCount> ways;
   Ways<long double> rough_ways;  ///< in place of `ways` where not is_countable()
   CountRange estimate, count;
-  std::optional<Chain> scored;                ///< prices: what is limited
+  std::shared_ptr<ScoredChain> scored;
   const SearchSpace* isomorphisms = nullptr;  ///< the space, where its normal form makes fewer of the chain's paths
 
   Tables(CostTable cost_table, const Budget& wanted, const SearchSpace* space)
@@ -477,15 +496,33 @@ struct FeasibleSet::Tables {
         budget(wanted),
         limits(limits_of(budget, table)),
         name(space ? "'" + space->name() + "'" : "the space"),
-        chain(table, prices_with({kMacs, kParams})),
+        shared_chain(std::make_shared<const Chain>(table, prices_with({kMacs, kParams}))),
+        chain(*shared_chain),
         num_paths(count_paths(chain)),
         path_limits(reduced(chain)),
+        scored(std::make_shared<ScoredChain>()),
         isomorphisms(space && space->has_normal_form() ? space : nullptr) {}
+  Tables(const Tables& other, const Budget& wanted)
+      : table(other.table),
+        budget(wanted),
+        limits(limits_of(budget, table)),
+        name(other.name),
+        shared_chain(has_prices_of(other, {kMacs, kParams})
+                         ? other.shared_chain
+                         : std::make_shared<const Chain>(table, prices_with({kMacs, kParams}))),
+        chain(*shared_chain),
+        num_paths(other.num_paths),
+        path_limits(reduced(chain)),
+        scored(has_prices_of(other, {}) ? other.scored : std::make_shared<ScoredChain>()),
+        isomorphisms(other.isomorphisms) {}
 
   std::vector<std::size_t> prices_with(std::vector<std::size_t> prices) const {
     for (const auto& l : limits)
       if (std::find(prices.begin(), prices.end(), l.price) == prices.end()) prices.push_back(l.price);
     return prices;
+  }
+  bool has_prices_of(const Tables& other, const std::vector<std::size_t>& prices) const {
+    return prices_with(prices) == other.prices_with(prices);
   }
   PathLimits reduced(const Chain& of) const {
     PathLimits reduced;
@@ -531,11 +568,11 @@ struct FeasibleSet::Tables {
   }
 
   /// The canonical form of the first path, by gains, that is accepted with it. First without paths that another makes
-  /// superfluous, then, if a normal form is refused, one path after the other.
+  /// superfluous, then, if a normal form is refused, one path after the other. @param slack of the gains.
   template <class Accepts>
   std::optional<Architecture> first_path(const Chain& of, const BestPath::Gains& gains, const PathLimits& wanted,
-                                         const Accepts& accepts) const {
-    const auto written = BestPath(of, gains, wanted, true).next();
+                                         const Accepts& accepts, std::int64_t slack = 0) const {
+    const auto written = BestPath(of, gains, wanted, true, slack).next();
     if (!written || !isomorphisms) return written;
     if (auto arch = isomorphisms->canonical(*written); accepts(*written, arch)) return arch;
     BestPath search(of, gains, wanted, false);
@@ -545,14 +582,16 @@ struct FeasibleSet::Tables {
   }
   bool is_member(const Architecture& arch) const { return table.admits(arch) && allows(limits, table, arch); }
 
-  std::optional<Architecture> search_extreme(std::size_t price, bool largest, bool in_budget) const {
+  std::optional<Architecture> search_extreme(std::size_t price, bool largest, bool in_budget,
+                                             std::int64_t slack = 0) const {
     const Chain priced_chain(table, in_budget ? prices_with({price}) : std::vector{price});
-    return first_path(priced_chain, gains_by_price(priced_chain, largest),
-                      in_budget ? reduced(priced_chain) : PathLimits{},
-                      [&](const Architecture& written, const Architecture& arch) {
-                        return table.price(price, written) == table.price(price, arch) && table.admits(arch) &&
-                               (!in_budget || allows(limits, table, arch));
-                      });
+    return first_path(
+        priced_chain, gains_by_price(priced_chain, largest), in_budget ? reduced(priced_chain) : PathLimits{},
+        [&](const Architecture& written, const Architecture& arch) {
+          return table.price(price, written) == table.price(price, arch) && table.admits(arch) &&
+                 (!in_budget || allows(limits, table, arch));
+        },
+        slack);
   }
   static BestPath::Gains gains_by_price(const Chain& of, bool largest) {
     BestPath::Gains gains;
@@ -578,17 +617,19 @@ struct FeasibleSet::Tables {
                       });
   }
 
-  std::optional<Architecture> best(std::span<const std::vector<double>> scores) {
-    std::call_once(scored_made, [&] { scored.emplace(table, prices_with({}), true); });
+  std::optional<Architecture> best(std::span<const std::vector<double>> scores, double slack) {
+    std::call_once(scored->made, [&] { scored->chain.emplace(table, prices_with({}), true); });
+    const Chain& of = *scored->chain;
     const auto whole = whole_scores(scores);
-    if (gain_of(scored->sure_effects, whole) == BestPath::kForbidden) return std::nullopt;
+    if (gain_of(of.sure_effects, whole) == BestPath::kForbidden) return std::nullopt;
     BestPath::Gains gains;
-    for (const auto& step : scored->steps) {
+    for (const auto& step : of.steps) {
       auto& of_step = gains.emplace_back();
       for (const auto& move : step.moves) of_step.push_back(gain_of(step.effects_of(move), whole));
     }
-    return first_path(*scored, gains, reduced(*scored),
-                      [&](const Architecture&, const Architecture& arch) { return is_member(arch); });
+    return first_path(
+        of, gains, reduced(of), [&](const Architecture&, const Architecture& arch) { return is_member(arch); },
+        whole_slack(slack, scores));
   }
 
   /// Greatest sum over a path of what rounding to a grid changes in a price; `unit` - 1 a move at most.
@@ -912,37 +953,51 @@ std::optional<BigCount> FeasibleSet::Tables::count_by_halves(const Grid& grid) c
 FeasibleSet::FeasibleSet(const SearchSpace& space, const InputShape& input, const Budget& budget)
     : FeasibleSet(space, space.cost_table(input), budget) {}
 
-FeasibleSet::FeasibleSet(const SearchSpace& space, CostTable cost_table, const Budget& budget) {
+FeasibleSet::FeasibleSet(const SearchSpace& space, CostTable cost_table, const Budget& budget)
+    : notation_([&space](const Architecture& arch) { return space.to_string(arch); }) {
   if (space.listed()) {
     list_ = std::make_unique<List>(std::move(cost_table), budget, space);
   } else {
     tables_ = std::make_unique<Tables>(std::move(cost_table), budget, &space);
   }
-  check_not_empty([&](const Architecture& arch) { return space.to_string(arch); }, "'" + space.name() + "'");
+  check_not_empty();
 }
 
 FeasibleSet::FeasibleSet(CostTable cost_table, const Budget& budget)
     : tables_(std::make_unique<Tables>(std::move(cost_table), budget, nullptr)) {
-  const auto labels = [&](const Architecture& arch) {
-    std::vector<std::string> options;
-    for (std::size_t d = 0; d < arch.choices.size(); ++d)
-      options.push_back(table().decisions()[d].options[arch.choices[d]]);
-    return join(options, ",");
-  };
-  check_not_empty(labels, "the space");
+  check_not_empty();
+}
+
+FeasibleSet::FeasibleSet(const FeasibleSet& other, const Budget& budget) : notation_(other.notation_) {
+  if (other.list_) {
+    list_ = std::make_unique<List>(*other.list_, budget);
+  } else {
+    tables_ = std::make_unique<Tables>(*other.tables_, budget);
+  }
+  check_not_empty();
 }
 
 FeasibleSet::~FeasibleSet() = default;
 
+/// In the space's notation; without a space by the options' labels.
+std::string FeasibleSet::text_of(const Architecture& arch) const {
+  if (notation_) return notation_(arch);
+  std::vector<std::string> options;
+  for (std::size_t d = 0; d < arch.choices.size(); ++d)
+    options.push_back(table().decisions()[d].options[arch.choices[d]]);
+  return join(options, ",");
+}
+
 /// @throws UsageError if one side of a limit alone leaves nothing.
-void FeasibleSet::check_not_empty(const Print& notation, const std::string& space) const {
+void FeasibleSet::check_not_empty() const {
+  const std::string& space = list_ ? list_->name : tables_->name;
   const auto check = [&](const PricedLimit& l, const std::string& side, std::int64_t limit, bool is_upper) {
     const Priced nearest = extreme(l.price, !is_upper);
     const std::int64_t price = table().price(l.price, nearest.arch);
     if (is_upper ? price <= limit : price >= limit) return;
     throw UsageError(side + " = " + std::to_string(limit) + " is " +
                      (is_upper ? "below the cheapest" : "above the dearest") + " subnet of " + space + ": " +
-                     std::to_string(price) + " " + unit_of(l.limit.price) + " (" + notation(nearest.arch) + "); " +
+                     std::to_string(price) + " " + unit_of(l.limit.price) + " (" + text_of(nearest.arch) + "); " +
                      (is_upper ? "raise" : "lower") + " it or choose another space");
   };
   for (const auto& l : list_ ? list_->limits : tables_->limits) {
@@ -962,14 +1017,18 @@ Priced FeasibleSet::most_macs() const { return extreme(kMacs, true); }
 Priced FeasibleSet::least_params() const { return extreme(kParams, false); }
 Priced FeasibleSet::most_params() const { return extreme(kParams, true); }
 
-Priced FeasibleSet::extreme_within(std::string_view price, bool largest) const {
+Priced FeasibleSet::extreme_within(std::string_view price, bool largest, std::int64_t slack) const {
   const std::size_t k = table().price_index(price);
-  const auto arch = list_ ? list_->search_extreme(k, largest, true) : tables_->search_extreme(k, largest, true);
+  const auto arch = list_ ? list_->search_extreme(k, largest, true) : tables_->search_extreme(k, largest, true, slack);
   if (!arch) throw UsageError(nothing_within());
   return list_ ? list_->priced(*arch) : tables_->priced(*arch);
 }
-Priced FeasibleSet::least(std::string_view price) const { return extreme_within(price, false); }
-Priced FeasibleSet::most(std::string_view price) const { return extreme_within(price, true); }
+Priced FeasibleSet::least(std::string_view price, std::int64_t slack) const {
+  return extreme_within(price, false, slack);
+}
+Priced FeasibleSet::most(std::string_view price, std::int64_t slack) const {
+  return extreme_within(price, true, slack);
+}
 
 BigCount FeasibleSet::size() const {
   if (list_) return static_cast<BigCount>(list_->all().size());
@@ -1072,9 +1131,15 @@ std::optional<Architecture> FeasibleSet::best_of_list(std::span<const std::vecto
   return std::nullopt;
 }
 
-Architecture FeasibleSet::best(std::span<const std::vector<double>> scores) const {
+std::optional<Architecture> FeasibleSet::try_best(std::span<const std::vector<double>> scores, double slack) const {
   check_scores(table().decisions(), scores);
-  if (auto arch = list_ ? best_of_list(scores) : tables_->best(scores)) return *std::move(arch);
+  if (!std::isfinite(slack) || slack < 0)
+    throw UsageError("a slack of " + std::to_string(slack) + "; allowed: 0 or more");
+  return list_ ? best_of_list(scores) : tables_->best(scores, slack);
+}
+
+Architecture FeasibleSet::best(std::span<const std::vector<double>> scores, double slack) const {
+  if (auto arch = try_best(scores, slack)) return *std::move(arch);
   throw UsageError("no subnet of " + (list_ ? list_->name : tables_->name) + " with " + to_string(budget()) +
                    " is left: every one has an option whose score is -infinity");
 }

@@ -88,6 +88,9 @@ class FeasibleSet {
   FeasibleSet(const SearchSpace& space, CostTable table, const Budget& budget);
   /// Without a space's notation for the message.
   FeasibleSet(CostTable table, const Budget& budget);
+  /// The same space and table under another budget. Where the same prices are limited, what was made of the table for
+  /// best() is shared, which takes most of the time of a set that is asked once.
+  FeasibleSet(const FeasibleSet& other, const Budget& budget);
   ~FeasibleSet();
   FeasibleSet(const FeasibleSet&) = delete;
   FeasibleSet& operator=(const FeasibleSet&) = delete;
@@ -122,26 +125,34 @@ class FeasibleSet {
   /// milliseconds; with them a search that takes milliseconds as a rule. Where a space has a normal form, the scores
   /// are those of an architecture as written, and the canonical form of the best is given, if it is in the set, too.
   /// @param scores [decision][option]; -infinity forbids an option where it has an effect.
-  /// @throws UsageError if nothing is left, or for scores of another size, NaN or +infinity; Error if a search within
-  /// limits takes millions of steps.
-  Architecture best(std::span<const std::vector<double>> scores) const;
+  /// @param slack in units of the scores: above 0 what is given may have a sum so much below the greatest, and not
+  /// more. That ends searches early which would take long or too many steps: of scores that are nearly equal, within
+  /// narrow windows. Then the first that was found of those that good; still the same one each time.
+  /// @throws UsageError if nothing is left, for scores of another size, NaN or +infinity, and for a slack that is
+  /// negative or not finite; Error if a search within limits takes millions of steps.
+  Architecture best(std::span<const std::vector<double>> scores, double slack = 0) const;
+  /// The same; none in place of the error where nothing is left.
+  std::optional<Architecture> try_best(std::span<const std::vector<double>> scores, double slack = 0) const;
   /// The subnet of the set with the least or greatest price; of several the first. Exact, by the search of best(); in a
-  /// listed space as long as the list is.  @throws as best().
-  Priced least(std::string_view price) const;
-  Priced most(std::string_view price) const;
+  /// listed space as long as the list is.  @param slack by how much the price may miss that, 0 or more.  @throws as
+  /// best().
+  Priced least(std::string_view price, std::int64_t slack = 0) const;
+  Priced most(std::string_view price, std::int64_t slack = 0) const;
 
  private:
   struct Tables;
   struct List;
   using Print = std::function<std::string(const Architecture&)>;
-  void check_not_empty(const Print& notation, const std::string& space) const;
+  std::string text_of(const Architecture& arch) const;
+  void check_not_empty() const;
   Priced extreme(std::size_t price, bool largest) const;
-  Priced extreme_within(std::string_view price, bool largest) const;
+  Priced extreme_within(std::string_view price, bool largest, std::int64_t slack) const;
   std::string nothing_within() const;
   std::optional<Architecture> best_of_list(std::span<const std::vector<double>> scores) const;
   std::optional<Architecture> draw_path(Rng& rng) const;
   std::optional<Architecture> draw_from_list(Rng& rng) const;
 
+  Print notation_;                  ///< of architectures; none without a space
   std::unique_ptr<Tables> tables_;  ///< or, of a listed space, list_
   std::unique_ptr<List> list_;
 };

@@ -29,7 +29,7 @@ CostBins::CostBins(const std::string& price, const SearchSpace& space, const Inp
 CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std::string& price, const Windows& windows)
     : CostBins(price, space, input) {
   for (const Limit& window : windows(least_, most_))
-    add(space, window, (static_cast<double>(*window.at_least) + static_cast<double>(*window.at_most)) / 2);
+    add(window, (static_cast<double>(*window.at_least) + static_cast<double>(*window.at_most)) / 2);
 }
 
 CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
@@ -44,15 +44,15 @@ CostBins::CostBins(const SearchSpace& space, const InputShape& input, const Cost
     const bool is_last = bin + 1 == options.bins;
     const std::int64_t end = is_last ? most_ + 1 : std::llround(price_at(first + static_cast<double>(bin + 1) * width));
     if (end <= begin) continue;
-    add(space, {options.price, begin, end - 1}, price_at(first + (static_cast<double>(bin) + 0.5) * width));
+    add({options.price, begin, end - 1}, price_at(first + (static_cast<double>(bin) + 0.5) * width));
     begin = end;
   }
 }
 
 /// Unless there is nothing to draw from it.
-void CostBins::add(const SearchSpace& space, const Limit& window, double centre) {
+void CostBins::add(const Limit& window, double centre) {
   try {
-    auto set = std::make_unique<FeasibleSet>(space, all_.table(), Budget{.limits = {window}});
+    auto set = std::make_unique<FeasibleSet>(sets_.empty() ? all_ : *sets_.back(), Budget{.limits = {window}});
     if (!has_draws(*set)) return;
     sets_.push_back(std::move(set));
   } catch (const UsageError&) {  // one of its sides alone leaves nothing

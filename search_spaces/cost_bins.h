@@ -57,7 +57,7 @@ class CostBins {
 
  private:
   CostBins(const std::string& price, const SearchSpace& space, const InputShape& input);
-  void add(const SearchSpace& space, const Limit& window, double centre);
+  void add(const Limit& window, double centre);
 
   FeasibleSet all_;
   std::vector<Limit> windows_;

@@ -10,6 +10,7 @@
 #include "searchers/local.h"
 #include "searchers/nsga2.h"
 #include "searchers/random.h"
+#include "searchers/shiftnas.h"
 
 namespace frontier {
 namespace {
@@ -33,8 +34,8 @@ struct Entry {
 };
 
 template <class S, class Options>
-Entry made(const char* name, const char* summary) {
-  return {{name, summary},
+Entry made(const char* name, const char* summary, bool asks_policy = false) {
+  return {{name, summary, asks_policy},
           [](const SearchProblem& problem, const nlohmann::json& json) -> std::unique_ptr<Searcher> {
             const auto options = options_of<Options>(json);
             if constexpr (std::is_same_v<Options, NoOptions>) {
@@ -53,6 +54,9 @@ const std::vector<Entry>& entries() {
       made<LocalSearch, NoOptions>("local", "best-first local search of one objective (White et al. 2021)"),
       made<Evolution, EvolutionOptions>("evolution", "regularized evolution of one objective (Real et al. 2019)"),
       made<Nsga2, Nsga2Options>("nsga2", "NSGA-II, several objectives at once (Deb et al. 2002)"),
+      made<ShiftNasSearcher, ShiftNasSearcherOptions>(
+          "shiftnas", "what the generator of a supernet trained with shiftnas gives for a cost (Zhang et al. 2023)",
+          /*asks_policy=*/true),
   };
   return table;
 }

@@ -12,6 +12,8 @@
 
 namespace frontier {
 
+class CostPolicy;
+
 /// An architecture and what was measured for it.
 struct Evaluated {
   Architecture arch;
@@ -45,13 +47,15 @@ struct SearchProblem {
   std::size_t num_objectives = 1;
   /// The only architectures that can be measured (those of a partial table), canonical and sorted; null: all can be.
   const std::vector<Architecture>* among = nullptr;
+  const CostPolicy* policy = nullptr;  ///< a generator that was trained with what is searched; null: there is none
 };
 /// Whether a canonical architecture is within the budget and can be measured.
 bool may_be_proposed(const SearchProblem& problem, const Architecture& arch);
 
 struct SearcherInfo {
   std::string name;
-  std::string summary;  ///< one line
+  std::string summary;       ///< one line
+  bool asks_policy = false;  ///< searches only what has a SearchProblem::policy
 };
 
 /// The searchers that make_searcher() knows, in the order they are shown.

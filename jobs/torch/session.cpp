@@ -3,6 +3,7 @@
 #include <map>
 
 #include "common/system_limits.h"
+#include "jobs/torch/learned_policy.h"
 #include "jobs/torch/memory_need.h"
 #include "jobs/torch/register.h"
 #include "jobs/torch/trained.h"
@@ -13,7 +14,7 @@ namespace {
 class Session : public SupernetSession {
  public:
   Session(Checkpoint checkpoint, const nlohmann::json& evaluation, at::Device device)
-      : trained_(std::move(checkpoint), evaluation, device) {
+      : sampler_state_(sampler_state_of(checkpoint)), trained_(std::move(checkpoint), evaluation, device) {
     if (device.is_cpu()) require_memory_to_measure(trained_.prepared, free_memory());
   }
   const std::string& space() const override { return trained_.prepared.space->name(); }
@@ -30,6 +31,12 @@ class Session : public SupernetSession {
 
   std::vector<std::string> metrics() const override { return task_.metrics(); }
   nlohmann::json evaluation() const override { return write_options(trained_.prepared.config.evaluation); }
+
+  const CostPolicy& policy() override {
+    if (!policy_)
+      policy_ = without_backtrace([&] { return std::make_unique<LearnedPolicy>(trained_.prepared, sampler_state_); });
+    return *policy_;
+  }
 
   void keep_statistics(bool kept) override { keeps_statistics_ = kept; }
 
@@ -65,7 +72,9 @@ class Session : public SupernetSession {
         .first->second;
   }
 
+  SamplerState sampler_state_;
   Trained trained_;
+  std::unique_ptr<LearnedPolicy> policy_;                 ///< made when it is asked for
   std::map<std::string, std::string> data_fingerprints_;  ///< by split
   Classification task_;
   bool keeps_statistics_ = false;

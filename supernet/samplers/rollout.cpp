@@ -15,6 +15,22 @@ void add(float* to, const float* from, float factor, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) to[i] += factor * from[i];
 }
 
+/// to += the products of two matrices, given by their columns, and vectors, a column of each in turn. Four columns at a
+/// time give the same numbers with a quarter of the loads and stores.
+void add_products(float* __restrict to, std::size_t rows, const float* a, const float* x, const float* b,
+                  const float* y, std::size_t columns) {
+  std::size_t c = 0;
+  for (; c + 1 < columns; c += 2) {
+    const float *a0 = a + c * rows, *a1 = a0 + rows, *b0 = b + c * rows, *b1 = b0 + rows;
+    const float x0 = x[c], x1 = x[c + 1], y0 = y[c], y1 = y[c + 1];
+    for (std::size_t r = 0; r < rows; ++r) to[r] = to[r] + x0 * a0[r] + y0 * b0[r] + x1 * a1[r] + y1 * b1[r];
+  }
+  for (; c < columns; ++c) {
+    add(to, a + c * rows, x[c], rows);
+    add(to, b + c * rows, y[c], rows);
+  }
+}
+
 float dot(const float* a, const float* b, std::size_t size) {
   float sum = 0;
   for (std::size_t i = 0; i < size; ++i) sum += a[i] * b[i];
@@ -74,12 +90,9 @@ void Rollout::step(std::size_t d, const float* input_by_column, const float* rec
   if (d > 0) add(x, values(weights_.heads[heads_[d - 1]].chosen) + choices_[d - 1] * hidden_, 1, hidden_);
   const float *state = row(states_, d), *memory = row(memories_, d);
   float* gates = row(gates_, 4 * d);
-  for (std::size_t i = 0; i < 4 * hidden_; ++i)
-    gates[i] = values(weights_.input_bias)[i] + values(weights_.recurrent_bias)[i];
-  for (std::size_t i = 0; i < hidden_; ++i) {
-    add(gates, input_by_column + i * 4 * hidden_, x[i], 4 * hidden_);
-    add(gates, recurrent_by_column + i * 4 * hidden_, state[i], 4 * hidden_);
-  }
+  const float *input_bias = values(weights_.input_bias), *recurrent_bias = values(weights_.recurrent_bias);
+  for (std::size_t i = 0; i < 4 * hidden_; ++i) gates[i] = input_bias[i] + recurrent_bias[i];
+  add_products(gates, 4 * hidden_, input_by_column, x, recurrent_by_column, state, hidden_);
   float *next_state = row(states_, d + 1), *next_memory = row(memories_, d + 1), *squashed = row(squashed_, d);
   for (std::size_t i = 0; i < hidden_; ++i) {
     float &in = gates[i], &forget = gates[hidden_ + i], &cell = gates[2 * hidden_ + i], &out = gates[3 * hidden_ + i];

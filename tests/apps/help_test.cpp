@@ -74,7 +74,8 @@ TEST_F(BashCompletion, OffersCommandsOptionsAndNames) {
   EXPECT_THAT(offered("frontier train --chec"), ElementsAre());
   EXPECT_THAT(offered("frontier search --chec"), ElementsAre("--checkpoint"));
   EXPECT_THAT(offered("frontier train --s"), ElementsAre("--sampler", "--seed", "--set", "--space", "--steps"));
-  EXPECT_THAT(offered("frontier search --searcher \"\""), ElementsAre("evolution", "local", "nsga2", "random"));
+  EXPECT_THAT(offered("frontier search --searcher \"\""),
+              ElementsAre("evolution", "local", "nsga2", "random", "shiftnas"));
   EXPECT_THAT(offered("frontier export --format o"), ElementsAre("onnx"));
   EXPECT_THAT(offered("frontier search --evaluator \"\""), ElementsAre("benchmark", "supernet"));
   EXPECT_THAT(offered("frontier evaluate --evaluator \"\""), ElementsAre("benchmark", "scratch", "supernet"));

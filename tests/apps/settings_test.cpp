@@ -172,6 +172,17 @@ TEST_F(Settings, PrintConfigIsWhatATrainingIsStoredWith) {
   const json found = document_of({"search", "--quiet", "--json", "--config", "search.json"});
   EXPECT_EQ(found["results"].size(), 2U);
   EXPECT_EQ(found["searcher"], "nsga2");
+  // One that asks a generator, of a checkpoint that has one.
+  output_of(small({"train", "--quiet", "--out", "generated"}, "shiftnas"));
+  const std::string deployed = output_of({"search", "--quiet", "--checkpoint", "generated", "--searcher", "shiftnas",
+                                          "--max-macs", "1M,400k", "--budget", "2", "--print-config"});
+  write_file(folder_ / "deploy.json", deployed);
+  EXPECT_EQ(output_of({"search", "--config", "deploy.json", "--print-config"}), deployed);
+  EXPECT_EQ(json::parse(deployed)["searcher"], (json{{"name", "shiftnas"}, {"within", 0.03}, {"tries", 10}}));
+  for (const json& item : document_of({"search", "--quiet", "--json", "--config", "deploy.json"})["results"]) {
+    EXPECT_LE(item["best"]["macs"], item["max_macs"]);
+    EXPECT_GE(item["best"]["macs"].get<double>(), 0.97 * 400'000) << "the cheaper of the two, or the other";
+  }
   const std::string arch = found["results"][0]["best"]["arch"];
   const std::string evaluation = output_of(
       {"evaluate", "--quiet", "--checkpoint", "a", "--arch", arch, "--set", "evaluation.images=5", "--print-config"});

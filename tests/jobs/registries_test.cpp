@@ -16,6 +16,8 @@ TEST(Registries, OpensTheRestOnceAndOnlyForNamesNotKnownWithoutIt) {
     });
   });
   EXPECT_EQ(registries.searcher("nsga2").resolved_options({})["population"], 64);
+  EXPECT_FALSE(registries.searcher("nsga2").asks_policy);
+  EXPECT_TRUE(registries.searcher("shiftnas").asks_policy);
   registries.evaluator("benchmark");
   EXPECT_EQ(opened, 0);
   Observer silent;

@@ -69,7 +69,7 @@ class SearchJob : public ::testing::Test {
 };
 
 TEST_F(SearchJob, StoppedAnywhereItGoesOnToTheSame) {
-  for (const std::string searcher : {"random", "local", "evolution", "nsga2"}) {
+  for (const std::string searcher : {"random", "local", "evolution", "nsga2", "shiftnas"}) {
     const nlohmann::json with = {{"searcher", searcher}};
     const auto whole = search(searcher + "_whole.db", with);
     const std::int64_t all = std::exchange(num_measured_, 0);
@@ -150,7 +150,7 @@ TEST_F(SearchJob, RefusesToGoOnWhereItsNumbersLeadElsewhere) {
 
 TEST_F(SearchJob, KeepsToWindows) {
   const auto limits = budgets();
-  for (const std::string searcher : {"random", "local", "evolution", "nsga2"}) {
+  for (const std::string searcher : {"random", "local", "evolution", "nsga2", "shiftnas"}) {
     const auto document =
         search(searcher + ".db", {{"searcher", searcher}, {"min_macs", limits[0]}, {"max_macs", {limits[1]}}});
     const auto& item = document["results"][0];

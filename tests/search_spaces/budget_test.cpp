@@ -502,6 +502,39 @@ TEST(FeasibleSet, BestOfLargeSpacesBeatsDrawsAndItsNeighbours) {
   }
 }
 
+/// Whatever was limited before.
+TEST(FeasibleSet, OfAnotherSetIsTheSameAsOfTheSpace) {
+  for (const char* name : {"mobile_cnn", "nas_bench_201", "nas_bench_101"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const FeasibleSet all(*space, space->default_input(), {});
+    const std::int64_t macs = (all.least_macs().macs + all.most_macs().macs) / 2;
+    const std::int64_t params = (all.least_params().params + all.most_params().params) / 2;
+    Rng rng(4);
+    const Scores scores = random_scores(*space, rng, false);
+    std::vector<Budget> budgets{{.max_params = params}, {.limits = {{"macs", macs / 2, macs}}}};
+    if (!space->listed())
+      budgets.insert(budgets.end(), {{}, {.max_macs = macs}, {.max_macs = macs, .max_params = params}});
+    for (const Budget& before : budgets) {
+      const FeasibleSet other(*space, all.table(), before);
+      other.best(scores);
+      for (const Budget& budget : budgets) {
+        SCOPED_TRACE(to_string(before) + ", then " + to_string(budget));
+        const FeasibleSet alone(*space, all.table(), budget), shared(other, budget);
+        EXPECT_EQ(shared.budget(), budget);
+        EXPECT_EQ(shared.best(scores), alone.best(scores));
+        if (before != budgets[0]) continue;  // draws need tables of their own, which take a while
+        Rng one(9), two(9);
+        EXPECT_EQ(shared.draw(one), alone.draw(two));
+      }
+    }
+    EXPECT_THROWS_WITH(FeasibleSet(all, {.max_macs = 5}), UsageError,
+                       "max_macs = 5 is below the cheapest subnet of '" + std::string(name));
+    const Architecture cheapest = all.least_macs().arch;
+    EXPECT_THROWS_WITH(FeasibleSet(all, {.max_macs = 5}), UsageError, space->to_string(cheapest));
+  }
+}
+
 TEST(FeasibleSet, BestOfAListedSpaceIsThatOfItsList) {
   const auto space = make_space("nas_bench_101");
   const FeasibleSet all(*space, space->default_input(), {});
@@ -515,11 +548,97 @@ TEST(FeasibleSet, BestOfAListedSpaceIsThatOfItsList) {
   EXPECT_TRUE(small.contains(small.best(scores)));
 }
 
+/// A window of MACs that is some percent wide.
+Budget window_of(const FeasibleSet& all, double place, double width) {
+  const auto least = static_cast<double>(all.least_macs().macs), most = static_cast<double>(all.most_macs().macs);
+  const double end = least + place * (most - least);
+  return {.limits = {{"macs", std::llround(end * (1 - width)), std::llround(end)}}};
+}
+
+TEST(FeasibleSet, BestWithASlackIsWithinItOfEnumeration) {
+  for (const SearchSpace& space :
+       {nested_space(), shared_decision_space(), *make_space("nas_bench_macro"), *make_space("nas_bench_201")}) {
+    SCOPED_TRACE(space.name());
+    const auto all = enumerate_as_written(space);
+    const FeasibleSet everything(space, space.default_input(), {});
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed);
+      Rng rng(seed);
+      const Scores scores = random_scores(space, rng, false);
+      const Budget budget = window_of(everything, 0.2 + 0.8 * rng.uniform(), 0.3);
+      const FeasibleSet set(space, everything.table(), budget);
+      double greatest = -std::numeric_limits<double>::infinity();
+      for (const auto& priced : all)
+        if (allows(budget, priced) && set.contains(space.canonical(priced.arch)))
+          greatest = std::max(greatest, score_of(set.table(), scores, priced.arch));
+      if (!std::isfinite(greatest)) continue;
+      for (const double slack : {1e-3, 0.3, 100.0}) {
+        const Architecture found = set.best(scores, slack);
+        EXPECT_TRUE(set.contains(found));
+        EXPECT_EQ(space.canonical(found), found);
+        if (!space.has_normal_form()) {  // a normal form is written otherwise than what was scored
+          EXPECT_GE(score_of(set.table(), scores, found) + 1e-9, greatest - slack);
+        }
+      }
+    }
+  }
+}
+
+TEST(FeasibleSet, BestWithASlackIsWithinItOfTheBest) {
+  for (const char* name : {"mobile_cnn", "ofa_mobilenetv3", "autoformer_tiny"}) {
+    SCOPED_TRACE(name);
+    const auto space = make_space(name);
+    const FeasibleSet all(*space, space->default_input(), {});
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+      SCOPED_TRACE(testing::Message() << "seed " << seed);
+      Rng rng(seed);
+      const Scores scores = random_scores(*space, rng, seed % 3 == 0);
+      const FeasibleSet set(*space, all.table(), window_of(all, 0.1 + 0.9 * rng.uniform(), 0.01 + 0.1 * rng.uniform()));
+      if (set.estimate().at_least == 0) continue;
+      const double greatest = score_of(set.table(), scores, set.best(scores));
+      for (const double slack : {1e-3, 0.1, 3.0}) {
+        const Architecture found = set.best(scores, slack);
+        ASSERT_TRUE(set.contains(found));
+        ASSERT_EQ(space->canonical(found), found);
+        ASSERT_GE(score_of(set.table(), scores, found) + 1e-9, greatest - slack);
+        ASSERT_EQ(set.best(scores, slack), found) << "another one the second time";
+      }
+      const std::int64_t most = set.most("params").params, slack = most / 100;
+      const Priced nearly = set.most("params", slack);
+      ASSERT_TRUE(set.contains(nearly.arch));
+      ASSERT_GE(nearly.params, most - slack);
+    }
+  }
+}
+
+/// What a generator says that has learned next to nothing. By charges alone this took more than four million steps.
+TEST(FeasibleSet, BestOfScoresThatAreNearlyEqualIsFoundWithinANarrowWindow) {
+  const auto space = make_space("mobile_cnn_224");
+  const FeasibleSet all(*space, space->default_input(), {});
+  for (const double spread : {0.01, 0.1}) {
+    Rng rng(0);
+    Scores scores = random_scores(*space, rng, false);
+    for (auto& of_decision : scores)
+      for (double& score : of_decision) score = spread * score - std::log(static_cast<double>(of_decision.size()));
+    for (int i = 1; i <= 20; ++i) {
+      SCOPED_TRACE(testing::Message() << "spread " << spread << ", place " << i);
+      const FeasibleSet window(*space, all.table(), window_of(all, i / 20.0, 0.03));
+      const Architecture found = window.best(scores, 1e-3);
+      ASSERT_TRUE(window.contains(found));
+      const double score = score_of(window.table(), scores, found);
+      ASSERT_GE(score + 1e-3 + 1e-9, score_of(window.table(), scores, window.best(scores)));
+      for (int draw = 0; draw < 50; ++draw) ASSERT_GE(score + 1e-3, score_of(window.table(), scores, window.draw(rng)));
+    }
+  }
+}
+
 TEST(FeasibleSet, BestRefusesScoresThatAreNone) {
   const SearchSpace space = nested_space();
   const FeasibleSet set(space, space.default_input(), {});
   Rng rng(1);
   Scores scores = random_scores(space, rng, false);
+  EXPECT_THROWS_WITH(set.best(scores, -1), UsageError, "a slack of -1.000000; allowed: 0 or more");
+  EXPECT_THROWS_WITH(set.best(scores, std::nan("")), UsageError, "a slack of nan");
   scores[0][1] = std::nan("");
   EXPECT_THROWS_WITH(set.best(scores), UsageError, "a score of 'width' is nan");
   scores[0] = {1, std::numeric_limits<double>::infinity()};

@@ -7,6 +7,7 @@
 #include "common/rng.h"
 #include "jobs/session.h"
 #include "search_spaces/registry.h"
+#include "support/size_policy.h"
 
 namespace frontier::testing_support {
 
@@ -20,6 +21,7 @@ class MadeUpSession : public SupernetSession {
   const std::string& fingerprint() const override { return fingerprint_; }
   MeasuredHow how(const std::string&) override { return {"toy_data", "10 images", "none"}; }
   std::vector<std::string> metrics() const override { return {"top1"}; }
+  const CostPolicy& policy() override { return policy_; }
   std::vector<Measurement> evaluate(const std::string&, std::span<const Architecture> archs,
                                     const std::function<void()>& check, const GroupMeasured& measured) override {
     std::vector<Measurement> results;
@@ -38,6 +40,7 @@ class MadeUpSession : public SupernetSession {
   std::shared_ptr<const SearchSpace> space_ = make_space("nas_bench_macro");
   InputShape input_ = space_->default_input();
   std::string fingerprint_ = "0123abcd";
+  SizePolicy policy_{*space_};
 };
 
 }  // namespace frontier::testing_support
