@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """What TAS is worth: a pruned residual network against others of the same cost. Figures of docs/results.md.
 
-usage: benchmarks/tas.py [--data fashion_mnist] [--space resnet_shape_20] [--target 0.5] [--seeds 0 1 2] [--epochs 10] [--search-epochs 12] [--set NAME=VALUE ...] [--work DIR]
+usage: benchmarks/tas.py [--data fashion_mnist] [--space resnet_shape_20] [--target 0.5] [--seeds 0 1 2] [--epochs 10] [--search-epochs 12] [--set NAME=VALUE ...] [--device cuda] [--jobs N] [--work DIR]
 
 For each seed `frontier prune` trains the whole network, searches, and trains what it found, taught by the whole one (TAS, taught). Beside it, for the same epochs and of the same multiply-accumulates:
 the same network without a teacher; one whose layers keep all the same share of their channels, at full depth, taught; random shapes, taught. Reported: accuracy on the test images, mean and standard
-deviation over the seeds, how far the search ends from its target, and how long it took. Python's standard library only; what is already in DIR is not done again.
+deviation over the seeds, how far the search ends from its target, and how long it took. Up to --jobs trainings at a time, --threads each. Python's standard library only; what is already in DIR is not done again.
 """
 import argparse
+import concurrent.futures
 import pathlib
 import random
 import statistics
+import threading
 
 from program import PROGRAM, ROOT, answer
 
@@ -54,7 +56,8 @@ class Shapes:
 
 
 def frontier(options, *arguments):
-    return answer(options.frontier, *arguments, "--threads", options.threads, "--db", options.work / "frontier.db", "--quiet")
+    with options.slots:
+        return answer(options.frontier, *arguments, "--threads", options.threads, "--device", options.device, "--db", options.work / "frontier.db", "--quiet")
 
 
 def training(options, seed):
@@ -84,7 +87,7 @@ def train(options, seed, name, arch, teacher):
 
 def nearest(options, built_for, archs, macs):
     """The architectures, those whose cost is nearest first, with it."""
-    file = options.work / "priced.txt"
+    file = options.work / f"priced{threading.get_ident()}.txt"
     file.write_text("".join(arch + "\n" for arch in archs))
     priced = answer(options.frontier, "cost", "--space", options.space, "--archs", file, "--input", built_for[0], "--classes", built_for[1])["results"]
     return sorted(((item["arch"], item["macs"]) for item in priced), key=lambda item: abs(item[1] - macs))
@@ -93,6 +96,30 @@ def nearest(options, built_for, archs, macs):
 def spread(values, scale=100, digits=2):
     mean = f"{scale * statistics.mean(values):.{digits}f}"
     return mean + (f" +- {scale * statistics.stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def together(work, items):
+    """What work gives for each, all at a time."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(items))) as pool:
+        return list(pool.map(work, items))
+
+
+def of_seed(options, shapes, seed):
+    """How far the search ended from its target, and {arm: (accuracy, MACs)}."""
+    pruned, out = prune(options, seed)
+    results = {name: [item for item in pruned["results"] if item["network"] == name] for name in ("unpruned", "pruned")}
+    whole, macs, arch = results["unpruned"][0]["macs"], results["pruned"][0]["macs"], pruned["derived"]
+    miss = macs / (options.target * whole) - 1
+    print(f"seed {seed}: found {macs} of {whole} MACs ({100 * miss:+.1f} % off the target): {arch}", flush=True)
+    built_for, draws, teacher = (options.input, options.classes), random.Random(seed), out / "unpruned"
+    uniform = nearest(options, built_for, shapes.uniform(), macs)[0]
+    drawn = nearest(options, built_for, [shapes.drawn(draws) for _ in range(options.draws)], macs)[: options.random]
+    others = [("untaught", (arch, macs), None), ("uniform", uniform, teacher)] + [(f"random{number}", one, teacher) for number, one in enumerate(drawn)]
+    untaught, of_uniform, *of_drawn = together(lambda other: top1(train(options, seed, other[0], other[1][0], other[2])), others)
+    accuracies = {"unpruned": (top1(results["unpruned"]), whole), "TAS, taught": (top1(results["pruned"]), macs), "TAS": (untaught, macs), "uniform width, taught": (of_uniform, uniform[1]),
+                  "random shapes, taught": (statistics.mean(of_drawn), statistics.mean(price for _, price in drawn))}
+    print(f"seed {seed}: " + ", ".join(f"{name} {100 * accuracy:.2f} %" for name, (accuracy, _) in accuracies.items()), flush=True)
+    return miss, accuracies
 
 
 def main():
@@ -113,36 +140,20 @@ def main():
     parser.add_argument("--draws", type=int, default=3000, help="from which those of the right cost are taken")
     parser.add_argument("--set", action="append", default=[], help="a setting of all trainings")
     parser.add_argument("--search-set", action="append", default=[], help="a setting of prune alone")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--frontier", default=PROGRAM)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/tas")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
 
+    options.slots = threading.Semaphore(options.jobs)
     shapes = Shapes(answer(options.frontier, "spaces", options.space)["decisions"])
-    built_for = (options.input, options.classes)
-    arms = {name: [] for name in ("unpruned", "TAS, taught", "TAS", "uniform width, taught", "random shapes, taught")}
-    cost = {name: [] for name in arms}
-    misses = []
-    for seed in options.seeds:
-        pruned, out = prune(options, seed)
-        whole = next(item["macs"] for item in pruned["results"] if item["network"] == "unpruned")
-        arch, macs = pruned["derived"], next(item["macs"] for item in pruned["results"] if item["network"] == "pruned")
-        misses.append(macs / (options.target * whole) - 1)
-        arms["unpruned"].append(top1([item for item in pruned["results"] if item["network"] == "unpruned"]))
-        arms["TAS, taught"].append(top1([item for item in pruned["results"] if item["network"] == "pruned"]))
-        print(f"seed {seed}: found {macs} of {whole} MACs ({100 * misses[-1]:+.1f} % off the target): {arch}", flush=True)
-        arms["TAS"].append(top1(train(options, seed, "untaught", arch, None)))
-        teacher = out / "unpruned"
-        uniform, uniform_macs = nearest(options, built_for, shapes.uniform(), macs)[0]
-        arms["uniform width, taught"].append(top1(train(options, seed, "uniform", uniform, teacher)))
-        draws = random.Random(seed)
-        drawn = nearest(options, built_for, [shapes.drawn(draws) for _ in range(options.draws)], macs)[: options.random]
-        arms["random shapes, taught"].append(statistics.mean(top1(train(options, seed, f"random{number}", one, teacher)) for number, (one, _) in enumerate(drawn)))
-        for name, value in (("unpruned", whole), ("TAS, taught", macs), ("TAS", macs), ("uniform width, taught", uniform_macs), ("random shapes, taught", statistics.mean(price for _, price in drawn))):
-            cost[name].append(value)
-        print(f"seed {seed}: " + ", ".join(f"{name} {100 * values[-1]:.2f} %" for name, values in arms.items()), flush=True)
-
+    found = together(lambda seed: of_seed(options, shapes, seed), options.seeds)
+    arms = {name: [accuracies[name][0] for _, accuracies in found] for name in found[0][1]}
+    cost = {name: [accuracies[name][1] for _, accuracies in found] for name in arms}
+    misses = [miss for miss, _ in found]
     print(f"\n{options.space} on {options.data}, target {100 * options.target:g} % of the MACs, {options.epochs} epochs, {options.search_epochs} of search, seeds {' '.join(map(str, options.seeds))}.\n")
     print("| network | test accuracy, % | million MACs | TAS, taught, is ahead by, points |\n|---|---|---|---|")
     for name, values in arms.items():
