@@ -104,7 +104,7 @@ class Comparing {
         read_done(settings_.out, parts_, state_);
         const std::int64_t left = std::ssize(parts_) - num_done(state_, parts_);
         if (left == 0) return true;
-        if (left <= others) return false;
+        if (left == others) return false;  // fewer: others have finished some meanwhile
       }
     } catch (const Interrupted& stopped) {
       throw Interrupted(std::string(stopped.what()) + "; of the comparison " + done_text() +
@@ -112,7 +112,26 @@ class Comparing {
     }
   }
 
-  Json document() const;
+  Json document() const {
+    const ComparePlan& plan = state_.plan;
+    Json probed;
+    for (const PlannedArm& arm : plan.arms) probed[arm.name] = arm.macs_a_step;
+    Json document = {{"run", found_.run()},
+                     {"out", settings_.out},
+                     {"space", plan.space},
+                     {"data", plan.arms.front().config.at("data").at("name")},
+                     {"split", plan.split},
+                     {"budgets", plan.budgets},
+                     {"reference", plan.arms.front().name},
+                     {"steps", plan.steps},
+                     {"scale", state_.settings.at("scale")},
+                     {"probe", {{"steps", state_.settings.at("probe_steps")}, {"macs_a_step", probed}}},
+                     {"threads", state_.threads},
+                     {"device", settings_.device},
+                     {"version", version()}};
+    document.update(comparison_document(comparison_of(state_, settings_.out)));
+    return document;
+  }
 
   std::string done_text() const {
     return std::to_string(num_done(state_, parts_)) + " of " + std::to_string(parts_.size()) + " parts are done";
@@ -193,27 +212,6 @@ class Comparing {
   Observer& observer_;
   std::vector<ComparePart> parts_;
 };
-
-Json Comparing::document() const {
-  const ComparePlan& plan = state_.plan;
-  Json probed;
-  for (const PlannedArm& arm : plan.arms) probed[arm.name] = arm.macs_a_step;
-  Json document = {{"run", found_.run()},
-                   {"out", settings_.out},
-                   {"space", plan.space},
-                   {"data", plan.arms.front().config.at("data").at("name")},
-                   {"split", plan.split},
-                   {"budgets", plan.budgets},
-                   {"reference", plan.arms.front().name},
-                   {"steps", plan.steps},
-                   {"scale", state_.settings.at("scale")},
-                   {"probe", {{"steps", state_.settings.at("probe_steps")}, {"macs_a_step", probed}}},
-                   {"threads", state_.threads},
-                   {"device", settings_.device},
-                   {"version", version()}};
-  document.update(comparison_document(comparison_of(state_, settings_.out)));
-  return document;
-}
 
 /// What is done and what is left, with the cost that the probes foresee.
 Json left_of(const CompareState& state, const std::string& out) {
