@@ -65,11 +65,12 @@ def table_of(options, networks):
 
 def measure(options, networks, measured, seed):
     """Trains one supernet; gives its networks' scores by top1 and by loss, higher is better, and the seconds of its training."""
-    folder = options.work / f"{measured.folder}-{options.steps}x{options.batch_size}-seed{seed}"
+    space = re.sub(r"[^A-Za-z0-9_]+", "-", options.space)
+    folder = options.work / f"{space}-{measured.folder}-{options.steps}x{options.batch_size}-seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     db = ["--db", folder / "frontier.db"]
     settings = ["trainer.warmup_steps=" + str(options.steps // 20), f"trainer.lr={options.lr}", "loader.flip=true", "loader.pad=4", "final_random_subnets=0", *measured.settings, *options.set]
-    arguments = ["--space", "nas_bench_201", "--sampler", measured.name, "--data", "cifar10", "--data-path", options.images_path, "--steps", options.steps, "--batch-size", options.batch_size, "--seed", seed]
+    arguments = ["--space", options.space, "--sampler", measured.name, "--data", "cifar10", "--data-path", options.images_path, "--steps", options.steps, "--batch-size", options.batch_size, "--seed", seed]
     for setting in settings:
         arguments += ["--set", setting]
     trained = frontier(options, "train", *arguments, "--out", folder / "supernet", "--resume", *db)
@@ -98,7 +99,7 @@ def report(options, truth, all_measured):
         return f"{spread(taus)} | {spread(best)} | {spread(ten)} %"
 
     low, high = 100 * min(truth["top1"]), 100 * max(truth["top1"])
-    print(f"\n{options.networks} networks of nas_bench_201, {options.steps} steps of {options.batch_size} images, {len(options.seeds)} seeds (mean +- standard deviation). Accuracies of the table: {low:.2f} to {high:.2f} %.\n")
+    print(f"\n{options.networks} networks, supernets of {options.space}, {options.steps} steps of {options.batch_size} images, {len(options.seeds)} seeds (mean +- standard deviation). Accuracies of the table: {low:.2f} to {high:.2f} %.\n")
     print("| ranked by | Kendall tau against the table | among the table's best 100 | table's accuracy of its best ten | worst to best | seconds a training |\n|---|---|---|---|---|---|")
     for measured in all_measured:
         for metric in ("top1", "loss"):
@@ -117,6 +118,7 @@ def main():
     parser.add_argument("--samplers", nargs="+", default=SAMPLERS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--networks", type=int, default=500)
+    parser.add_argument("--space", default="nas_bench_201", help="the supernet's, e.g. 'nas_bench_201(cells=1)'; the table's networks have five cells a stage")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=0.05)

@@ -13,7 +13,7 @@
 namespace frontier {
 namespace {
 
-constexpr int kNodes = 4, kEdges = 6, kCellsPerStage = 5, kChannels = 16;
+constexpr int kNodes = 4, kEdges = 6;
 constexpr std::array<const char*, 5> kOperations{"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3",
                                                  "avg_pool_3x3"};
 enum Operation : std::uint16_t { kNone, kSkip, kConv1x1, kConv3x3 };
@@ -65,7 +65,7 @@ Signal reduction(Builder& b, Signal x, std::int64_t channels) {
 }
 
 Signal network(Builder& b, const NasBench201Options& options, Signal x, std::int64_t classes) {
-  std::int64_t channels = kChannels;
+  std::int64_t channels = options.channels;
   x = b.conv_bn("stem", x, {.out = channels, .kernel = 3});
   for (int stage = 0; stage < 3; ++stage) {
     auto stage_scope = b.scope("stage" + std::to_string(stage));
@@ -74,7 +74,7 @@ Signal network(Builder& b, const NasBench201Options& options, Signal x, std::int
       auto scope = b.scope("reduction");
       x = reduction(b, x, channels);
     }
-    for (int i = 0; i < kCellsPerStage; ++i) {
+    for (int i = 0; i < options.cells; ++i) {
       auto scope = b.scope("cell" + std::to_string(i));
       x = cell(b, x, channels, options.partial);
     }
@@ -200,9 +200,9 @@ std::string nas_bench_201_identity(const Architecture& arch) {
 }
 
 SearchSpace nas_bench_201(const NasBench201Options& options) {
-  if (options.partial < 1 || kChannels % options.partial != 0)
+  if (options.partial < 1 || options.channels % options.partial != 0)
     throw UsageError("space.partial = " + std::to_string(options.partial) + " must divide the " +
-                     std::to_string(kChannels) + " channels");
+                     std::to_string(options.channels) + " channels");
   const auto cells = std::make_shared<CanonicalCells>();
   return SearchSpace(
       space_text("nas_bench_201", write_options(options), write_options(NasBench201Options{})), {3, 32, 32, 10},

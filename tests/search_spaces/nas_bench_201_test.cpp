@@ -128,6 +128,25 @@ TEST(NasBench201, FeasibleSetCountsAndDrawsCanonicalCellsAlone) {
   EXPECT_GT(chi_square, 6465 - 4 * 113.7);
 }
 
+TEST(NasBench201, CellsAndChannelsMakeTheSameCellsNetworkSmallerOrLarger) {
+  const auto macs = [](const NasBench201Options& options, const char* arch) {
+    const SearchSpace space = nas_bench_201(options);
+    return space.cost_table(space.default_input()).macs(space.parse(arch));
+  };
+  const char* one = "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|";
+  const char* none = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
+  // A 3x3 convolution of C channels takes 9 C^2 multiply-accumulates a pixel: of each stage the same.
+  const std::int64_t convolution = 9 * 16 * 16 * 32 * 32;
+  for (const int cells : {1, 2, 5})
+    EXPECT_EQ(macs({.cells = cells}, one) - macs({.cells = cells}, none), 3 * cells * convolution);
+  EXPECT_EQ(macs({.cells = 3, .channels = 4}, one) - macs({.cells = 3, .channels = 4}, none), 9 * convolution / 16);
+  EXPECT_EQ(macs({.cells = 1}, none), macs({}, none));
+  EXPECT_EQ(nas_bench_201({.cells = 1, .channels = 8, .partial = 4}).name(),
+            "nas_bench_201(cells=1,channels=8,partial=4)");
+  EXPECT_THROWS_WITH(nas_bench_201({.channels = 6, .partial = 4}), UsageError,
+                     "space.partial = 4 must divide the 6 channels");
+}
+
 TEST(NasBench201, RefusesOtherTextNamingThePosition) {
   const SearchSpace space = nas_bench_201();
   const std::string good = "|none~0|+|none~0|none~1|+|none~0|none~1|avg_pool_3x3~2|";
