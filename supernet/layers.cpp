@@ -132,16 +132,17 @@ class BatchNormAct : public torch::autograd::Function<BatchNormAct> {
   }
 };
 
-kernels::ConvShape conv_shape(const at::Tensor& x, std::int64_t k, std::int64_t stride) {
+kernels::ConvShape conv_shape(const at::Tensor& x, std::int64_t k, std::int64_t stride, std::int64_t dilation) {
   kernels::ConvShape s{};
   s.height = x.size(2);
   s.width = x.size(3);
   s.channels = x.size(1);
   s.kernel = static_cast<int>(k);
   s.stride = static_cast<int>(stride);
-  s.padding = static_cast<int>((k - 1) / 2);
-  s.out_height = (s.height + 2 * s.padding - k) / stride + 1;
-  s.out_width = (s.width + 2 * s.padding - k) / stride + 1;
+  s.dilation = static_cast<int>(dilation);
+  s.padding = s.reach() / 2;
+  s.out_height = (s.height + 2 * s.padding - s.reach() - 1) / stride + 1;
+  s.out_width = (s.width + 2 * s.padding - s.reach() - 1) / stride + 1;
   return s;
 }
 
@@ -167,9 +168,9 @@ std::int64_t piece_images(std::int64_t work) {
 class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight,
-                            std::int64_t stride) {
+                            std::int64_t stride, std::int64_t dilation) {
     const at::Tensor x = channels_last(input), w = taps_first(weight, /*flipped=*/false);
-    const auto s = conv_shape(x, weight.size(2), stride);
+    const auto s = conv_shape(x, weight.size(2), stride, dilation);
     at::Tensor y = empty_channels_last({x.size(0), s.channels, s.out_height, s.out_width}, x);
     over_images(x.size(0), s,
                 [&, in = x.const_data_ptr<float>(), taps = w.const_data_ptr<float>(), out = y.data_ptr<float>()](
@@ -178,6 +179,7 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
                 });
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = stride;
+    context->saved_data["dilation"] = dilation;
     return y;
   }
 
@@ -185,7 +187,8 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
     const auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &w = saved[1];
     const at::Tensor dy = channels_last(gradients[0]);
-    const auto s = conv_shape(x, w.size(2), context->saved_data["stride"].toInt());
+    const auto s =
+        conv_shape(x, w.size(2), context->saved_data["stride"].toInt(), context->saved_data["dilation"].toInt());
     at::Tensor dx, dw;
     if (context->needs_input_grad(0)) {
       dx = empty_channels_last(x.sizes(), x);
@@ -197,7 +200,7 @@ class DepthwiseConv : public torch::autograd::Function<DepthwiseConv> {
                   });
     }
     if (context->needs_input_grad(1)) dw = weight_gradient(s, x, dy);
-    return once_differentiable({dx, dw, at::Tensor()}, gradients, "a depthwise convolution");
+    return once_differentiable({dx, dw, at::Tensor(), at::Tensor()}, gradients, "a depthwise convolution");
   }
 
  private:
@@ -454,10 +457,9 @@ at::Tensor pointwise(const at::Tensor& x, const at::Tensor& weight, const std::o
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int stride,
                        int dilation, std::int64_t groups) {
-  const bool depthwise =
-      groups > 1 && groups == x.size(1) && groups == weight.size(0) && dilation == 1 && weight.size(2) % 2 == 1;
+  const bool depthwise = groups > 1 && groups == x.size(1) && groups == weight.size(0) && weight.size(2) % 2 == 1;
   if (depthwise && has_kernels(x)) {
-    const at::Tensor y = DepthwiseConv::apply(x, weight, static_cast<std::int64_t>(stride));
+    const at::Tensor y = DepthwiseConv::apply(x, weight, std::int64_t{stride}, std::int64_t{dilation});
     return bias ? y + bias->reshape({1, -1, 1, 1}) : y;
   }
   const std::int64_t k = weight.size(2), padding = k % 2 == 0 ? 0 : dilation * (k - 1) / 2;
@@ -468,7 +470,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, const std:
     const at::Tensor picked = stride == 1 ? x : x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride);
     return has_kernels(x) ? PointwiseConv::apply(picked, weight, bias) : pointwise(picked, weight, bias);
   }
-  if (depthwise && x.is_cuda()) {
+  if (depthwise && dilation == 1 && x.is_cuda()) {
     // LibTorch's own kernels take contiguous images; others go to cuDNN.
     return at::conv2d(x.contiguous(), weight.contiguous(), bias, stride, padding, dilation, groups)
         .contiguous(at::MemoryFormat::ChannelsLast);

@@ -13,7 +13,9 @@ struct ConvShape {
   std::int64_t height, width;  ///< of the input
   std::int64_t out_height, out_width;
   std::int64_t channels;
-  int kernel, stride, padding;
+  int kernel, stride, padding, dilation;
+  /// From the first tap of a window to its last.
+  int reach() const { return dilation * (kernel - 1); }
 };
 
 /// Side of a map with a frame of `padding` zeros and `spread` - 1 zeros between its pixels (and as many behind the
@@ -22,7 +24,7 @@ inline std::int64_t framed_side(std::int64_t side, std::int64_t spread, std::int
   return side * spread + 2 * padding;
 }
 inline std::int64_t scratch_size(const ConvShape& s) {
-  const std::int64_t p = s.padding > s.kernel - 1 - s.padding ? s.padding : s.kernel - 1 - s.padding;
+  const std::int64_t p = s.padding > s.reach() - s.padding ? s.padding : s.reach() - s.padding;
   const std::int64_t height = s.height > s.out_height * s.stride ? s.height : s.out_height * s.stride;
   const std::int64_t width = s.width > s.out_width * s.stride ? s.width : s.out_width * s.stride;
   return framed_side(height, 1, p) * framed_side(width, 1, p) * 29;  // frames of 16, 8, 4 and 1 channels

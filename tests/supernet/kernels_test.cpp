@@ -89,13 +89,14 @@ Results run_rows(const Table& t, std::int64_t rows, std::int64_t width) {
   return r;
 }
 
-Results run_depthwise(const Table& t, std::int64_t side, std::int64_t channels, int kernel, int stride) {
+Results run_depthwise(const Table& t, std::int64_t side, std::int64_t channels, int kernel, int stride, int dilation) {
   ConvShape s{};
   s.height = s.width = side;
   s.channels = channels;
   s.kernel = kernel;
   s.stride = stride;
-  s.padding = (kernel - 1) / 2;
+  s.dilation = dilation;
+  s.padding = s.reach() / 2;
   s.out_height = s.out_width = (side - 1) / stride + 1;
   constexpr std::int64_t kImages = 3;
   const std::int64_t in = kImages * side * side * channels, out = kImages * s.out_height * s.out_width * channels;
@@ -197,11 +198,14 @@ TEST(KernelTables, EveryInstructionSetGivesTheSameDepthwiseConvolutions) {
     for (const int stride : {1, 2}) {
       for (const std::int64_t side : {1, 2, 4, 5, 7, 14}) {
         for (const std::int64_t channels : {1, 3, 4, 13, 16, 29, 48}) {
-          const Results expected = run_depthwise(*tables.front(), side, channels, kernel, stride);
-          for (const auto* t : tables) {
-            SCOPED_TRACE(testing::Message() << t->name << ", side " << side << ", channels " << channels << ", kernel "
-                                            << kernel << ", stride " << stride);
-            expect_same(run_depthwise(*t, side, channels, kernel, stride), expected);
+          for (const int dilation : {1, 2, 3}) {
+            const Results expected = run_depthwise(*tables.front(), side, channels, kernel, stride, dilation);
+            for (const auto* t : tables) {
+              SCOPED_TRACE(testing::Message()
+                           << t->name << ", side " << side << ", channels " << channels << ", kernel " << kernel
+                           << ", stride " << stride << ", dilation " << dilation);
+              expect_same(run_depthwise(*t, side, channels, kernel, stride, dilation), expected);
+            }
           }
         }
       }

@@ -223,17 +223,17 @@ TEST(ApplyActivation, FusedAndAloneGiveTheSameBits) {
 }
 
 void check_depthwise(std::int64_t images, std::int64_t channels, std::int64_t height, std::int64_t width,
-                     std::int64_t kernel, int stride, at::ScalarType reference_type) {
+                     std::int64_t kernel, int stride, at::ScalarType reference_type, int dilation = 1) {
   SCOPED_TRACE(testing::Message() << images << " images of " << channels << "x" << height << "x" << width << ", kernel "
-                                  << kernel << ", stride " << stride);
+                                  << kernel << ", stride " << stride << ", dilation " << dilation);
   const auto seed = static_cast<std::uint64_t>(1000 * kernel + 10 * height + channels);
   const std::vector<at::Tensor> in = {normal_images({images, channels, height, width}, seed),
                                       normal_tensor({channels, 1, kernel, kernel}, seed + 1)};
   const auto layer = [&](const std::vector<at::Tensor>& x) {
-    return convolution(x[0], x[1], std::nullopt, stride, 1, channels);
+    return convolution(x[0], x[1], std::nullopt, stride, dilation, channels);
   };
   const auto reference = [&](const std::vector<at::Tensor>& x) {
-    return at::conv2d(x[0], x[1], {}, stride, (kernel - 1) / 2, 1, channels);
+    return at::conv2d(x[0], x[1], {}, stride, dilation * (kernel - 1) / 2, dilation, channels);
   };
   const at::Tensor dy =
       normal_images({images, channels, (height - 1) / stride + 1, (width - 1) / stride + 1}, seed + 2);
@@ -270,6 +270,17 @@ TEST(DepthwiseConvolution, EqualsAtenInDoubleOnUnequalSidesAndManyImages) {
       check_depthwise(130, 3, 4, 4, kernel, stride, at::kDouble);
     }
   }
+}
+
+TEST(DepthwiseConvolution, EqualsAtenWithDilation) {
+  Threads threads(1);
+  const std::int64_t channel_counts[] = {2, 8, 13, 16, 4, 24};
+  std::size_t turn = 0;
+  for (const std::int64_t kernel : {1, 3, 5, 7, 9})
+    for (const int stride : {1, 2, 3})
+      for (const int dilation : {2, 3})
+        for (const auto& [height, width] : {std::pair<std::int64_t, std::int64_t>{1, 3}, {4, 4}, {14, 14}, {28, 9}})
+          check_depthwise(2, channel_counts[turn++ % 6], height, width, kernel, stride, at::kDouble, dilation);
 }
 
 TEST(DepthwiseConvolution, TakesSlicesOfLargerKernelsAndABias) {
