@@ -19,17 +19,13 @@ import pathlib
 import re
 import sqlite3
 import statistics
+import struct
 import subprocess
 import sys
 
 from program import PROGRAM, ROOT, answer
 
-SETS = {
-    "regular": "darts(cells=4,channels=8{})",
-    "no_skip": "darts(cells=4,channels=8,operations=no_skip{})",
-    "single": "darts(cells=1,channels=16,nodes=8{})",
-    "nas_bench_201": "nas_bench_201{}",
-}
+SETS = ("regular", "no_skip", "single", "nas_bench_201")
 # Sampler, its settings, and the K of the space's partial channels.
 ARMS = {
     "darts": ("darts", {}, 1),
@@ -45,18 +41,45 @@ FREE = ("skip_connect", "max_pool_3x3", "avg_pool_3x3", "none")  # operations wi
 
 
 def space_of(options, name, searched, partial=1):
-    extra = []
-    if name != "nas_bench_201":
-        extra = ["search=true"] if searched else ["auxiliary_weight=0"]
+    if name == "nas_bench_201":
+        arguments = [f"cells={options.nb201_cells}"]
+    else:
+        cells, channels = (1, 2 * options.channels) if name == "single" else (options.cells, options.channels)
+        arguments = [f"cells={cells}", f"channels={channels}"] + {"no_skip": ["operations=no_skip"], "single": ["nodes=8"]}.get(name, [])
+        arguments.append("search=true" if searched else "auxiliary_weight=0")
     if searched and partial > 1:
-        extra.append(f"partial={partial}")
-    inner = ",".join(extra)
-    text = SETS[name]
-    return text.format("," + inner if inner and "(" in text else f"({inner})" if inner else "")
+        arguments.append(f"partial={partial}")
+    return f"{'nas_bench_201' if name == 'nas_bench_201' else 'darts'}({','.join(arguments)})"
 
 
-def data_of(options):
-    return ["--data", options.data] + (["--data-path", options.data_path] if options.data_path else []) + [x for s in options.data_settings for x in ("--set", s)]
+def halved(options):
+    """A folder with the images of Fashion-MNIST at half their side, means of two by two pixels: a quarter of the cost."""
+    folder = options.work / "half"
+    if (folder / "complete").exists():
+        return folder
+    folder.mkdir(exist_ok=True)
+    source = pathlib.Path(options.data_path or "/usr/share/datasets/fashion-mnist")
+    for name in ("train", "t10k"):
+        images = gzip.decompress((source / f"{name}-images-idx3-ubyte.gz").read_bytes())
+        magic, count, height, width = struct.unpack(">IIII", images[:16])
+        side = width // 2
+        across = [left + right for left, right in zip(images[16::2], images[17::2])]
+        rows = [across[at : at + side] for at in range(0, len(across), side)]
+        small = bytes((above + below + 2) // 4 for upper, lower in zip(rows[0::2], rows[1::2]) for above, below in zip(upper, lower))
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">IIII", magic, count, height // 2, side) + small)
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(gzip.decompress((source / f"{name}-labels-idx1-ubyte.gz").read_bytes()))
+    (folder / "complete").touch()
+    return folder
+
+
+def data_of(options, group):
+    if group == "nas_bench_201" and options.cifar10:
+        chosen = ["cifar10", "--data-path", options.cifar10]
+    elif options.half:
+        chosen = [halved(options)]
+    else:
+        chosen = [options.data] + (["--data-path", options.data_path] if options.data_path else [])
+    return ["--data", *chosen] + [x for s in options.data_settings for x in ("--set", s)]
 
 
 def run(options, job):
@@ -94,7 +117,7 @@ def search_jobs(options):
             for seed in options.seeds:
                 name = f"search {group} {arm} {seed}"
                 folder = options.work / re.sub(r"[^a-z0-9_]+", "-", name)
-                arguments = ["train", "--space", space_of(options, group, True, partial), "--sampler", sampler, *data_of(options), "--steps", options.steps,
+                arguments = ["train", "--space", space_of(options, group, True, partial), "--sampler", sampler, *data_of(options, group), "--steps", options.steps,
                              "--batch-size", options.batch_size, "--seed", seed, "--out", folder, "--db", f"{folder}.db", "--overwrite"]
                 rate = 0.3 if sampler == "gdas" else 1  # one draw a step: its logits' gradients are large
                 wanted = {"arch_fraction": 0.5, "trainer.lr": options.lr, "trainer.optimizer.nesterov": "false", "trainer.optimizer.weight_decay": 3e-4, "trainer.label_smoothing": 0,
@@ -139,7 +162,7 @@ def retrain(options):
     for group, space, arm, seed, arch in cells:
         for recipe in options.recipes:
             folder = options.work / re.sub(r"[^a-z0-9_]+", "-", f"train {group} {arm} {seed} {recipe}")
-            arguments = ["evaluate", arch, "--evaluator", "scratch", "--space", space, *data_of(options), "--steps", options.retrain_steps, "--batch-size", options.batch_size, "--seed", 0,
+            arguments = ["evaluate", arch, "--evaluator", "scratch", "--space", space, *data_of(options, group), "--steps", options.retrain_steps, "--batch-size", options.batch_size, "--seed", 0,
                          "--split", "test", "--db", f"{folder}.db"]
             wanted = {"trainer.lr": RECIPES[recipe], "trainer.optimizer.nesterov": "false", "trainer.optimizer.weight_decay": 3e-4, "trainer.label_smoothing": 0, "trainer.clip_norm": 5,
                       "trainer.drop_path": options.drop_path}
@@ -233,6 +256,11 @@ def main():
     parser.add_argument("--data", default="fashion_mnist")
     parser.add_argument("--data-path")
     parser.add_argument("--data-settings", nargs="*", default=[], help="further settings, such as data.train_size=20000")
+    parser.add_argument("--half", action="store_true", help="Fashion-MNIST at 14x14, a quarter of the cost")
+    parser.add_argument("--cifar10", type=lambda path: pathlib.Path(path).resolve(), help="folder with CIFAR-10's files, on which the set nas_bench_201 searches")
+    parser.add_argument("--cells", type=int, default=4, help="of the sets regular and no_skip")
+    parser.add_argument("--channels", type=int, default=8, help="of the same; single has twice as many")
+    parser.add_argument("--nb201-cells", type=int, default=5, help="of a stage, while nas_bench_201 is searched")
     parser.add_argument("--input", default="1x28x28", help="of the data, for costs")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--retrain-steps", type=int, default=600)
@@ -249,6 +277,8 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/differentiable")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.half:
+        options.input = "1x14x14"
     {"search": search, "retrain": retrain, "table": table, "report": report}[options.what](options)
 
 
