@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The main job over several seeds, and inherited against own weights. Figures of docs/results.md.
 
-usage: benchmarks/main_job.py seeds   [--seeds 0 1 2] [--work DIR]       accuracy under the three budgets, mean and spread
+usage: benchmarks/main_job.py seeds   [--seeds 0 1 2] [--config FILE] [--work DIR]   accuracy under the three budgets, mean and spread
        benchmarks/main_job.py subnets [--seeds 0 1 2] [--work DIR]       90 random subnets, the same for every supernet of `seeds`, on the test images
        benchmarks/main_job.py tune    [--seeds 0 1 2] [--work DIR]       the three networks that each search of `seeds` found: inherited, fine-tuned, and trained from scratch
        benchmarks/main_job.py scratch [--checkpoint DIR] [--work DIR]    five subnets across the range: inherited, and trained from scratch for as many images
@@ -34,7 +34,7 @@ def seeds(options):
     for seed in options.seeds:
         folder = options.work / f"seed{seed}"
         folder.mkdir(parents=True, exist_ok=True)
-        trained = frontier("train", "--config", ROOT / "examples/quickstart.json", "--seed", seed, "--out", folder / "supernet", "--db", folder / "frontier.db", "--resume")
+        trained = frontier("train", "--config", options.config, "--seed", seed, "--out", folder / "supernet", "--db", folder / "frontier.db", "--resume")
         found = frontier("search", "--checkpoint", folder / "supernet", "--searcher", "nsga2", "--max-macs", BUDGETS, "--budget", 600, "--generation", 25, "--seed", seed,
                          "--db", folder / "frontier.db", "--resume")
         print(f"seed {seed}: {trained['steps']} steps in {trained['seconds']:.0f} s", flush=True)
@@ -152,6 +152,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     several = commands.add_parser("seeds")
     several.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    several.add_argument("--config", type=pathlib.Path, default=ROOT / "examples/quickstart.json", help="another training, in a DIR of its own")
     several.set_defaults(run=seeds)
     fixed = commands.add_parser("subnets")
     fixed.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
