@@ -34,9 +34,9 @@ CostBins::CostBins(const SearchSpace& space, const InputShape& input, const std:
 
 CostBins::CostBins(const SearchSpace& space, const InputShape& input, const CostBinOptions& options)
     : CostBins(options.price, space, input) {
-  const bool is_log = options.scale == "log";
-  const auto on_scale = [&](double price) { return is_log ? std::log(price) : price; };
-  const auto price_at = [&](double place) { return is_log ? std::exp(place) : place; };
+  is_log_ = options.scale == "log";
+  const auto on_scale = [&](double price) { return is_log_ ? std::log(price) : price; };
+  const auto price_at = [&](double place) { return is_log_ ? std::exp(place) : place; };
   const double first = on_scale(static_cast<double>(least_));
   const double width = (on_scale(static_cast<double>(most_)) - first) / static_cast<double>(options.bins);
   std::int64_t begin = least_;
@@ -60,6 +60,12 @@ void CostBins::add(const Limit& window, double centre) {
   }
   windows_.push_back(window);
   centres_.push_back(centre);
+}
+
+double CostBins::place(double price) const {
+  const auto least = static_cast<double>(least_), most = static_cast<double>(most_);
+  if (most <= least) return 0;
+  return is_log_ ? std::log(price / least) / std::log(most / least) : (price - least) / (most - least);
 }
 
 std::size_t CostBins::bin_of(std::int64_t price) const {

@@ -41,6 +41,10 @@ class CostBins {
   const Limit& window(std::size_t bin) const { return windows_.at(bin); }
   /// The window's middle, on the scale of the bins where they have one.
   double centre(std::size_t bin) const { return centres_.at(bin); }
+  /// Whether the bins have one ratio of their ends: places are compared by logarithms then.
+  bool is_log() const { return is_log_; }
+  /// Where a price stands on the scale of the bins: 0 the cheapest subnet, 1 the dearest.
+  double place(double price) const;
   /// The cheapest and the dearest subnet's price.
   std::int64_t least() const { return least_; }
   std::int64_t most() const { return most_; }
@@ -65,6 +69,7 @@ class CostBins {
   std::vector<std::unique_ptr<FeasibleSet>> sets_;
   std::size_t price_ = 0;
   std::int64_t least_ = 0, most_ = 0;
+  bool is_log_ = false;
   Architecture cheapest_;
 };
 

@@ -58,11 +58,6 @@ ShiftNasSampler::ShiftNasSampler(std::shared_ptr<const SearchSpace> space, const
       generator_(space_->decisions(), options.generator, rng),
       bin_logits_(bin_parameters(bins_.size()), rng) {}
 
-double ShiftNasSampler::wanted(double cost) const {
-  const auto least = static_cast<double>(bins_.least()), most = static_cast<double>(bins_.most());
-  return most > least ? (cost - least) / (most - least) : 0;
-}
-
 std::optional<Work> ShiftNasSampler::next(const StepContext& context, Rng& rng) {
   if (context.works == 0) return training(rng);
   if (!is_shift_due(context)) return std::nullopt;
@@ -94,8 +89,8 @@ Work ShiftNasSampler::training(Rng& rng) {
   const Limit& window = bins_.window(draw_weighted(bin_probabilities(), rng));
   cost_ =
       static_cast<double>(*window.at_least) + rng.uniform() * static_cast<double>(*window.at_most - *window.at_least);
-  const auto policies = valid(generator_.draw(at::full({}, wanted(cost_), generator_.parameters().values().options()),
-                                              options_.temperature, rng));
+  const auto policies = valid(generator_.draw(
+      at::full({}, bins_.place(cost_), generator_.parameters().values().options()), options_.temperature, rng));
   cost_gates_.emplace(space_->decisions(), policies.gates);
   entropy_ = policies.entropy;
   return {
@@ -140,17 +135,19 @@ Candidate ShiftNasSampler::candidate(const ArchitectureGenerator::Policies& poli
 at::Tensor ShiftNasSampler::penalty(const Work& work, const Candidate&) {
   if (work.stream != Stream::kTrain) return {};
   const at::Tensor expected = expected_cost_(*cost_gates_)[options_.price == "params" ? 1 : 0];
-  const at::Tensor off =
-      (expected - cost_) / static_cast<double>(std::max<std::int64_t>(bins_.most() - bins_.least(), 1));
+  const auto least = static_cast<double>(bins_.least()), most = static_cast<double>(bins_.most());
+  const at::Tensor off = most <= least    ? expected - cost_
+                         : bins_.is_log() ? (expected / cost_).log() / std::log(most / least)
+                                          : (expected - cost_) / (most - least);
   return (options_.cost_weight * off.square()).to(at::kFloat) - options_.entropy_weight * entropy_;
 }
 
 Architecture ShiftNasSampler::likeliest(double cost) const {
-  return space_->canonical(valid(generator_.likeliest(wanted(cost))).arch);
+  return space_->canonical(valid(generator_.likeliest(bins_.place(cost))).arch);
 }
 
 std::vector<std::vector<double>> ShiftNasSampler::scores(double cost, Rng* noise) const {
-  return (noise ? generator_.drawn(wanted(cost), *noise) : generator_.likeliest(wanted(cost))).scores;
+  return (noise ? generator_.drawn(bins_.place(cost), *noise) : generator_.likeliest(bins_.place(cost))).scores;
 }
 
 Work ShiftNasSampler::watching(bool before) const {
@@ -186,7 +183,7 @@ Work ShiftNasSampler::through_a_draw(bool before) {
   const at::Tensor logits = learned(bin_logits_, kBins);
   const at::Tensor drawn = straight_through(logits, gumbel_noise(bins_.size(), noise, logits.options()), 1);
   std::vector<double> centres;
-  for (std::size_t bin = 0; bin < bins_.size(); ++bin) centres.push_back(wanted(bins_.centre(bin)));
+  for (std::size_t bin = 0; bin < bins_.size(); ++bin) centres.push_back(bins_.place(bins_.centre(bin)));
   const at::Tensor cost = (drawn * at::tensor(centres).to(logits.options())).sum();
   Work work{.subnets = {candidate(valid(generator_.draw(cost, options_.temperature, noise)))},
             .stream = Stream::kHeldOut,

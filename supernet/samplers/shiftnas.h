@@ -25,8 +25,8 @@ class ShiftNasSampler : public Sampler {
  public:
   struct Options : CostBinOptions {
     GeneratorOptions generator = {};
-    double temperature = 1;         ///< of the softmax behind the generator's draws
-    double cost_weight = 10;        ///< of the squared error of the cost, in units of the range of costs
+    double temperature = 1;   ///< of the softmax behind the generator's draws
+    double cost_weight = 10;  ///< of the squared error of the cost, in units of the range of costs on the bins' scale
     double entropy_weight = 1e-3;   ///< of the policies' mean entropy, which keeps the generator from always saying one
     double generator_lr = 1e-3;     ///< Adam
     double warmup_share = 0.1;      ///< of the steps, in which bins are drawn evenly: 50 of 500 epochs in the paper
@@ -70,7 +70,6 @@ class ShiftNasSampler : public Sampler {
   Work through_a_draw(bool before);
   Candidate candidate(const ArchitectureGenerator::Policies& policies) const;
   ArchitectureGenerator::Policies valid(ArchitectureGenerator::Policies policies) const;
-  double wanted(double cost) const;  ///< 0 for the cheapest subnet, 1 for the dearest
 
   std::shared_ptr<const SearchSpace> space_;
   Options options_;
@@ -93,7 +92,7 @@ void describe(Fields& f, ShiftNasSampler::Options& o) {
   f("generator", o.generator);
   f("temperature", o.temperature, 1e-3, 1e3, "Of the softmax behind the generator's draws.");
   f("cost_weight", o.cost_weight, 0.0, 1e6,
-    "Of the squared error of the generated cost, as a share of the range of costs.");
+    "Of the squared error of the generated cost, as a share of the range of costs on the scale of the bins.");
   f("entropy_weight", o.entropy_weight, 0.0, 1e6,
     "Of the entropy of the generator's policies, which the loss rewards.");
   f("generator_lr", o.generator_lr, 0.0, 1000.0, "Learning rate of the generator (Adam).");

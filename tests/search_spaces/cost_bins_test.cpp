@@ -49,6 +49,18 @@ TEST(CostBins, TogetherHoldEverySubnetOnce) {
         }
 }
 
+TEST(CostBins, PlacesAreEvenOnTheirScale) {
+  const auto space = make_space("mobile_cnn");
+  for (const std::string scale : {"linear", "log"}) {
+    const CostBins bins(*space, space->default_input(), {"macs", 8, scale});
+    ASSERT_EQ(bins.size(), 8U);
+    EXPECT_EQ(bins.place(static_cast<double>(bins.least())), 0);
+    EXPECT_EQ(bins.place(static_cast<double>(bins.most())), 1);
+    for (std::size_t bin = 0; bin < 8; ++bin)
+      EXPECT_NEAR(bins.place(bins.centre(bin)), (static_cast<double>(bin) + 0.5) / 8, 1e-9) << scale;
+  }
+}
+
 TEST(CostBins, APriceThatNoSubnetHasIsOfTheNearestBin) {
   const SearchSpace space = testing_support::nested_space();
   const CostBins bins(space, space.default_input(), {"macs", 100, "linear"});
