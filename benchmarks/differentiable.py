@@ -42,14 +42,14 @@ FREE = ("skip_connect", "max_pool_3x3", "avg_pool_3x3", "none")  # operations wi
 
 def space_of(options, name, searched, partial=1):
     if name == "nas_bench_201":
-        arguments = [f"cells={options.nb201_cells}"]
+        space, arguments = name, [f"cells={options.nb201_cells}"]
     else:
         cells, channels = (1, 2 * options.channels) if name == "single" else (options.cells, options.channels)
-        arguments = [f"cells={cells}", f"channels={channels}"] + {"no_skip": ["operations=no_skip"], "single": ["nodes=8"]}.get(name, [])
-        arguments.append("search=true" if searched else "auxiliary_weight=0")
+        space, arguments = "darts", [f"cells={cells}", f"channels={channels}", "search=true" if searched else "auxiliary_weight=0"]
+    arguments += {"no_skip": ["operations=no_skip"], "single": ["nodes=8"]}.get(name, [])
     if searched and partial > 1:
         arguments.append(f"partial={partial}")
-    return f"{'nas_bench_201' if name == 'nas_bench_201' else 'darts'}({','.join(arguments)})"
+    return f"{space}({','.join(arguments)})"
 
 
 def halved(options):

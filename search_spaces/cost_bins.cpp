@@ -62,12 +62,6 @@ void CostBins::add(const Limit& window, double centre) {
   centres_.push_back(centre);
 }
 
-double CostBins::place(double price) const {
-  const auto least = static_cast<double>(least_), most = static_cast<double>(most_);
-  if (most <= least) return 0;
-  return is_log_ ? std::log(price / least) / std::log(most / least) : (price - least) / (most - least);
-}
-
 std::size_t CostBins::bin_of(std::int64_t price) const {
   const auto distance = [&](const Limit& window) {
     return std::max({*window.at_least - price, price - *window.at_most, std::int64_t{0}});

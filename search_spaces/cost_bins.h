@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,10 +43,14 @@ class CostBins {
   const Limit& window(std::size_t bin) const { return windows_.at(bin); }
   /// The window's middle, on the scale of the bins where they have one.
   double centre(std::size_t bin) const { return centres_.at(bin); }
-  /// Whether the bins have one ratio of their ends: places are compared by logarithms then.
-  bool is_log() const { return is_log_; }
-  /// Where a price stands on the scale of the bins: 0 the cheapest subnet, 1 the dearest.
-  double place(double price) const;
+  /// Where a price stands on the scale of the bins: 0 the cheapest subnet, 1 the dearest. @param price a number, or
+  /// whatever computes like one (a tensor).
+  template <class Price>
+  Price place(const Price& price) const {
+    using std::log;
+    const auto least = static_cast<double>(least_), most = static_cast<double>(std::max(most_, least_ + 1));
+    return is_log_ ? log(price / least) / std::log(most / least) : (price - least) / (most - least);
+  }
   /// The cheapest and the dearest subnet's price.
   std::int64_t least() const { return least_; }
   std::int64_t most() const { return most_; }

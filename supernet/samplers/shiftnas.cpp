@@ -135,10 +135,7 @@ Candidate ShiftNasSampler::candidate(const ArchitectureGenerator::Policies& poli
 at::Tensor ShiftNasSampler::penalty(const Work& work, const Candidate&) {
   if (work.stream != Stream::kTrain) return {};
   const at::Tensor expected = expected_cost_(*cost_gates_)[options_.price == "params" ? 1 : 0];
-  const auto least = static_cast<double>(bins_.least()), most = static_cast<double>(bins_.most());
-  const at::Tensor off = most <= least    ? expected - cost_
-                         : bins_.is_log() ? (expected / cost_).log() / std::log(most / least)
-                                          : (expected - cost_) / (most - least);
+  const at::Tensor off = bins_.place(expected) - bins_.place(cost_);
   return (options_.cost_weight * off.square()).to(at::kFloat) - options_.entropy_weight * entropy_;
 }
 
